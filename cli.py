@@ -1,0 +1,83 @@
+"""The ``edgeemo`` command: a click group whose commands are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from . import __version__
+
+#: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
+COMMANDS = {
+    "train": ("train.commands.train", "Train a model by a recipe."),
+    "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
+    "quantize": ("optimize.commands.quantize", "Turn a trained run into an int8 .tflite."),
+    "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
+    "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
+    "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
+    "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
+    "data": ("train.commands.data", "Look at data sets."),
+    "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edgeemo")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def edgeemo(debug: bool) -> None:
+    """Facial-emotion classifiers for the edge: train, quantize, prove, run, measure.
+
+    \b
+    Exit codes: 0 done, 1 error, 2 wrong usage, 3 a quality gate was not met.
+
+    Example: edgeemo predict model.tflite photo.jpg
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the script: one sentence for every failure, a traceback only with ``--debug``."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = bool(arguments) and arguments[0] == "--debug"
+    try:
+        status: Any = edgeemo.main(args=arguments, prog_name="edgeemo", standalone_mode=False)
+    except click.ClickException as error:
+        if debug:
+            traceback.print_exc()
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (edgeemo ... | head): not an error of ours, and nothing more can be said.
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        text = f"{type(error).__name__}: {error}"
+        click.echo(f"Error: unexpected failure ({text}); please report it with the output of --debug", err=True)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,103 @@
+"""A model with its card: face crops in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .card import ModelCard, read_card
+from .errors import EdgeemoError
+from .preprocess import fit, normalise
+from .runtime import Session, load
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model and what its card says of it.
+
+    Args:
+        card: labels and preprocessing.
+        session: the loaded model.
+    """
+
+    card: ModelCard
+    session: Session
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, card: ModelCard | None = None, runtime: str = "auto", threads: int = 1
+    ) -> Classifier:
+        """Load a .tflite with its card.
+
+        Args:
+            path: of the model.
+            card: replaces the embedded card; needed when there is none.
+            runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+
+        Raises:
+            EdgeemoError: the model cannot be loaded, has no card, or contradicts its card.
+        """
+        session = load(path, runtime=runtime, threads=threads)
+        card = card or read_card(path)
+        if card is None:
+            raise EdgeemoError(
+                f"{path} has no model card",
+                expected="labels and preprocessing inside the model",
+                mend="describe the model in a card file and give it with --card",
+            )
+        check_card(card, session)
+        return cls(card, session)
+
+    def probabilities(self, face: np.ndarray) -> np.ndarray:
+        """Classify one face crop.
+
+        Args:
+            face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB, any size.
+
+        Returns:
+            float32 (labels,), sums to 1 up to quantisation.
+        """
+        return self.from_fitted(fit(face, self.card.input))
+
+    def from_fitted(self, pixels: np.ndarray) -> np.ndarray:
+        """Classify pixels that have the model's size and colours already: uint8 (height, width, channels)."""
+        return as_probabilities(self.session.run(normalise(pixels, self.card.input)), self.card)
+
+    def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
+        """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
+        rows = [self.from_fitted(pixels) for pixels in batch]
+        return np.stack(rows) if rows else np.empty((0, len(self.card.labels)), np.float32)
+
+
+def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Real outputs of a model, float (..., outputs), to probabilities (..., labels); a binary output p becomes (1-p, p)."""
+    if card.task == "binary":
+        return np.concatenate([1 - outputs, outputs], axis=-1)
+    return outputs
+
+
+def check_card(card: ModelCard, session: Session) -> None:
+    """Hold a card against its model.
+
+    Raises:
+        EdgeemoError: the input shape or the number of outputs differ.
+    """
+    wanted = (1, *card.input.shape)
+    if session.input.shape != wanted:
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's input",
+            expected=f"{wanted} by the card",
+            got=f"{session.input.shape} in the model",
+            mend="use the card that belongs to this model",
+        )
+    outputs = int(np.prod(session.output.shape))
+    if outputs != card.outputs:
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's output",
+            expected=f"{card.outputs} outputs for labels {', '.join(card.labels)}",
+            got=f"{outputs} in the model",
+            mend="use the card that belongs to this model",
+        )

@@ -1,0 +1,143 @@
+"""Files that are written whole or not at all, and output places that never swallow what was there before."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import EdgeemoError
+
+
+def sha256(data: bytes) -> str:
+    """Hex SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: str | Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``target``; on success it is renamed to ``target``, on failure it is removed.
+
+    Args:
+        target: the file that is to appear. Its folder is made if need be. The temporary name keeps the suffix, because
+            several writers choose their format by it.
+
+    Raises:
+        EdgeemoError: the folder cannot be written.
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; what we hand out should have the permissions of any other new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(target: str | Path, data: bytes) -> None:
+    """Write ``data`` to ``target`` atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write ``text`` to ``target`` atomically, as UTF-8."""
+    write_bytes(target, text.encode("utf-8"))
+
+
+def write_json(target: str | Path, value: Any) -> None:
+    """Write ``value`` to ``target`` atomically as indented JSON."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def existing(path: str | Path, what: str) -> Path:
+    """``path`` as a Path.
+
+    Args:
+        path: where the user says that something is.
+        what: what it should be, for the message ("a data set", "a model").
+
+    Raises:
+        EdgeemoError: nothing is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise EdgeemoError(f"{path} is not there", expected=what, mend="check the path")
+    return path
+
+
+def new_file(path: str | Path, *, force: bool = False) -> Path:
+    """``path`` as a Path, checked to be free for a new file.
+
+    Raises:
+        EdgeemoError: a file stands there already and ``force`` is false, or the place cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise EdgeemoError(f"{path} is a folder", expected="a file name for the output", mend="name a file in it")
+    if path.exists() and not force:
+        raise EdgeemoError(f"{path} exists already", mend="choose another name, or overwrite it with --force")
+    _check_writable(path)
+    return path
+
+
+def new_folder(path: str | Path, *, force: bool = False) -> Path:
+    """Make ``path``, a folder for new results.
+
+    An empty folder is accepted. With ``force`` the results are put beside what is there; files of the same name are
+    replaced one by one, nothing else is touched.
+
+    Raises:
+        EdgeemoError: the folder has contents and ``force`` is false, or it cannot be made.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise EdgeemoError(f"{path} is a file", expected="a folder for the output", mend="choose another name")
+    if path.is_dir() and any(path.iterdir()) and not force:
+        raise EdgeemoError(f"{path} exists and is not empty", mend="choose another folder, or write into it with --force")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    _check_writable(path / "any")
+    return path
+
+
+def unwritable(path: Path, error: OSError) -> EdgeemoError:
+    """The error that says that ``path`` cannot be written."""
+    reason = error.strerror or str(error)
+    return EdgeemoError(f"{path} cannot be written ({reason})", mend="choose a place that you may write to")
+
+
+def _check_writable(target: Path) -> None:
+    folder = target.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise EdgeemoError(f"{folder} is read-only", mend="choose a place that you may write to")

@@ -1,0 +1,188 @@
+"""One TFLite interpreter, whichever runtime is installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .card import TFLITE_MAGIC
+from .errors import EdgeemoError
+from .files import existing
+from .preprocess import dequantise, quantise
+
+#: Name -> module with the Interpreter, in the order in which ``auto`` tries them. LiteRT comes first because it hands
+#: int8 graphs to XNNPACK; ``tf.lite`` comes last because it loads all of TensorFlow.
+RUNTIMES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tf.lite": "tensorflow.lite",
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model.
+
+    Args:
+        index: of the tensor in the interpreter.
+        shape: with the batch axis.
+        dtype: numpy dtype.
+        scale, zero_point: affine quantisation; scale is 0 for float tensors.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Real values (float32) to what the tensor holds."""
+        if not self.scale:
+            return values.astype(self.dtype, copy=False)
+        return quantise(values, self.scale, self.zero_point, self.dtype)
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        """What the tensor holds to real values, float32."""
+        if not self.scale:
+            return values.astype(np.float32, copy=False)
+        return dequantise(values, self.scale, self.zero_point)
+
+
+class Session:
+    """A loaded model with one input and one output, batch 1.
+
+    Args:
+        interpreter: with tensors allocated.
+        runtime: name of the runtime.
+        path: of the model, for messages.
+    """
+
+    def __init__(self, interpreter: Any, runtime: str, path: str) -> None:
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise EdgeemoError(
+                f"{path} is not a classifier", expected="one input and one output", got=f"{len(inputs)} and {len(outputs)}"
+            )
+        self.runtime, self.path = runtime, path
+        self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
+        self._interpreter = interpreter
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
+        self._interpreter.set_tensor(self.input.index, tensor)
+        self._interpreter.invoke()
+        result: np.ndarray = self._interpreter.get_tensor(self.output.index)
+        return result
+
+    def run(self, values: np.ndarray) -> np.ndarray:
+        """Run the model on real values: float32 (height, width, channels) -> float32 (outputs,)."""
+        return self.output.decode(self.invoke(self.input.encode(values)[None]))[0].ravel()
+
+
+def installed() -> list[str]:
+    """Names of the runtimes that can be imported, in order of preference. Nothing is loaded."""
+    return [name for name, module in RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
+
+
+def version(runtime: str) -> str:
+    """Version of an installed runtime, or an empty string."""
+    package = "tensorflow" if runtime == "tf.lite" else runtime
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def load(path: str | Path, *, runtime: str = "auto", threads: int = 1) -> Session:
+    """Load a .tflite.
+
+    Args:
+        path: of the model.
+        runtime: a key of :data:`RUNTIMES`, or ``auto`` for the first that is installed.
+        threads: for the kernels. More than one pays only on idle cores: both runtimes spin while they wait.
+
+    Raises:
+        EdgeemoError: no runtime, no such file, not a TFLite model, damaged, or not a classifier.
+    """
+    path = existing(path, "a .tflite model")
+    if threads < 1:
+        raise EdgeemoError("threads out of range", expected="at least 1", got=str(threads))
+    name, factory = _interpreter_class(runtime)
+    if path.is_dir():
+        raise EdgeemoError(f"{path} is a folder", expected="a .tflite model")
+    data = path.read_bytes()
+    if data[4:8] != TFLITE_MAGIC:
+        got = "an empty file" if not data else "other contents"
+        raise EdgeemoError(f"{path} is not a TFLite model", expected="a .tflite file", got=got)
+
+    def allocate() -> Any:
+        interpreter = factory(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    if name == "tflite-runtime":
+        _rehearse(allocate, path)
+    try:
+        interpreter = allocate()
+    except (ValueError, RuntimeError, UnicodeDecodeError) as error:
+        raise damaged(path, error) from error
+    return Session(interpreter, name, str(path))
+
+
+def damaged(path: Path, error: object) -> EdgeemoError:
+    """The error that says that a model file is damaged or uses what the runtime lacks."""
+    reason = " ".join(str(error).split())[:160]
+    return EdgeemoError(
+        f"{path} cannot be loaded, it is damaged or needs operators that this runtime lacks ({reason})",
+        mend="copy or convert the model again",
+    )
+
+
+def _interpreter_class(runtime: str) -> tuple[str, Callable[..., Any]]:
+    if runtime != "auto" and runtime not in RUNTIMES:
+        raise EdgeemoError("unknown runtime", expected="auto or one of " + ", ".join(RUNTIMES), got=repr(runtime))
+    for name in installed() if runtime == "auto" else [runtime]:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            module = importlib.import_module(RUNTIMES[name])
+        except ImportError:
+            continue
+        return name, module.Interpreter
+    wanted = "no TFLite runtime" if runtime == "auto" else f"the runtime {runtime!r}"
+    raise EdgeemoError(
+        f"{wanted} can be imported" if runtime == "auto" else f"{wanted} cannot be imported",
+        mend="install one: pip install ai-edge-litert, or pip install tflite-runtime 'numpy<2'",
+    )
+
+
+def _rehearse(allocate: Callable[[], Any], path: Path) -> None:
+    """Load in a forked child first: tflite-runtime 2.14 does not verify the flatbuffer, a cut file kills the process."""
+    child = os.fork()
+    if child == 0:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        try:
+            allocate()
+        except BaseException:
+            # The parent will meet the same exception and can report it.
+            os._exit(0)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        raise damaged(path, f"the runtime died of signal {os.WTERMSIG(status)}")
+
+
+def _tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(side) for side in details["shape"])
+    return Tensor(details["index"], shape, np.dtype(details["dtype"]), float(scale), int(zero_point))

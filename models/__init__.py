@@ -1,0 +1,1 @@
+"""Shipped .tflite files with their cards (package data)."""

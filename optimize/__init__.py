@@ -1,0 +1,1 @@
+"""Quantization-aware training, post-training quantisation and the proof that accuracy was kept."""

@@ -1,0 +1,33 @@
+"""TensorFlow and Keras 2, imported in one place and silenced before they start to talk.
+
+Everything here is built on ``tf_keras``: quantization-aware training refuses Keras 3 models.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from ..edge.errors import MissingExtra  # noqa: E402
+
+try:
+    import tensorflow as tf
+    import tf_keras as keras
+except ImportError as error:
+    raise MissingExtra(error.name or "tensorflow", "train") from error
+
+tf.get_logger().setLevel("ERROR")
+
+__all__ = ["keras", "set_seed", "tf"]
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    tf.random.set_seed(seed)

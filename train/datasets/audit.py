@@ -1,0 +1,150 @@
+"""What is wrong with a data set: copies within and across splits, conflicting labels, constant pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...edge.errors import EdgeemoError
+from ...edge.files import existing
+from .dataset import Dataset, Sample
+
+#: Kinds of finding, as they stand in the list's first column.
+CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, BROKEN = (
+    "cross-split-copy",
+    "copy",
+    "conflicting-label",
+    "constant",
+    "broken",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One picture and what is wrong with it.
+
+    Args:
+        kind: one of the constants of this module.
+        key: where the picture stands.
+        row: row of fer2013.csv, if known.
+        split, label: of this picture.
+        other: where its first copy stands (another split, another label), or the reason.
+    """
+
+    kind: str
+    key: str
+    row: int | None
+    split: str
+    label: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Result of :func:`audit`."""
+
+    name: str
+    content_hash: str
+    counts: dict[str, dict[str, int]]
+    findings: tuple[Finding, ...]
+
+    def count(self, kind: str, split: str | None = None) -> int:
+        """Number of findings of a kind (in a split)."""
+        return sum(f.kind == kind and split in (None, f.split) for f in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: counts, totals by kind and split."""
+        kinds = (CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, BROKEN)
+        totals = {kind: {s: self.count(kind, s) for s in self.counts} for kind in kinds if kind != BROKEN}
+        return {
+            "dataset": self.name,
+            "content_hash": self.content_hash,
+            "counts": self.counts,
+            "findings": {**totals, BROKEN: self.count(BROKEN)},
+        }
+
+    def to_csv(self) -> str:
+        """All findings as CSV text; ``row`` and ``split`` make it usable for ``--exclude``."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["kind", "key", "row", "split", "label", "other"])
+        for f in self.findings:
+            writer.writerow([f.kind, f.key, "" if f.row is None else f.row, f.split, f.label, f.other])
+        return stream.getvalue()
+
+
+def audit(dataset: Dataset) -> Audit:
+    """Look for what would make an accuracy untrue.
+
+    Every picture that has a pixel-identical copy in another split is a ``cross-split-copy``; one that has a copy in its
+    own split is a ``copy`` (the first of a group is not counted); one whose copies carry another label is a
+    ``conflicting-label``; one whose pixels are all equal is ``constant``.
+    """
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in dataset.samples:
+        groups[sample.digest].append(sample)
+    findings: list[Finding] = []
+
+    def note(kind: str, sample: Sample, other: str) -> None:
+        label = dataset.labels[sample.label]
+        findings.append(Finding(kind, sample.key, sample.row, sample.split, label, other))
+
+    for members in groups.values():
+        first_in: dict[str, Sample] = {}
+        for sample in members:
+            elsewhere = next((m for m in members if m.split != sample.split), None)
+            if elsewhere:
+                note(CROSS_SPLIT, sample, f"{elsewhere.key} ({elsewhere.split})")
+            if sample.split in first_in:
+                note(WITHIN_SPLIT, sample, first_in[sample.split].key)
+            first_in.setdefault(sample.split, sample)
+            conflicting = next((m for m in members if m.label != sample.label), None)
+            if conflicting:
+                note(CONFLICT, sample, f"{conflicting.key} ({dataset.labels[conflicting.label]})")
+    for sample, picture in zip(dataset.samples, dataset.pictures, strict=True):
+        if picture.min() == picture.max():
+            note(CONSTANT, sample, f"all pixels {int(picture.flat[0])}")
+    findings += [Finding(BROKEN, bad.key, None, "", "", bad.reason) for bad in dataset.bad]
+    return Audit(dataset.name, dataset.content_hash, dataset.counts, tuple(findings))
+
+
+def drop_leaks(dataset: Dataset) -> Dataset:
+    """Without the training and validation pictures that also stand, pixel for pixel, in the test split."""
+    tested = {sample.digest for sample in dataset.samples if sample.split == "test"}
+    return dataset.where(lambda sample: sample.split == "test" or sample.digest not in tested)
+
+
+def exclude_listed(dataset: Dataset, path: str | Path) -> Dataset:
+    """Without the training pictures that a list names.
+
+    Args:
+        dataset: of which pictures that are not in the test split may be removed; test pictures always stay.
+        path: CSV with a column ``row`` (row of fer2013.csv) or ``key`` (path inside the data set).
+
+    Raises:
+        EdgeemoError: the list is not there, has neither column, or matches nothing.
+    """
+    path = existing(path, "a CSV with a column row or key")
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            columns = reader.fieldnames or []
+            lines = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise EdgeemoError(f"{path} is not a readable CSV ({error})") from error
+    if not {"row", "key"} & set(columns):
+        raise EdgeemoError(f"{path} does not list pictures", expected="a column row or key", got=", ".join(columns[:5]))
+    rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdigit()}
+    keys = {line["key"] for line in lines if line.get("key")}
+    kept = dataset.where(lambda s: s.split == "test" or not (s.row in rows or s.key in keys))
+    if len(kept) == len(dataset):
+        raise EdgeemoError(
+            f"{path} names no training picture of {dataset.name}",
+            expected="rows of fer2013.csv or keys of this data set",
+            mend="check that the list belongs to this data set",
+        )
+    return kept

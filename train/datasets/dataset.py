@@ -1,0 +1,157 @@
+"""A data set: pictures with labels, splits and a content hash. Nothing of TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...edge.errors import EdgeemoError
+from ...edge.preprocess import InputSpec, fit
+
+#: Where a sample may stand in its source: ``all`` when the source makes no difference.
+SPLITS = ("train", "validation", "test", "all")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled picture.
+
+    Args:
+        key: where it stands in the source (path inside the folder or zip, or ``row 17``).
+        label: index into the data set's labels.
+        split: one of :data:`SPLITS`.
+        digest: hex SHA-256 of its shape and decoded pixels: equal for pixel-identical pictures in any file format.
+        part: the source's own name of the split (``PublicTest``), or empty.
+        row: row of the original fer2013.csv, if known.
+    """
+
+    key: str
+    label: int
+    split: str
+    digest: str
+    part: str = ""
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A file or row that could not be read, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures with labels.
+
+    Args:
+        name: of the source.
+        labels: class names in order.
+        samples: one for each picture.
+        pictures: decoded pixels, uint8 (h, w) gray or (h, w, 3) RGB, in the order of ``samples``.
+        bad: what was skipped on reading.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    pictures: Sequence[np.ndarray]
+    bad: tuple[Bad, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Labels as int64 (n,)."""
+        return np.array([sample.label for sample in self.samples], np.int64)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over labels, splits and pixels; the order and the file names do not matter.
+
+        The same pictures give the same hash whether they were read from a zip, from folders or from fer2013.csv.
+        """
+        digest = hashlib.sha256("\n".join(self.labels).encode())
+        for line in sorted(f"{s.split} {s.label} {s.digest}" for s in self.samples):
+            digest.update(line.encode())
+        return digest.hexdigest()
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Split -> class -> number of pictures."""
+        table: dict[str, dict[str, int]] = {}
+        for (split, label), n in sorted(Counter((s.split, s.label) for s in self.samples).items()):
+            table.setdefault(split, dict.fromkeys(self.labels, 0))[self.labels[label]] = n
+        return table
+
+    def pixels(self, spec: InputSpec) -> np.ndarray:
+        """All pictures fitted to a model's input: uint8 (n, height, width, channels)."""
+        out = np.empty((len(self), *spec.shape), np.uint8)
+        for index, picture in enumerate(self.pictures):
+            out[index] = fit(picture, spec)
+        return out
+
+    def take(self, indices: Iterable[int]) -> Dataset:
+        """The samples at these positions, in this order."""
+        chosen = [int(index) for index in indices]
+        return replace(
+            self,
+            samples=tuple(self.samples[index] for index in chosen),
+            pictures=[self.pictures[index] for index in chosen],
+        )
+
+    def where(self, keep: Callable[[Sample], bool]) -> Dataset:
+        """The samples for which ``keep`` is true."""
+        return self.take(index for index, sample in enumerate(self.samples) if keep(sample))
+
+    def split(self, name: str) -> Dataset:
+        """The samples of a split (``train``, ``test``) or of a part by the source's own name (``PublicTest``).
+
+        Raises:
+            EdgeemoError: there are none.
+        """
+        chosen = self.where(lambda sample: name in (sample.split, sample.part))
+        if not len(chosen):
+            known = sorted({s.split for s in self.samples} | {s.part for s in self.samples if s.part})
+            raise EdgeemoError(f"{self.name} has no pictures in split {name!r}", expected=" or ".join(known))
+        return chosen
+
+    def relabelled(self, labels: Sequence[str]) -> Dataset:
+        """The same pictures with labels numbered in the order of a model.
+
+        Args:
+            labels: the model's labels; they must contain every class that has pictures here.
+
+        Raises:
+            EdgeemoError: a class here is unknown to the model.
+        """
+        if tuple(labels) == self.labels:
+            return self
+        present = {self.labels[sample.label] for sample in self.samples}
+        if missing := sorted(present - set(labels)):
+            raise EdgeemoError(
+                f"{self.name} has classes that the model does not know: {', '.join(missing)}",
+                expected=f"a subset of {', '.join(labels)}",
+                mend="use a data set with the model's classes",
+            )
+        position = {name: index for index, name in enumerate(labels)}
+        samples = tuple(replace(s, label=position[self.labels[s.label]]) for s in self.samples)
+        return replace(self, labels=tuple(labels), samples=samples)
+
+
+def pixel_digest(picture: np.ndarray) -> str:
+    """Hex SHA-256 of a picture's shape and pixels."""
+    digest = hashlib.sha256(repr(picture.shape).encode())
+    digest.update(np.ascontiguousarray(picture).tobytes())
+    return digest.hexdigest()
+
+
+def class_counts(dataset: Dataset) -> np.ndarray:
+    """Pictures per class, int64 (classes,)."""
+    return np.bincount(dataset.targets, minlength=len(dataset.labels))

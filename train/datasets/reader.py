@@ -1,0 +1,92 @@
+"""Open a data set, whatever form people have it in."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from ...edge.errors import EdgeemoError
+from ...edge.files import existing
+from .dataset import Dataset, Sample, pixel_digest
+from .entries import build
+from .fer_csv import csv_entries
+from .folders import folder_entries, open_zip, read_member, zip_entries
+
+_SYNTHETIC = re.compile(r"^synthetic(?::(?P<options>.*))?$")
+_SYNTHETIC_DEFAULTS = {"train": 4000, "test": 1000, "size": 48, "seed": 0}
+
+
+def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
+    """Read a data set.
+
+    Args:
+        source: a folder (``train/<class>/*``, ``test/<class>/*`` or ``<class>/*``), a zip of such a folder, FER-2013's
+            fer2013.csv (plain or in a zip), or ``synthetic`` for drawn faces
+            (``synthetic:train=4000,test=1000,size=48,seed=0``).
+        skip_bad: leave out broken pictures and rows instead of refusing the data set.
+
+    Returns:
+        The data set; what was left out is in ``bad``.
+
+    Raises:
+        EdgeemoError: nothing there, nothing in it, cut, or broken.
+    """
+    if match := _SYNTHETIC.match(str(source)):
+        return synthetic_dataset(**_synthetic_options(match.group("options") or ""))
+    path = existing(source, "a data set (folder, zip or fer2013.csv)")
+    name = path.name
+    if path.is_dir():
+        return build(name, folder_entries(path), skip_bad=skip_bad)
+    if path.suffix.lower() == ".csv":
+        try:
+            with open(path, newline="", encoding="utf-8") as stream:
+                return build(name, csv_entries(stream, name), skip_bad=skip_bad)
+        except OSError as error:
+            raise EdgeemoError(f"{path} cannot be read ({error.strerror})") from error
+    if path.suffix.lower() == ".zip":
+        return _read_zip(path, skip_bad)
+    raise EdgeemoError(
+        f"{path} is not a data set", expected="a folder, a .zip, or fer2013.csv", got=f"a {path.suffix or 'plain'} file"
+    )
+
+
+def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, seed: int = 0) -> Dataset:
+    """Drawn faces as a data set, for demos and tests only.
+
+    Args:
+        train, test: number of faces in each split.
+        size: pixels.
+        seed: of the drawing; train and test are different faces of it.
+    """
+    from .synthetic import EMOTIONS, make_faces
+    pixels, targets = make_faces(train + test, size=size, seed=seed)
+    pictures = [picture[:, :, 0] for picture in pixels]
+    samples = tuple(
+        Sample(f"face {index}", int(label), "train" if index < train else "test", pixel_digest(picture))
+        for index, (label, picture) in enumerate(zip(targets, pictures, strict=True))
+    )
+    return Dataset("synthetic", EMOTIONS, samples, pictures)
+
+
+def _read_zip(path: Path, skip_bad: bool) -> Dataset:
+    with open_zip(path) as archive:
+        tables = [member for member in archive.namelist() if member.endswith(("fer2013.csv", "icml_face_data.csv"))]
+        if not tables:
+            return build(path.name, zip_entries(archive), skip_bad=skip_bad)
+        text = io.StringIO(read_member(archive, tables[0]).decode("utf-8", "replace"), newline="")
+        return build(path.name, csv_entries(text, tables[0]), skip_bad=skip_bad)
+
+
+def _synthetic_options(text: str) -> dict[str, int]:
+    options = dict(_SYNTHETIC_DEFAULTS)
+    for item in filter(None, text.split(",")):
+        key, _, value = item.partition("=")
+        if key not in options or not value.isdigit():
+            raise EdgeemoError(
+                "options of the synthetic data set do not fit",
+                expected="synthetic:" + ",".join(f"{k}={v}" for k, v in _SYNTHETIC_DEFAULTS.items()),
+                got=repr(item),
+            )
+        options[key] = int(value)
+    return options

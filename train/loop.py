@@ -1,0 +1,191 @@
+"""The training loop: Keras fits, this decides rate, stopping and checkpoints, and resumes where a killed run stood."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from typing import Any
+
+from ..edge.accuracy import Accuracy
+from ..edge.card import ModelCard, Provenance
+from ..edge.errors import EdgeemoError
+from ..edge.files import atomic_path, write_json
+from . import architectures, schedule
+from .backend import keras, set_seed, tf
+from .datasets.splits import TrainingData
+from .pipeline import Batches
+from .plots import plot_history
+from .progress import Progress
+from .recipe import Optimiser, Recipe
+from .run import Run
+
+SYNTHETIC_NOTE = "Trained on synthetic, drawn faces: for demonstration and tests only, useless on real people."
+
+
+def train(run: Run, data: TrainingData, *, quiet: bool = False) -> ModelCard:
+    """Train the recipe of a run, from its last finished epoch on.
+
+    Args:
+        run: a run folder, new or with finished epochs.
+        data: training and validation roles; no test set comes near this code.
+        quiet: show no progress.
+
+    Returns:
+        The card of the finished model, as written into the run.
+
+    Raises:
+        EdgeemoError: the data is not the data with which the run was begun, or training diverged.
+    """
+    recipe, seed = run.recipe, run.settings.seed
+    set_seed(seed)
+    history = run.history
+    train_batches = Batches(
+        data.train, recipe.input, recipe.schedule.batch, loss=recipe.loss, augmentation=recipe.augmentation, seed=seed
+    )
+    validation = Batches(data.validation, recipe.input, recipe.schedule.batch)
+    done = len(history)
+    finished = done >= recipe.schedule.epochs or schedule.should_stop(recipe.early_stopping, history)
+    if done:
+        model = load_model(run.checkpoint(done))
+    else:
+        model = build_model(recipe, len(data.train.labels))
+    if not finished:
+        keeper = _Keeper(run, recipe, history, train_batches.steps, quiet)
+        model.fit(
+            train_batches.dataset(done),
+            initial_epoch=done,
+            epochs=recipe.schedule.epochs,
+            steps_per_epoch=train_batches.steps,
+            validation_data=validation.dataset(),
+            callbacks=[keeper],
+            verbose=0,
+        )
+    return _finish(run, recipe, data, validation)
+
+
+def build_model(recipe: Recipe, classes: int) -> Any:
+    """An untrained, compiled network for a recipe; see :func:`architectures.build`."""
+    network = recipe.architecture
+    model = architectures.build(
+        network.name, recipe.input, classes, l2=recipe.optimiser.l2, options=network.options
+    )
+    compile_model(model, recipe.optimiser, recipe.loss.label_smoothing)
+    return model
+
+
+def compile_model(model: Any, optimiser: Optimiser, label_smoothing: float) -> None:
+    """Compile with the recipe's optimiser, smoothed cross-entropy and top-1 accuracy."""
+    if optimiser.name == "sgd":
+        chosen = keras.optimizers.SGD(optimiser.learning_rate, momentum=optimiser.momentum, nesterov=True)
+    else:
+        chosen = keras.optimizers.Adam(optimiser.learning_rate)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    # jit_compile made training four times slower on the CPU.
+    model.compile(chosen, loss, metrics=["accuracy"], jit_compile=False)
+
+
+def load_model(path: Any, *, compile: bool = True) -> Any:
+    """Load a .keras file of tf_keras.
+
+    Raises:
+        EdgeemoError: it cannot be read.
+    """
+    try:
+        return keras.models.load_model(path, compile=compile)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EdgeemoError(
+            f"{path} cannot be loaded as a Keras model ({first})", expected="a .keras or .h5 file of tf_keras"
+        ) from error
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Sets the rate before each step; after each epoch saves, records, prunes and decides whether to go on."""
+
+    def __init__(self, run: Run, recipe: Recipe, history: list[dict[str, float]], steps: int, quiet: bool) -> None:
+        super().__init__()
+        self.run, self.recipe, self.history, self.steps = run, recipe, history, steps
+        self.progress = Progress(recipe.schedule.epochs, steps, quiet=quiet)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.began, self.epoch = time.monotonic(), epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.rate = schedule.learning_rate(
+            self.recipe.schedule, self.recipe.optimiser.learning_rate, self.history, self.epoch + batch / self.steps
+        )
+        self.model.optimizer.learning_rate.assign(self.rate)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.progress.step(self.epoch, batch, logs["loss"], logs["accuracy"])
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        row = {"epoch": float(epoch + 1)}
+        row |= {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        row |= {"learning_rate": self.rate, "seconds": round(time.monotonic() - self.began, 2)}
+        if row["loss"] != row["loss"]:
+            raise EdgeemoError(
+                f"training diverged in epoch {epoch + 1} (the loss is not a number)",
+                mend="lower it with --set optimiser.learning_rate=...",
+            )
+        self.history.append(row)
+        # The checkpoint comes first: a kill between the two leaves a checkpoint that the history does not know of,
+        # which is repeated; the other way round the history would promise a model that is not there.
+        self.run.save_checkpoint(self.model, epoch + 1)
+        self.run.write_history(self.history)
+        best = schedule.best_epoch(self.history, self.recipe.early_stopping.monitor) + 1
+        self.run.prune_checkpoints({best, epoch + 1})
+        self.progress.epoch(epoch, row, "  best" if best == epoch + 1 else "")
+        if schedule.should_stop(self.recipe.early_stopping, self.history):
+            self.model.stop_training = True
+
+
+def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -> ModelCard:
+    history = run.history
+    best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
+    model = load_model(run.checkpoint(best), compile=False)
+    probabilities = model.predict(validation.dataset().map(lambda x, y, w: x), verbose=0)
+    accuracy = Accuracy.of(data.validation.targets, probabilities)
+    figure = {"data": data.validation.name, "split": "validation", "epoch": best, **accuracy.to_dict()}
+    with atomic_path(run.folder / "model.keras") as temporary:
+        model.save(temporary)
+    card = ModelCard(
+        name=recipe.name,
+        labels=data.train.labels,
+        input=recipe.input,
+        provenance=Provenance(
+            architecture=recipe.architecture.name,
+            recipe=recipe.name,
+            dataset=data.train.name,
+            dataset_hash=data.train.content_hash,
+            split_hashes=data.hashes,
+            seed=run.settings.seed,
+            versions=versions(),
+        ),
+        metrics={"float32 validation": figure},
+        notes=SYNTHETIC_NOTE if data.train.name == "synthetic" else "",
+    )
+    write_json(
+        run.folder / "metrics.json",
+        {
+            "validation": figure,
+            "epochs": len(history),
+            "parameters": int(model.count_params()),
+            "seconds": round(sum(row["seconds"] for row in history), 1),
+        },
+    )
+    plot_history(history, run.folder / "curves.png", title=recipe.title)
+    run.write_card(card)
+    return card
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that shape a model."""
+    names = ("edgeemo", "tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy", "opencv-python")
+    found = {"tensorflow": tf.__version__}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

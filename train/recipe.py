@@ -1,0 +1,247 @@
+"""Recipes: everything that decides how a model is trained, as data. One TOML file each in ``recipes/``."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from ..edge.errors import EdgeemoError
+from ..edge.preprocess import InputSpec
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Name of a network and its own options."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Data handling. ``validation``: fraction of the training pictures carved for selection."""
+
+    validation: float = 0.1
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training pictures; the defaults change nothing.
+
+    Args:
+        rotation: degrees, uniform in plus or minus.
+        scale: factor, uniform in [1 - scale, 1 + scale].
+        shift: fraction of the side, uniform in plus or minus.
+        flip: mirror half of the pictures.
+        contrast: factor around the picture's mean, uniform in [1 - contrast, 1 + contrast].
+        brightness: fraction of full scale added, uniform in plus or minus.
+        erase: probability of random erasing (Zhong et al. 2017, arXiv:1708.04896), of 2 to 20 % of the area.
+    """
+
+    rotation: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    flip: bool = False
+    contrast: float = 0.0
+    brightness: float = 0.0
+    erase: float = 0.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy.
+
+    Args:
+        label_smoothing: 0 to below 1.
+        class_weights: ``none``, ``balanced`` (n / (classes * n_class)) or ``sqrt`` (its square root).
+    """
+
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Args: name: ``adam`` or ``sgd`` (Nesterov momentum); l2: penalty on kernels."""
+
+    name: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    l2: float = 0.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length of training and course of the learning rate.
+
+    Args:
+        kind: ``constant``, ``plateau`` (times ``factor`` after ``patience`` epochs without a better validation loss,
+            not below ``minimum``) or ``cosine`` (to zero, after a linear ``warmup`` in epochs).
+        epochs, batch: whole epochs, pictures per step.
+    """
+
+    kind: str = "plateau"
+    epochs: int = 30
+    batch: int = 64
+    warmup: float = 0.0
+    factor: float = 0.5
+    patience: int = 3
+    minimum: float = 1e-6
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is kept in any case."""
+
+    patience: int = 0
+    monitor: str = "val_accuracy"
+
+
+@dataclass(frozen=True)
+class Qat:
+    """Quantization-aware fine-tuning: few epochs at a low learning rate, cosine to zero."""
+
+    epochs: int = 3
+    learning_rate: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe. See the sections' own classes."""
+
+    name: str
+    title: str
+    published: str
+    input: InputSpec
+    architecture: Architecture
+    data: Data = Data()
+    augmentation: Augmentation = Augmentation()
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    early_stopping: EarlyStopping = EarlyStopping()
+    qat: Qat = Qat()
+
+    def __post_init__(self) -> None:
+        _one_of("loss.class_weights", self.loss.class_weights, ("none", "balanced", "sqrt"))
+        _one_of("optimiser.name", self.optimiser.name, ("adam", "sgd"))
+        _one_of("schedule.kind", self.schedule.kind, ("constant", "plateau", "cosine"))
+        _one_of("early_stopping.monitor", self.early_stopping.monitor, ("val_accuracy", "val_loss"))
+        for key, value, low, high in (
+            ("schedule.epochs", self.schedule.epochs, 1, 100_000),
+            ("schedule.batch", self.schedule.batch, 1, 65_536),
+            ("qat.epochs", self.qat.epochs, 1, 100_000),
+            ("loss.label_smoothing", self.loss.label_smoothing, 0.0, 0.99),
+            ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
+            ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
+            ("data.validation", self.data.validation, 0.001, 0.5),
+        ):
+            if not low <= value <= high:
+                raise EdgeemoError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, every value written out."""
+        table = dataclasses.asdict(self)
+        table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
+        return tomlkit.dumps(table)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name_or_path: name of a recipe of the package, or a path that ends in ``.toml``.
+        overrides: ``section.key=value`` each; the value is TOML, or a plain word.
+
+    Raises:
+        EdgeemoError: unknown recipe (the message names the known ones), broken TOML, unknown key, wrong type.
+    """
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        raise EdgeemoError(
+            f"unknown recipe {name_or_path!r}",
+            expected=f"one of {', '.join(recipe_names())}",
+            mend="or give the path of a .toml file",
+        )
+    try:
+        table = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+    except (TOMLKitError, UnicodeDecodeError, OSError) as error:
+        raise EdgeemoError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
+    for override in overrides:
+        _override(table, override)
+    return parse_recipe(table, str(path))
+
+
+def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
+    """Turn a parsed TOML table into a recipe; see :func:`load_recipe`."""
+    table = dict(table)
+    network = table.get("architecture")
+    if isinstance(network, dict):
+        options = {key: value for key, value in network.items() if key != "name"}
+        table["architecture"] = {"name": network.get("name", ""), "options": options}
+    return _from_table(Recipe, table, where, "")
+
+
+def _override(table: dict[str, Any], text: str) -> None:
+    key, separator, value = text.partition("=")
+    *sections, last = key.strip().split(".")
+    if not separator or not last or not all(sections):
+        raise EdgeemoError(f"override {text!r} cannot be read", expected="section.key=value, as schedule.epochs=5")
+    try:
+        parsed = tomlkit.parse(f"x = {value}").unwrap()["x"]
+    except TOMLKitError:
+        parsed = value.strip()
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise EdgeemoError(f"override {text!r} does not fit", expected="a section before the last dot")
+    table[last] = parsed
+
+
+def _from_table(cls: type, table: Any, where: str, prefix: str) -> Any:
+    if not isinstance(table, dict):
+        raise EdgeemoError(f"{where}: {prefix.rstrip('.')} is not a section", got=repr(table))
+    hints = typing.get_type_hints(cls)
+    if unknown := sorted(set(table) - set(hints)):
+        raise EdgeemoError(f"{where} has an unknown key {prefix}{unknown[0]}", expected="one of " + ", ".join(hints))
+    values = {}
+    for key, value in table.items():
+        kind = hints[key]
+        if dataclasses.is_dataclass(kind):
+            values[key] = _from_table(typing.cast(type, kind), value, where, f"{prefix}{key}.")
+        else:
+            values[key] = _checked(kind, value, where, prefix + key)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        missing = str(error).rsplit(":", 1)[-1].strip()
+        raise EdgeemoError(f"{where} lacks {prefix}{missing}") from error
+
+
+def _checked(kind: Any, value: Any, where: str, key: str) -> Any:
+    plain = typing.get_origin(kind) or kind
+    if plain is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(plain, types.UnionType) or (isinstance(value, bool) and plain is not bool) or not isinstance(value, plain):
+        raise EdgeemoError(f"{where}: {key} has the wrong type", expected=plain.__name__, got=repr(value))
+    return value
+
+
+def _one_of(key: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise EdgeemoError(f"recipe {key} is unknown", expected=f"one of {', '.join(known)}", got=repr(value))

@@ -1,0 +1,165 @@
+"""The run folder: what a training leaves behind, and how the other commands find it again.
+
+``recipe.toml`` (resolved), ``run.json`` (data and seed), ``history.csv``, ``checkpoints/epoch-0007.keras``, and at the end
+``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from ..edge.card import ModelCard
+from ..edge.errors import EdgeemoError
+from ..edge.files import atomic_path, existing, write_json, write_text
+from .datasets.audit import drop_leaks, exclude_listed
+from .datasets.dataset import Dataset
+from .datasets.reader import read_dataset
+from .datasets.splits import TrainingData, training_data
+from .recipe import Recipe, parse_recipe
+
+_CHECKPOINT = re.compile(r"^epoch-(\d+)\.keras$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was started with, beside its recipe.
+
+    Args:
+        data: source of the data set.
+        exclude: lists of pictures to leave out of training.
+        drop_leaks: leave out training pictures that also stand in the test split.
+        skip_bad: leave out broken pictures.
+        seed: of the split, the weights, the shuffling and the augmentation.
+    """
+
+    data: str
+    exclude: tuple[str, ...] = ()
+    drop_leaks: bool = False
+    skip_bad: bool = False
+    seed: int = 0
+
+    def dataset(self) -> Dataset:
+        """Read the data set and leave out what is to be left out."""
+        dataset = read_dataset(self.data, skip_bad=self.skip_bad)
+        for listed in self.exclude:
+            dataset = exclude_listed(dataset, listed)
+        return drop_leaks(dataset) if self.drop_leaks else dataset
+
+    def training_data(self, recipe: Recipe) -> TrainingData:
+        """Training and validation roles."""
+        return training_data(self.dataset(), validation=recipe.data.validation, seed=self.seed)
+
+
+class Run:
+    """A run folder.
+
+    Args:
+        folder: where it is.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def create(cls, folder: Path, recipe: Recipe, settings: Settings) -> Run:
+        """Write recipe and settings into an existing, empty folder."""
+        run = cls(folder)
+        write_text(folder / "recipe.toml", recipe.to_toml())
+        write_json(folder / "run.json", asdict(settings))
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """An existing run.
+
+        Raises:
+            EdgeemoError: not there, or not a run folder.
+        """
+        path = existing(folder, "a run folder")
+        if not (path / "recipe.toml").is_file() or not (path / "run.json").is_file():
+            raise EdgeemoError(
+                f"{path} is not a run folder", expected="a folder that edgeemo train has made, with recipe.toml and run.json"
+            )
+        return cls(path)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        path = self.folder / "recipe.toml"
+        return parse_recipe(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap(), str(path))
+
+    @property
+    def settings(self) -> Settings:
+        """Data and seed."""
+        path = self.folder / "run.json"
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            return Settings(**{**table, "exclude": tuple(table.get("exclude", ()))})
+        except (ValueError, TypeError) as error:
+            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """Finished epochs: epoch (from 1), loss, accuracy, val_loss, val_accuracy, learning_rate, seconds."""
+        path = self.folder / "history.csv"
+        if not path.is_file():
+            return []
+        with open(path, newline="", encoding="utf-8") as stream:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+    def write_history(self, history: list[dict[str, float]]) -> None:
+        """Replace ``history.csv``."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_text(self.folder / "history.csv", stream.getvalue())
+
+    def checkpoint(self, epoch: int) -> Path:
+        """File of the model after ``epoch`` finished epochs."""
+        return self.folder / "checkpoints" / f"epoch-{epoch:04d}.keras"
+
+    def save_checkpoint(self, model: Any, epoch: int) -> None:
+        """Save model and optimiser state after ``epoch`` finished epochs."""
+        with atomic_path(self.checkpoint(epoch)) as temporary:
+            model.save(temporary)
+
+    def prune_checkpoints(self, keep: set[int]) -> None:
+        """Remove all checkpoints but these epochs, and what a killed run left half-written."""
+        for path in (self.folder / "checkpoints").iterdir():
+            match = _CHECKPOINT.match(path.name)
+            if not match or int(match.group(1)) not in keep:
+                path.unlink()
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the finished model."""
+        path = self._finished("card.json")
+        return ModelCard.from_json(path.read_text(encoding="utf-8"), str(path))
+
+    def write_card(self, card: ModelCard) -> None:
+        """Replace ``card.json``."""
+        write_text(self.folder / "card.json", card.to_json())
+
+    @property
+    def model_path(self) -> Path:
+        """The finished model."""
+        return self._finished("model.keras")
+
+    def _finished(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise EdgeemoError(
+                f"{self.folder} has not finished training ({name} is missing)",
+                mend=f"go on with: edgeemo train --resume {self.folder}",
+            )
+        return path
