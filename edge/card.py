@@ -1,7 +1,7 @@
 """The model card: what a device needs to use a model, and what a person needs to trust it.
 
-It travels inside the .tflite as a zip appended to the flatbuffer (``labels.txt`` and ``edgeemo.json``, the associated-file
-form of TFLite metadata), so that ``zipfile`` alone can read it and every runtime still loads the model.
+It travels inside the .tflite as a zip appended to the flatbuffer (``labels.txt`` and ``edgeemo.json``, the
+associated-file form of TFLite metadata), so that ``zipfile`` alone can read it and every runtime still loads the model.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TASKS = ("multiclass", "binary")
 TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 
 INTENDED_USE = (
-    "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a person "
-    "feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, Art. 5(1)(f)) "
-    "forbids inferring emotions at work and in education."
+    "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a "
+    "person feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, "
+    "Art. 5(1)(f)) forbids inferring emotions at work and in education."
 )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .card import ModelCard, read_card
 from .errors import EdgeemoError
-from .preprocess import fit, normalise
+from .preprocess import normalise, to_input
 from .runtime import Session, load
 
 
@@ -60,11 +60,29 @@ class Classifier:
         Returns:
             float32 (labels,), sums to 1 up to quantisation.
         """
-        return self.from_fitted(fit(face, self.card.input))
+        return self.decode(self.session.invoke(self.encode(face)))
 
     def from_fitted(self, pixels: np.ndarray) -> np.ndarray:
         """Classify pixels that have the model's size and colours already: uint8 (height, width, channels)."""
-        return as_probabilities(self.session.run(normalise(pixels, self.card.input)), self.card)
+        tensor = self.session.input.encode(normalise(pixels, self.card.input))[None]
+        return self.decode(self.session.invoke(tensor))
+
+    def encode(self, face: np.ndarray) -> np.ndarray:
+        """Face crop, as for :meth:`probabilities`, to the model's input tensor (1, height, width, channels)."""
+        return self.session.input.encode(to_input(face, self.card.input))[None]
+
+    def decode(self, output: np.ndarray) -> np.ndarray:
+        """The model's output tensor (1, ...) to probabilities, float32 (labels,).
+
+        Raises:
+            EdgeemoError: the model gave values that are not numbers.
+        """
+        values = self.session.output.decode(output)[0].ravel()
+        if not np.isfinite(values).all():
+            raise EdgeemoError(
+                f"{self.session.path} gives values that are not numbers", mend="train or convert the model again"
+            )
+        return as_probabilities(values, self.card)
 
     def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
         """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
@@ -73,7 +91,7 @@ class Classifier:
 
 
 def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
-    """Real outputs of a model, float (..., outputs), to probabilities (..., labels); a binary output p becomes (1-p, p)."""
+    """Real outputs of a model, float (..., outputs), to probabilities (..., labels); binary p becomes (1-p, p)."""
     if card.task == "binary":
         return np.concatenate([1 - outputs, outputs], axis=-1)
     return outputs

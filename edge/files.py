@@ -87,7 +87,12 @@ def existing(path: str | Path, what: str) -> Path:
         EdgeemoError: nothing is there.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        # A name that is too long, or a folder on the way that may not be entered.
+        raise EdgeemoError(f"{path} cannot be looked at ({error.strerror})", mend="check the path") from error
+    if not there:
         raise EdgeemoError(f"{path} is not there", expected=what, mend="check the path")
     return path
 
@@ -120,7 +125,9 @@ def new_folder(path: str | Path, *, force: bool = False) -> Path:
     if path.exists() and not path.is_dir():
         raise EdgeemoError(f"{path} is a file", expected="a folder for the output", mend="choose another name")
     if path.is_dir() and any(path.iterdir()) and not force:
-        raise EdgeemoError(f"{path} exists and is not empty", mend="choose another folder, or write into it with --force")
+        raise EdgeemoError(
+            f"{path} exists and is not empty", mend="choose another folder, or write into it with --force"
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

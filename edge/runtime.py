@@ -17,6 +17,7 @@ from .card import TFLITE_MAGIC
 from .errors import EdgeemoError
 from .files import existing
 from .preprocess import dequantise, quantise
+from .quiet import quiet_native
 
 #: Name -> module with the Interpreter, in the order in which ``auto`` tries them. LiteRT comes first because it hands
 #: int8 graphs to XNNPACK; ``tf.lite`` comes last because it loads all of TensorFlow.
@@ -70,7 +71,9 @@ class Session:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise EdgeemoError(
-                f"{path} is not a classifier", expected="one input and one output", got=f"{len(inputs)} and {len(outputs)}"
+                f"{path} is not a classifier",
+                expected="one input and one output",
+                got=f"{len(inputs)} and {len(outputs)}",
             )
         self.runtime, self.path = runtime, path
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
@@ -132,7 +135,9 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1) -> Sessio
     if name == "tflite-runtime":
         _rehearse(allocate, path)
     try:
-        interpreter = allocate()
+        # LiteRT announces its XNNPACK delegate there for every model.
+        with quiet_native():
+            interpreter = allocate()
     except (ValueError, RuntimeError, UnicodeDecodeError) as error:
         raise damaged(path, error) from error
     return Session(interpreter, name, str(path))
@@ -165,7 +170,7 @@ def _interpreter_class(runtime: str) -> tuple[str, Callable[..., Any]]:
 
 
 def _rehearse(allocate: Callable[[], Any], path: Path) -> None:
-    """Load in a forked child first: tflite-runtime 2.14 does not verify the flatbuffer, a cut file kills the process."""
+    """Load in a forked child first: tflite-runtime 2.14 does not verify the flatbuffer, a cut file kills it."""
     child = os.fork()
     if child == 0:
         silence = os.open(os.devnull, os.O_WRONLY)

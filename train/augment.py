@@ -58,7 +58,8 @@ def _shade(pixels: np.ndarray, settings: Augmentation, rng: np.random.Generator)
     gain = rng.uniform(1 - settings.contrast, 1 + settings.contrast, (n, 1, 1, 1)).astype(np.float32)
     lift = rng.uniform(-255 * settings.brightness, 255 * settings.brightness, (n, 1, 1, 1)).astype(np.float32)
     mean = pixels.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float32)
-    # (x - mean) * gain + mean + lift, with the constant part gathered so that the batch is walked twice, not four times.
+    # (x - mean) * gain + mean + lift, with the constant part gathered so that the batch is walked twice, not four
+    # times.
     return np.clip(pixels * gain + (mean * (1 - gain) + lift), 0, 255).astype(np.uint8)
 
 

@@ -45,10 +45,7 @@ def train(run: Run, data: TrainingData, *, quiet: bool = False) -> ModelCard:
     validation = Batches(data.validation, recipe.input, recipe.schedule.batch)
     done = len(history)
     finished = done >= recipe.schedule.epochs or schedule.should_stop(recipe.early_stopping, history)
-    if done:
-        model = load_model(run.checkpoint(done))
-    else:
-        model = build_model(recipe, len(data.train.labels))
+    model = load_model(run.checkpoint(done)) if done else build_model(recipe, len(data.train.labels))
     if not finished:
         keeper = _Keeper(run, recipe, history, train_batches.steps, quiet)
         model.fit(
@@ -66,9 +63,7 @@ def train(run: Run, data: TrainingData, *, quiet: bool = False) -> ModelCard:
 def build_model(recipe: Recipe, classes: int) -> Any:
     """An untrained, compiled network for a recipe; see :func:`architectures.build`."""
     network = recipe.architecture
-    model = architectures.build(
-        network.name, recipe.input, classes, l2=recipe.optimiser.l2, options=network.options
-    )
+    model = architectures.build(network.name, recipe.input, classes, l2=recipe.optimiser.l2, options=network.options)
     compile_model(model, recipe.optimiser, recipe.loss.label_smoothing)
     return model
 

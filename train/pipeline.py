@@ -96,7 +96,7 @@ def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
 
     Args:
         counts: pictures per class.
-        kind: ``none``, ``balanced`` (n / (classes * n_class), King & Zeng 2001) or ``sqrt`` (its square root, rescaled).
+        kind: ``none``, ``balanced`` (n / (classes * n_class), King & Zeng 2001) or ``sqrt`` (its root, rescaled).
     """
     if kind == "none":
         return np.ones(len(counts), np.float32)

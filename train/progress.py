@@ -31,7 +31,9 @@ class Progress:
         self._shown = now
         done = (step + 1) / self.steps
         bar = "#" * round(24 * done)
-        text = f"{self.what} {epoch + 1}/{self.epochs} [{bar:<24}] {done:4.0%}  loss {loss:.4f}  accuracy {accuracy:.2%}"
+        text = (
+            f"{self.what} {epoch + 1}/{self.epochs} [{bar:<24}] {done:4.0%}  loss {loss:.4f}  accuracy {accuracy:.2%}"
+        )
         click.echo(f"\r\033[K{text}", nl=False, err=True)
 
     def epoch(self, epoch: int, row: dict[str, float], note: str = "") -> None:

@@ -101,7 +101,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is kept in any case."""
+    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is always kept."""
 
     patience: int = 0
     monitor: str = "val_accuracy"
@@ -237,7 +237,11 @@ def _checked(kind: Any, value: Any, where: str, key: str) -> Any:
     plain = typing.get_origin(kind) or kind
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(plain, types.UnionType) or (isinstance(value, bool) and plain is not bool) or not isinstance(value, plain):
+    if (
+        isinstance(plain, types.UnionType)
+        or (isinstance(value, bool) and plain is not bool)
+        or not isinstance(value, plain)
+    ):
         raise EdgeemoError(f"{where}: {key} has the wrong type", expected=plain.__name__, got=repr(value))
     return value
 

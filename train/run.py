@@ -1,7 +1,7 @@
 """The run folder: what a training leaves behind, and how the other commands find it again.
 
-``recipe.toml`` (resolved), ``run.json`` (data and seed), ``history.csv``, ``checkpoints/epoch-0007.keras``, and at the end
-``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not at all.
+``recipe.toml`` (resolved), ``run.json`` (data and seed), ``history.csv``, ``checkpoints/epoch-0007.keras``, and at the
+end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Run:
         path = existing(folder, "a run folder")
         if not (path / "recipe.toml").is_file() or not (path / "run.json").is_file():
             raise EdgeemoError(
-                f"{path} is not a run folder", expected="a folder that edgeemo train has made, with recipe.toml and run.json"
+                f"{path} is not a run folder",
+                expected="a folder that edgeemo train has made, with recipe.toml and run.json",
             )
         return cls(path)
 

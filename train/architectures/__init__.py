@@ -34,11 +34,11 @@ def build(name: str, spec: InputSpec, classes: int, *, l2: float = 0.0, options:
     if name not in ARCHITECTURES:
         raise EdgeemoError("unknown architecture", expected="one of " + ", ".join(ARCHITECTURES), got=repr(name))
     builder = ARCHITECTURES[name]
-    known = [p.name for p in inspect.signature(builder).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "l2"]
+    known = [
+        p.name for p in inspect.signature(builder).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "l2"
+    ]
     if unknown := sorted(set(options or {}) - set(known)):
-        raise EdgeemoError(
-            f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known)
-        )
+        raise EdgeemoError(f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known))
     try:
         return builder(spec.shape, classes, l2=l2, **(options or {}))
     except (TypeError, ValueError) as error:

@@ -36,14 +36,24 @@ def cnn3(
     penalty = keras.regularizers.L2(l2) if l2 else None
     inputs = x = L.Input(shape, name="face")
     for index, width in enumerate(filters, start=1):
-        x = L.Conv2D(width, 3, padding="same", use_bias=False, kernel_regularizer=penalty, name=f"conv{index}")(x)
+        x = L.Conv2D(
+            width,
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_uniform",
+            kernel_regularizer=penalty,
+            name=f"conv{index}",
+        )(x)
         x = L.BatchNormalization(name=f"bn{index}")(x)
         x = L.ReLU(name=f"relu{index}")(x)
         x = L.MaxPooling2D(name=f"pool{index}")(x)
         x = L.Dropout(block_dropout, name=f"dropout{index}")(x)
     x = L.Flatten(name="flatten")(x)
     for index, units in enumerate(dense, start=1):
-        x = L.Dense(units, activation="relu", kernel_regularizer=penalty, name=f"dense{index}")(x)
+        x = L.Dense(
+            units, activation="relu", kernel_initializer="he_uniform", kernel_regularizer=penalty, name=f"dense{index}"
+        )(x)
         x = L.Dropout(dense_dropout, name=f"dense_dropout{index}")(x)
     outputs = L.Dense(classes, activation="softmax", name="emotion")(x)
     return keras.Model(inputs, outputs, name="cnn3")

@@ -1,4 +1,4 @@
-"""Our residual net for the edge: plain 3x3 convolutions only, every operator of it taken by XNNPACK and Edge TPU int8."""
+"""Our residual net for the edge: plain 3x3 convolutions only, which every int8 accelerator takes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def residual(
     widths: Sequence[int] = (24, 40, 40, 80, 80),
     strides: Sequence[int] = (1, 2, 1, 2, 1),
     dropout: float = 0.2,
+    bn_momentum: float = 0.99,
 ) -> Any:
     """Stem (3x3, then 3x3 with stride 2), residual blocks of two 3x3 convolutions, global average, softmax.
 
@@ -32,6 +33,7 @@ def residual(
         stem: filters of the two stem convolutions.
         widths, strides: one pair for each block.
         dropout: rate before the classifier.
+        bn_momentum: of the moving averages; lower it for trainings of a few hundred steps, which 0.99 does not follow.
 
     Raises:
         ValueError: ``widths`` and ``strides`` differ in length.
@@ -51,7 +53,7 @@ def residual(
             kernel_regularizer=penalty,
             name=f"{name}_conv",
         )(x)
-        x = L.BatchNormalization(name=f"{name}_bn")(x)
+        x = L.BatchNormalization(momentum=bn_momentum, name=f"{name}_bn")(x)
         return L.ReLU(name=f"{name}_relu")(x) if relu else x
 
     inputs = x = L.Input(shape, name="face")

@@ -66,5 +66,7 @@ def _pixels(text: str, where: str) -> np.ndarray:
     if len(values) != SIDE * SIDE:
         raise EdgeemoError(f"{where} is short or long", expected=f"{SIDE * SIDE:,} pixels", got=f"{len(values):,}")
     if values.min() < 0 or values.max() > 255:
-        raise EdgeemoError(f"{where} has pixels out of range", expected="0 to 255", got=f"{values.min()} to {values.max()}")
+        raise EdgeemoError(
+            f"{where} has pixels out of range", expected="0 to 255", got=f"{values.min()} to {values.max()}"
+        )
     return values.astype(np.uint8).reshape(SIDE, SIDE)

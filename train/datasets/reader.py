@@ -12,6 +12,8 @@ from .dataset import Dataset, Sample, pixel_digest
 from .entries import build
 from .fer_csv import csv_entries
 from .folders import folder_entries, open_zip, read_member, zip_entries
+from .splits import stratified
+from .synthetic import EMOTIONS, make_faces
 
 _SYNTHETIC = re.compile(r"^synthetic(?::(?P<options>.*))?$")
 _SYNTHETIC_DEFAULTS = {"train": 4000, "test": 1000, "size": 48, "seed": 0}
@@ -51,6 +53,21 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
     )
 
 
+def read_evaluation_set(source: str | Path, split: str, *, limit: int | None = None, skip_bad: bool = False) -> Dataset:
+    """One split of a data set, to be measured on.
+
+    Args:
+        source, skip_bad: see :func:`read_dataset`.
+        split: name of a split, or of a part by the source's own name.
+        limit: at most so many pictures, drawn stratified by class with a fixed seed.
+
+    Raises:
+        EdgeemoError: see :func:`read_dataset`; or the split is empty.
+    """
+    chosen = read_dataset(source, skip_bad=skip_bad).split(split)
+    return stratified(chosen, limit) if limit else chosen
+
+
 def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, seed: int = 0) -> Dataset:
     """Drawn faces as a data set, for demos and tests only.
 
@@ -59,7 +76,6 @@ def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, se
         size: pixels.
         seed: of the drawing; train and test are different faces of it.
     """
-    from .synthetic import EMOTIONS, make_faces
     pixels, targets = make_faces(train + test, size=size, seed=seed)
     pictures = [picture[:, :, 0] for picture in pixels]
     samples = tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,7 @@ def training_data(dataset: Dataset, *, validation: float = 0.1, seed: int = 0) -
     pool = dataset.split("train" if "train" in splits else "all")
     if "validation" in splits:
         return TrainingData(pool, dataset.split("validation"))
-    chosen = set(_stratified(pool, lambda n: max(1, round(n * validation)), seed))
+    chosen = set(_draw(pool, lambda n: max(1, round(n * validation)), seed))
     rest = [index for index in range(len(pool)) if index not in chosen]
     data = TrainingData(pool.take(rest), pool.take(sorted(chosen)))
     for label in range(len(pool.labels)):
@@ -73,15 +74,24 @@ def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Datase
     Raises:
         EdgeemoError: size below 1.
     """
+    return stratified(train, size, seed=seed)
+
+
+def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
+    """About ``size`` pictures in the proportion of the classes, at least one of each; all when there are fewer.
+
+    Raises:
+        EdgeemoError: size below 1.
+    """
     if size < 1:
-        raise EdgeemoError("calibration size out of range", expected="at least 1", got=str(size))
-    if size >= len(train):
-        return train
-    share = size / len(train)
-    return train.take(sorted(_stratified(train, lambda n: max(1, round(n * share)), seed)))
+        raise EdgeemoError("number of pictures out of range", expected="at least 1", got=str(size))
+    if size >= len(dataset):
+        return dataset
+    share = size / len(dataset)
+    return dataset.take(sorted(_draw(dataset, lambda n: max(1, round(n * share)), seed)))
 
 
-def _stratified(dataset: Dataset, wanted, seed: int) -> list[int]:  # type: ignore[no-untyped-def]
+def _draw(dataset: Dataset, wanted: Callable[[int], int], seed: int) -> list[int]:
     """Positions of ``wanted(n)`` pictures of each class of n, copies of one picture kept together."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset.samples):
@@ -96,7 +106,7 @@ def _stratified(dataset: Dataset, wanted, seed: int) -> list[int]:  # type: igno
         pool = sorted(by_class[label], key=lambda members: dataset.samples[members[0]].digest)
         target, taken = wanted(sum(map(len, pool))), 0
         for position in np.random.default_rng([seed, label]).permutation(len(pool)):
-            if taken >= target or len(pool) < 2:
+            if taken >= target:
                 break
             chosen += pool[position]
             taken += len(pool[position])

@@ -1,0 +1,59 @@
+"""``edgeemo evaluate``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ...edge.files import new_folder, write_json
+from .options import evaluation_data
+
+
+@click.command("evaluate")
+@click.argument("model")
+@evaluation_data
+@click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
+@click.option("--threads", default=1, show_default=True, help="For a .tflite.")
+@click.option("--out", metavar="DIR", help="New folder for metrics.json and the confusion matrix.")
+@click.option("--force", is_flag=True, help="Write into an existing folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: str,
+    data: str,
+    split: str,
+    limit: int | None,
+    skip_bad: bool,
+    runtime: str,
+    threads: int,
+    out: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Measure the accuracy of a model on a data set.
+
+    MODEL is a run folder or a .tflite; both go through the same code.
+
+    Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
+    """
+    from ..datasets.reader import read_evaluation_set
+    from ..metrics import evaluate
+    from ..predictor import open_predictor, predict_dataset
+
+    predictor = open_predictor(model, runtime=runtime, threads=threads)
+    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad)
+    folder = new_folder(out, force=force) if out else None
+    result = evaluate(*predict_dataset(predictor, dataset), predictor.card.labels)
+    where = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
+    if folder:
+        from ..plots import plot_confusion
+
+        write_json(folder / "metrics.json", {**where, **result.to_dict()})
+        title = f"{predictor.card.name} on {dataset.name}, {split}: {result.accuracy.value:.2%}"
+        plot_confusion(result.confusion, result.labels, folder / "confusion.png", title=title)
+    if as_json:
+        click.echo(json.dumps({**where, **result.to_dict()}, indent=2))
+        return
+    if dataset.bad:
+        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
+    click.echo(f"{model} on {dataset.name}, split {split}\n\n{result.table()}\n\naccuracy {result.accuracy} (95 % CI)")

@@ -1,0 +1,81 @@
+"""One way to ask a model for probabilities, whether it is a Keras run or a .tflite in any runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..edge.card import ModelCard
+from ..edge.classifier import Classifier, as_probabilities
+from ..edge.errors import EdgeemoError
+from ..edge.preprocess import normalise
+from .datasets.dataset import Dataset
+from .run import Run
+
+_BATCH = 256
+
+
+class Predictor(Protocol):
+    """Anything with a card that maps fitted pixels to probabilities."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Labels and preprocessing."""
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Uint8 (n, height, width, channels) -> float32 (n, labels)."""
+
+
+@dataclass(frozen=True)
+class KerasPredictor:
+    """A Keras model with its card."""
+
+    card: ModelCard
+    model: Any
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Uint8 (n, height, width, channels) -> float32 (n, labels)."""
+        rows = [
+            self.model.predict_on_batch(normalise(batch[start : start + _BATCH], self.card.input))
+            for start in range(0, len(batch), _BATCH)
+        ]
+        return as_probabilities(np.concatenate(rows), self.card)
+
+
+def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1) -> Predictor:
+    """Open a run folder or a .tflite.
+
+    Args:
+        path: a finished run, or a .tflite with its card.
+        runtime, threads: for a .tflite.
+
+    Raises:
+        EdgeemoError: neither, or it cannot be loaded.
+    """
+    path = Path(path)
+    if path.is_dir():
+        run = Run.open(path)
+        card, model_path = run.card, run.model_path
+        from .loop import load_model
+
+        return KerasPredictor(card, load_model(model_path, compile=False))
+    if path.exists() and path.suffix in (".keras", ".h5", ".hdf5"):
+        raise EdgeemoError(
+            f"{path} is a bare Keras model without a card",
+            expected="a run folder or a .tflite",
+            mend="give its run folder",
+        )
+    return Classifier.open(path, runtime=runtime, threads=threads)
+
+
+def predict_dataset(predictor: Predictor, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Targets int64 (n,) in the model's order of labels, and probabilities float32 (n, labels).
+
+    Raises:
+        EdgeemoError: the data set has a class that the model does not know.
+    """
+    dataset = dataset.relabelled(predictor.card.labels)
+    return dataset.targets, predictor.predict(dataset.pixels(predictor.card.input))
