@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import importlib.metadata
 import importlib.util
@@ -173,6 +174,8 @@ def _rehearse(allocate: Callable[[], Any], path: Path) -> None:
     """Load in a forked child first: tflite-runtime 2.14 does not verify the flatbuffer, a cut file kills it."""
     child = os.fork()
     if child == 0:
+        # A crash is what this is for; nobody needs its traceback.
+        faulthandler.disable()
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)

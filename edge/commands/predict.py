@@ -1,0 +1,89 @@
+"""``edgeemo predict``: the faces and emotions in pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..emotion import FaceResult, FrameResult, classify_frame
+from ..errors import EXIT_ERROR, EdgeemoError
+from ..events import SCHEMA, face_event
+from ..image import read_picture
+from ..table import aligned
+from .options import inference_options, open_classifier, open_detector
+
+_HEADER = ("picture", "face", "box", "emotion", "probability", "then")
+#: How many labels are named after the first.
+_RUNNERS_UP = 2
+
+
+@click.command(name="predict", short_help="Find and classify the faces in pictures.")
+@click.argument("model")
+@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@inference_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: str,
+    pictures: tuple[str, ...],
+    no_detect: bool,
+    runtime: str,
+    threads: int,
+    card: str | None,
+    as_json: bool,
+) -> None:
+    """Find the faces in every IMAGE and print the emotion that MODEL (a .tflite) sees in each.
+
+    A picture without a face is named, and is no error. One that cannot be read is reported, the others go on, and the
+    exit code is 1.
+
+    Example: edgeemo predict model.tflite photo.jpg team.png --json
+    """
+    classifier = open_classifier(model, card=card, runtime=runtime, threads=threads)
+    detector = open_detector(no_detect=no_detect)
+    results: list[tuple[str, FrameResult | EdgeemoError]] = []
+    for name in pictures:
+        try:
+            results.append((name, classify_frame(read_picture(name), detector, classifier)))
+        except EdgeemoError as error:
+            results.append((name, error))
+            error.show()
+    click.echo(_document(model, results) if as_json else _table(results), nl=False)
+    if any(isinstance(result, EdgeemoError) for _, result in results):
+        ctx.exit(EXIT_ERROR)
+
+
+def _document(model: str, results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
+    pictures: list[dict[str, Any]] = []
+    for name, result in results:
+        if isinstance(result, EdgeemoError):
+            pictures.append({"picture": name, "error": result.message})
+        else:
+            faces = [face_event(face) for face in result.faces]
+            pictures.append({"picture": name, "faces": faces, "ms": result.times.to_dict()})
+    return json.dumps({"schema": SCHEMA, "model": model, "pictures": pictures}, indent=2) + "\n"
+
+
+def _table(results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
+    rows = [_HEADER]
+    for name, result in results:
+        if isinstance(result, EdgeemoError):
+            continue
+        # Names that are not text would stop the printing.
+        shown = click.format_filename(Path(name))
+        rows += [_row(shown, number, face) for number, face in enumerate(result.faces, 1)]
+        if not result.faces:
+            rows.append((shown, "-", "-", "no face found", "-", "-"))
+    return aligned(rows, left=range(len(_HEADER))) + "\n" if len(rows) > 1 else ""
+
+
+def _row(name: str, number: int, face: FaceResult) -> tuple[str, str, str, str, str, str]:
+    box = face.box
+    others = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
+    following = [f"{label} {value:.1%}" for label, value in others if label != face.label][:_RUNNERS_UP]
+    place = f"{box.width}x{box.height} at {box.x},{box.y}"
+    return name, str(number), place, face.label, f"{face.confidence:.1%}", ", ".join(following)

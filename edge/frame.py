@@ -1,0 +1,68 @@
+"""One picture on its way through the runner, and what every source of them can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import click
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    Args:
+        index: its place in the source, from 0; a gap means pictures that were skipped.
+        time_s: position in a video; seconds since a camera's first frame; None for pictures, which have no time.
+        image: uint8 (h, w, 3) RGB.
+        name: of the file or camera that it comes from.
+    """
+
+    index: int
+    time_s: float | None
+    image: np.ndarray
+    name: str
+
+
+class Source(Protocol):
+    """Where frames come from. A context manager; one pass over it gives every frame once.
+
+    Attributes:
+        skipped: pictures that could not be read and were reported.
+    """
+
+    skipped: int
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def stop(self) -> None:
+        """Ask the source to end after the frame in hand. Only sets a flag: safe in a signal handler and any thread."""
+
+
+#: Takes one sentence about something that went wrong, while the run goes on.
+Warn = Callable[[str], None]
+
+
+def warn_on_stderr(sentence: str) -> None:
+    """The usual :data:`Warn`."""
+    click.echo(f"Warning: {sentence}", err=True)
+
+
+def to_rgb(picture: np.ndarray, *, bgr: bool = False) -> np.ndarray:
+    """Gray (h, w) or colour (h, w, 3) pixels as RGB, uint8 (h, w, 3).
+
+    Args:
+        picture: uint8.
+        bgr: colours are in OpenCV's order.
+    """
+    if picture.ndim == 2:
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if bgr else picture

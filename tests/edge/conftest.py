@@ -1,0 +1,86 @@
+"""The command line as a process of its own, and a camera without hardware."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts ``python ARGUMENTS`` with pipes for its outputs; what still runs at the end of the test is killed."""
+    with contextlib.ExitStack() as stack:
+
+        def start_process(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, *map(str, arguments)],
+                env={**os.environ, **(env or {})},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start_process
+
+
+@dataclass(frozen=True)
+class FakeCamera:
+    """A /dev/video0 for processes that are started with :attr:`env`.
+
+    Args:
+        env: to be added to their environment.
+        mood: file that holds what the camera does, see v4l2/fake_camera.c.
+    """
+
+    env: dict[str, str]
+    mood: Path
+
+    def be(self, mood: str) -> None:
+        """Change what the camera does."""
+        beside = self.mood.with_suffix(".new")
+        beside.write_text(mood)
+        beside.replace(self.mood)
+
+    def show(self, planes: np.ndarray) -> None:
+        """Choose what it shows: uint8 luma (n, 480, 640)."""
+        Path(self.env["FAKE_CAMERA_FRAMES"]).write_bytes(planes.tobytes())
+
+
+@pytest.fixture(scope="session")
+def camera_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fake camera, compiled."""
+    compiler = shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("the V4L2 camera of the tests needs Linux and gcc")
+    library = tmp_path_factory.mktemp("v4l2") / "fake_camera.so"
+    source = Path(__file__).parent / "v4l2" / "fake_camera.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def fake_camera(camera_library: Path, tmp_path: Path) -> FakeCamera:
+    """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
+    env = {
+        "LD_PRELOAD": str(camera_library),
+        "FAKE_CAMERA_FRAMES": str(tmp_path / "frames.raw"),
+        "FAKE_CAMERA_MOOD": str(tmp_path / "mood"),
+    }
+    camera = FakeCamera(env, tmp_path / "mood")
+    levels = 16 + 4 * np.arange(50, dtype=np.uint8)
+    camera.show(np.broadcast_to(levels[:, None, None], (50, 480, 640)))
+    return camera
