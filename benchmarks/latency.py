@@ -1,0 +1,149 @@
+"""Steady latency of several models, measured in turns so that a slow minute hits all alike."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..edge.errors import EdgeemoError
+from .device import DeviceState, read_state
+from .percentiles import Percentile, percentile
+from .process import ModelProcess
+
+#: Rounds of turns: enough for quartiles of the ratios between models, few enough for turns of several queries.
+ROUNDS = 20
+#: A turn lasts at least this long: shorter ones are hit whole by one slice of the scheduler (about 4 ms).
+TURN_MS = 10.0
+_MOST_PER_TURN = 500
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as slow as another model, from the medians of both in each round.
+
+    Args:
+        to: name or position of the other model.
+        median: over the rounds.
+        low, high: quartiles over the rounds.
+        rounds: number of them.
+    """
+
+    to: str
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What was measured of one model: milliseconds of single queries, each sent when the one before was answered.
+
+    Args:
+        turns: for each round the latencies of one turn, float64 (n,).
+        warm_up: queries that were run and thrown away until it was steady.
+        steady: whether it became steady.
+    """
+
+    turns: tuple[np.ndarray, ...]
+    warm_up: int
+    steady: bool
+
+    @property
+    def samples(self) -> np.ndarray:
+        """All latencies, float64 (n,)."""
+        return np.concatenate(self.turns)
+
+    @property
+    def medians(self) -> np.ndarray:
+        """Median of each round, float64 (rounds,)."""
+        return np.array([np.median(turn) for turn in self.turns])
+
+    @property
+    def mean(self) -> float:
+        """Mean latency in milliseconds."""
+        return float(self.samples.mean())
+
+    @property
+    def throughput(self) -> float:
+        """Queries per second of one stream."""
+        return 1000 / self.mean
+
+    def percentile(self, which: int) -> Percentile | None:
+        """See :func:`edgeemo.benchmarks.percentiles.percentile`; milliseconds."""
+        return percentile(self.samples, which)
+
+    def ratio(self, other: Latency, name: str) -> Ratio:
+        """Ratio to a model that was measured in the same rounds."""
+        ratios = self.medians / other.medians
+        low, middle, high = (float(value) for value in np.quantile(ratios, (0.25, 0.5, 0.75)))
+        return Ratio(name, middle, low, high, len(ratios))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Latencies of all models of a run, and the device on both sides of it."""
+
+    latencies: tuple[Latency, ...]
+    before: DeviceState
+    after: DeviceState
+
+
+def check_amount(queries: int, seconds: float) -> None:
+    """Raises:
+    EdgeemoError: nothing to measure, or a time that is no time.
+    """
+    if queries < 1:
+        raise EdgeemoError("queries out of range", expected="at least 1", got=str(queries))
+    if not (0 <= seconds < math.inf):
+        raise EdgeemoError("seconds out of range", expected="0 or more", got=str(seconds))
+
+
+def measure(
+    processes: Sequence[ModelProcess],
+    *,
+    queries: int = 300,
+    seconds: float = 0.0,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measurement:
+    """Measure models one query at a time, in rounds in which each has one turn. The order is drawn anew each round.
+
+    Args:
+        processes: the models, alive; all but the one whose turn it is wait.
+        queries: at least so many for each model. Fast models get more, to fill their turns.
+        seconds: at least so long for each model.
+        seed: of the order.
+        progress: told rounds done and rounds planned.
+
+    Raises:
+        EdgeemoError: an amount out of range, or a model that failed.
+    """
+    check_amount(queries, seconds)
+    warm = [process.ask("warm") for process in processes]
+    rounds = min(ROUNDS, queries)
+    fill = [min(_MOST_PER_TURN, math.ceil(TURN_MS / state["ms"])) for state in warm]
+    sizes = [max(math.ceil(queries / rounds), size) for size in fill]
+    turns: list[list[np.ndarray]] = [[] for _ in processes]
+    order, draw = list(range(len(processes))), random.Random(seed)
+    before = read_state()
+    done = 0
+    while done < rounds or min(sum(turn.sum() for turn in own) for own in turns) < seconds * 1000:
+        draw.shuffle(order)
+        for index in order:
+            turns[index].append(np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6)
+        done += 1
+        if progress:
+            slowest = min(sum(turn.sum() for turn in own) for own in turns)
+            planned = rounds if not seconds else max(rounds, math.ceil(done * seconds * 1000 / slowest))
+            progress(min(done, planned), planned)
+    after = read_state()
+    latencies = tuple(
+        Latency(tuple(own), int(state["queries"]), bool(state["steady"]))
+        for own, state in zip(turns, warm, strict=True)
+    )
+    return Measurement(latencies, before, after)

@@ -1,0 +1,246 @@
+"""The benchmark record: everything that was measured of one model on one device, as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..edge.accuracy import Accuracy
+from ..edge.errors import EdgeemoError
+from ..edge.files import existing, write_text
+from ..edge.preprocess import InputSpec
+from .device import Device, DeviceState
+from .latency import Ratio
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Medians in milliseconds of the steps from a frame to an emotion; None for steps that were not measured.
+
+    Args:
+        decode: compressed picture to pixels.
+        detect: frame to face boxes.
+        preprocess: face crop to input tensor.
+        invoke: input tensor to output tensor.
+        postprocess: output tensor to label.
+        crop: shape of the face crops.
+    """
+
+    preprocess: float
+    invoke: float
+    postprocess: float
+    crop: tuple[int, ...]
+    decode: float | None = None
+    detect: float | None = None
+
+
+@dataclass(frozen=True)
+class DataAccuracy:
+    """Top-1 accuracy on a named set of pictures.
+
+    Args:
+        correct, n: pictures that were right, and all.
+        dataset: its name.
+        split: of the data set.
+        content_hash: of exactly the pictures that were used.
+    """
+
+    correct: int
+    n: int
+    dataset: str
+    split: str
+    content_hash: str
+
+    @property
+    def figure(self) -> Accuracy:
+        """With its confidence interval."""
+        return Accuracy(self.correct, self.n)
+
+
+@dataclass(frozen=True)
+class BenchmarkRecord:
+    """One model in one runtime on one device. Times are milliseconds, memory is MiB.
+
+    Args:
+        run: identifies the run; ratios hold within one.
+        created: UTC, ISO 8601.
+        edgeemo: version of this package.
+        name: of the model; unique in a run.
+        file, sha256, bytes: of the .tflite.
+        quantisation: method by the card, or the input's type when there is none.
+        input_shape, input_dtype: of the input tensor, with the batch axis.
+        input_spec: size, colours and normalisation by the card, or None.
+        macs: multiply-accumulates of one inference, or None when they cannot be counted.
+        runtime, runtime_version, threads: what ran it.
+        delegate: ``xnnpack`` when it took at least one operator, ``none``, or empty when unknown.
+        import_ms: import of the runtime.
+        load_ms: file (in the page cache) to a model with tensors allocated, in a fresh process.
+        first_ms: first inference after that.
+        n: measured queries.
+        warm_up: queries before them.
+        steady: whether the warm-up became steady.
+        mean_ms: mean latency.
+        p50_ms ... p99_ms: None when there were too few queries; see :mod:`edgeemo.benchmarks.percentiles`.
+        bounds_ms: percentile -> 99 % upper confidence bound, for those that were supported.
+        rounds_ms: median of each round.
+        ratio: to the first model of the run; None for the first itself.
+        throughput: queries per second, one stream.
+        base_rss_mb: peak memory of the process before the model was loaded.
+        peak_rss_mb: and after all of its latency was measured.
+        stages: of the way from a face crop to an emotion; None without a card.
+        accuracy: None when no data set was given.
+        device, before, after: where it ran, and in which state the device was around the measuring.
+        reasons: why the figures are tainted; empty when they are not.
+    """
+
+    run: str
+    created: str
+    edgeemo: str
+    name: str
+    file: str
+    sha256: str
+    bytes: int
+    quantisation: str
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    input_spec: InputSpec | None
+    macs: int | None
+    runtime: str
+    runtime_version: str
+    delegate: str
+    threads: int
+    import_ms: float
+    load_ms: float
+    first_ms: float
+    n: int
+    warm_up: int
+    steady: bool
+    mean_ms: float
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    bounds_ms: dict[str, float]
+    rounds_ms: tuple[float, ...]
+    ratio: Ratio | None
+    throughput: float
+    base_rss_mb: float
+    peak_rss_mb: float
+    stages: Stages | None
+    accuracy: DataAccuracy | None
+    device: Device
+    before: DeviceState
+    after: DeviceState
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def tainted(self) -> bool:
+        """Whether something was in the way while this was measured."""
+        return bool(self.reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; carries the schema number, ``tainted`` and the accuracy's value and interval."""
+        value = {"schema": SCHEMA, **asdict(self), "tainted": self.tainted}
+        if self.accuracy:
+            figure = self.accuracy.figure
+            value["accuracy"] |= {"value": figure.value, "ci95": list(figure.interval)}
+        return value
+
+    def to_json(self) -> str:
+        """One line, without the newline."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, value: Any, where: str = "the record") -> BenchmarkRecord:
+        """Read what :meth:`to_dict` wrote.
+
+        Args:
+            value: parsed JSON.
+            where: file and line for messages.
+
+        Raises:
+            EdgeemoError: no record, one of another schema, or one with missing or unknown fields.
+        """
+        if not isinstance(value, dict) or "schema" not in value:
+            raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
+        if value["schema"] != SCHEMA:
+            raise EdgeemoError(
+                f"{where} has another format",
+                expected=f"schema {SCHEMA}",
+                got=str(value["schema"]),
+                mend="measure again with this version of edgeemo",
+            )
+        entries = {key: item for key, item in value.items() if key not in ("schema", "tainted")}
+        try:
+            for key, kind in _NESTED.items():
+                if entries[key] is not None:
+                    known = {field.name for field in fields(kind)}
+                    derived = ("value", "ci95") if kind is DataAccuracy else ()
+                    if unknown := sorted(set(entries[key]) - known - set(derived)):
+                        raise TypeError(f"unknown in {key}: {', '.join(unknown)}")
+                    entries[key] = kind(**_tuples({k: v for k, v in entries[key].items() if k in known}))
+            return cls(**_tuples(entries))
+        except (TypeError, KeyError) as error:
+            reason = str(error).split("__init__() ")[-1]
+            raise EdgeemoError(f"{where} is not a valid benchmark record ({reason})", mend="measure again") from error
+
+
+#: Fields that hold a dataclass.
+_NESTED: dict[str, type[Any]] = {
+    "input_spec": InputSpec,
+    "ratio": Ratio,
+    "stages": Stages,
+    "accuracy": DataAccuracy,
+    "device": Device,
+    "before": DeviceState,
+    "after": DeviceState,
+}
+
+
+def write_records(path: str | Path, records: Iterable[BenchmarkRecord], *, append: bool = False) -> None:
+    """Write records as JSON lines, atomically: a reader sees the old file or the whole new one.
+
+    Args:
+        path: of the file.
+        records: to write.
+        append: keep the records that are in the file.
+
+    Raises:
+        EdgeemoError: the place cannot be written, or ``append`` to something that is not records.
+    """
+    path = Path(path)
+    kept = read_records(path) if append and path.exists() else []
+    write_text(path, "".join(record.to_json() + "\n" for record in [*kept, *records]))
+
+
+def read_records(path: str | Path) -> list[BenchmarkRecord]:
+    """Read JSON lines.
+
+    Raises:
+        EdgeemoError: no such file, or a line that is not a record.
+    """
+    path = existing(path, "benchmark records (.jsonl)")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EdgeemoError(f"{path} cannot be read ({error})", expected="benchmark records (.jsonl)") from error
+    records = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                raise EdgeemoError(f"{where} is not JSON ({error})", mend="remove the line") from error
+            records.append(BenchmarkRecord.from_dict(value, where))
+    return records
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where the dataclasses have tuples."""
+    return {key: tuple(item) if isinstance(item, list) else item for key, item in values.items()}

@@ -1,0 +1,98 @@
+"""Benchmark records as a table, for a terminal or in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..edge.table import aligned
+from .percentiles import PERCENTILES, queries_needed
+from .record import BenchmarkRecord
+
+#: Stands for a figure that was not measured or that too few queries support.
+ABSENT = "-"
+TAINTED = "tainted"
+_LEFT = ("model", "quantisation", "accuracy", "")
+
+
+def text_table(records: Sequence[BenchmarkRecord]) -> str:
+    """Aligned columns with notes below, for a terminal."""
+    head, rows = _cells(records)
+    left = [column for column, name in enumerate(head) if name in _LEFT]
+    return "\n".join([aligned([head, *rows], left=left), "", *notes(records)]) + "\n"
+
+
+def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
+    """A Markdown table with notes below."""
+    head, rows = _cells(records)
+    rule = [":--" if name in _LEFT else "--:" for name in head]
+    safe = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in [head, rule, *safe]]
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes(records))]) + "\n"
+
+
+def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
+    """What must be known to read the figures, one sentence each: device, ratios, missing percentiles, data, taint."""
+    lines = _unique(f"measured on {r.device}; {r.runtime} {r.runtime_version}, {_threads(r.threads)}" for r in records)
+    lines += _unique(
+        f"ratio: latency over that of {r.ratio.to}, median [quartiles] of {r.ratio.rounds} rounds"
+        for r in records
+        if r.ratio
+    )
+    for which in PERCENTILES:
+        short = [r for r in records if getattr(r, f"p{which}_ms") is None]
+        if short and f"p{which}" in _SHOWN:
+            fewest = min(r.n for r in short)
+            lines.append(f"p{which} needs {queries_needed(which)} queries ({fewest} were run): --queries")
+    lines += _unique(
+        f"accuracy: {r.accuracy.dataset}, split {r.accuracy.split}, n = {r.accuracy.n:,}, 95 % confidence interval"
+        for r in records
+        if r.accuracy
+    )
+    lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
+    return lines
+
+
+_SHOWN = ("p50", "p90", "p99")
+
+
+def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows. Columns that nobody fills (accuracy, ratio, mark) are left out."""
+    columns = {
+        "model": [r.name for r in records],
+        "quantisation": [r.quantisation for r in records],
+        "KB": [f"{r.bytes / 1000:,.0f}" for r in records],
+        **{f"{p} ms": [_ms(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
+        "ratio": [
+            f"{r.ratio.median:.2f} [{r.ratio.low:.2f}, {r.ratio.high:.2f}]" if r.ratio else ABSENT for r in records
+        ],
+        "per s": [f"{r.throughput:,.0f}" if r.throughput >= 10 else f"{r.throughput:.2g}" for r in records],
+        "RSS MB": [f"{r.peak_rss_mb:,.0f}" for r in records],
+        "accuracy": [_accuracy(r) for r in records],
+        "": [TAINTED if r.tainted else "" for r in records],
+    }
+    optional = ("ratio", "accuracy", "")
+    kept = {k: v for k, v in columns.items() if k not in optional or any(cell not in ("", ABSENT) for cell in v)}
+    return list(kept), [list(row) for row in zip(*kept.values(), strict=True)]
+
+
+def _ms(value: float | None) -> str:
+    """Three significant digits: latencies go from 0.02 to 2,000 ms."""
+    if value is None:
+        return ABSENT
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def _accuracy(record: BenchmarkRecord) -> str:
+    if record.accuracy is None:
+        return ABSENT
+    figure = record.accuracy.figure
+    low, high = figure.interval
+    return f"{figure.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _threads(n: int) -> str:
+    return "1 thread" if n == 1 else f"{n} threads"
+
+
+def _unique(lines: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(lines))

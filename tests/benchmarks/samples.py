@@ -1,0 +1,59 @@
+"""A record to vary, for the tests of what is made from records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edgeemo.benchmarks.device import Device, DeviceState
+from edgeemo.benchmarks.latency import Ratio
+from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
+from edgeemo.edge.preprocess import InputSpec
+
+_SAMPLE = BenchmarkRecord(
+    run="20260101T000000Z-abcdef",
+    created="2026-01-01T00:00:00+00:00",
+    edgeemo="0.1.0",
+    name="model",
+    file="model.tflite",
+    sha256="00" * 32,
+    bytes=301_106,
+    quantisation="int8",
+    input_shape=(1, 48, 48, 1),
+    input_dtype="int8",
+    input_spec=InputSpec(48, 48),
+    macs=22_109_744,
+    runtime="ai-edge-litert",
+    runtime_version="2.3.0",
+    delegate="xnnpack",
+    threads=1,
+    import_ms=10.0,
+    load_ms=2.0,
+    first_ms=0.3,
+    n=1280,
+    warm_up=200,
+    steady=True,
+    mean_ms=0.2,
+    p50_ms=0.159,
+    p90_ms=0.166,
+    p95_ms=0.2,
+    p99_ms=3.05,
+    bounds_ms={"p50": 0.16, "p90": 0.17},
+    rounds_ms=(0.16, 0.158),
+    ratio=Ratio("first", 0.25, 0.24, 0.27, 20),
+    throughput=5000.0,
+    base_rss_mb=69.0,
+    peak_rss_mb=78.4,
+    stages=Stages(0.03, 0.16, 0.002, (120, 120, 3)),
+    accuracy=DataAccuracy(300, 500, "faces.zip", "test", "ab" * 32),
+    device=Device(
+        "Raspberry Pi 5", "Cortex-A76", 4, 8000, "aarch64", "Debian 12", "3.11.2", {"ai-edge-litert": "2.3.0"}
+    ),
+    before=DeviceState("ondemand", 2400000, 2400000, 50000, 0, (0.1, 0.1, 0.1)),
+    after=DeviceState("ondemand", 2400000, 2400000, 52000, 0, (0.9, 0.3, 0.1)),
+)
+
+
+def sample(**changes: Any) -> BenchmarkRecord:
+    """A full record of a carded int8 model on a Pi, with some fields replaced."""
+    return replace(_SAMPLE, **changes)

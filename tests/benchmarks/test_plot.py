@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from edgeemo.benchmarks.plot import pareto_front, plot_records
+from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy
+from edgeemo.edge.errors import EdgeemoError, MissingExtra
+
+from .samples import sample
+
+pytest.importorskip("matplotlib")
+
+
+def rated(name: str, p50: float, correct: int, quantisation: str = "int8") -> BenchmarkRecord:
+    accuracy = DataAccuracy(correct, 1000, "faces", "test", "")
+    return sample(name=name, p50_ms=p50, p90_ms=1.1 * p50, accuracy=accuracy, quantisation=quantisation)
+
+
+MANY = [
+    rated("slow", 30.0, 700, "float32"),
+    rated("middle", 2.0, 650),
+    rated("twin of middle", 2.02, 651, "qat"),
+    rated("fast", 0.2, 600),
+    rated("beaten", 3.0, 610),
+]
+
+
+@pytest.mark.parametrize(
+    ("points", "front"),
+    [
+        ([(1.0, 5.0)], [0]),
+        ([(2.0, 6.0), (1.0, 5.0)], [1, 0]),
+        ([(1.0, 5.0), (2.0, 5.0)], [0]),
+        ([(1.0, 5.0), (1.0, 6.0)], [1]),
+        ([(3.0, 7.0), (2.0, 8.0), (1.0, 1.0)], [2, 1]),
+    ],
+)
+def test_pareto_front(points: list[tuple[float, float]], front: list[int]) -> None:
+    assert pareto_front(points) == front
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("with_accuracy", [True, False])
+def test_the_suffix_chooses_the_format(tmp_path: Path, suffix: str, with_accuracy: bool) -> None:
+    records = MANY if with_accuracy else [sample(name=r.name, accuracy=None) for r in MANY]
+    path = tmp_path / f"plot{suffix}"
+    plot_records(records, path)
+    start = path.read_bytes()[:1000]
+    assert start.startswith(b"\x89PNG") if suffix == ".png" else b"<svg" in start
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def drawn(records: list[BenchmarkRecord], monkeypatch: pytest.MonkeyPatch, path: Path) -> tuple[object, object]:
+    """The figure and axes of a plot, caught when it is saved."""
+    from matplotlib.figure import Figure
+
+    caught: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (caught.append(self), save(self, *a, **k)))
+    plot_records(records, path)
+    return caught[0], caught[0].axes[0]
+
+
+def test_labels_cover_neither_each_other_nor_a_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.text import Text
+
+    figure, axes = drawn(MANY, monkeypatch, tmp_path / "plot.png")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    texts = {text.get_text(): Text.get_window_extent(text, renderer) for text in axes.texts}  # type: ignore[attr-defined]
+    assert set(texts) == {record.name for record in MANY}
+    boxes = list(texts.values())
+    points = axes.transData.transform([(r.p50_ms, r.accuracy.correct / 10) for r in MANY])  # type: ignore[attr-defined,union-attr]
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
+        assert not any(box.contains(x, y) for x, y in points)
+
+
+@pytest.mark.parametrize(("slowest", "scale"), [(1.9, "linear"), (2.1, "log")])
+def test_a_wide_range_is_logarithmic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowest: float, scale: str
+) -> None:
+    records = [rated("fast", 0.2, 600), rated("slow", slowest, 700)]
+    _, axes = drawn(records, monkeypatch, tmp_path / "plot.png")
+    assert axes.get_xscale() == scale  # type: ignore[attr-defined]
+
+
+def test_nothing_to_plot(tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match="nothing to plot"):
+        plot_records([sample(p50_ms=None)], tmp_path / "plot.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_suffix(tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match=r"expected .png or .svg, got '.bmp'"):
+        plot_records(MANY, tmp_path / "plot.bmp")
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtra, match=r"edgeemo\[evaluate\]"):
+        plot_records(MANY, tmp_path / "plot.png")

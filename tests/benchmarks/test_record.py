@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
+from edgeemo.edge.errors import EdgeemoError
+
+from .samples import sample
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(sample(), id="full"),
+        pytest.param(
+            sample(accuracy=None, ratio=None, stages=None, input_spec=None, macs=None, p99_ms=None), id="sparse"
+        ),
+        pytest.param(sample(reasons=("hot", "busy")), id="tainted"),
+    ],
+)
+def test_a_record_survives_its_json(record: BenchmarkRecord) -> None:
+    text = record.to_json()
+    assert "\n" not in text
+    assert BenchmarkRecord.from_dict(json.loads(text)) == record
+
+
+def test_json_says_what_people_look_for() -> None:
+    value = sample(reasons=("hot",)).to_dict()
+    assert value["schema"] == 1
+    assert value["tainted"] is True
+    assert value["accuracy"]["value"] == pytest.approx(0.6)
+    low, high = value["accuracy"]["ci95"]
+    assert low < 0.6 < high
+
+
+def test_append_keeps_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    one, two = sample(name="one"), sample(name="two")
+    write_records(path, [one])
+    write_records(path, [two], append=True)
+    assert read_records(path) == [one, two]
+    write_records(path, [two])
+    assert read_records(path) == [two]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["records.jsonl"]
+
+
+def test_append_to_something_else_leaves_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "diary.txt"
+    path.write_text("dear diary\n")
+    with pytest.raises(EdgeemoError, match="line 1 is not JSON"):
+        write_records(path, [sample()], append=True)
+    assert path.read_text() == "dear diary\n"
+
+
+def changed(**values: object) -> str:
+    return json.dumps({**sample().to_dict(), **values})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        pytest.param(sample().to_json()[:-20], "line 2 is not JSON", id="cut"),
+        pytest.param("[1, 2]", "line 2 is not a benchmark record", id="list"),
+        pytest.param("{}", "line 2 is not a benchmark record", id="no schema"),
+        pytest.param(changed(schema=99), "line 2 has another format, expected schema 1, got 99", id="schema"),
+        pytest.param(changed(colour="red"), "colour", id="unknown field"),
+        pytest.param(changed(ratio={"to": "x", "sideways": 1}), "unknown in ratio: sideways", id="unknown inside"),
+        pytest.param('{"schema": 1}', "not a valid benchmark record", id="missing fields"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text(sample().to_json() + "\n" + line + "\n")
+    with pytest.raises(EdgeemoError, match=message):
+        read_records(path)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match="is not there"):
+        read_records(tmp_path / "none.jsonl")
+
+
+def test_tainted_is_what_has_reasons() -> None:
+    assert not sample().tainted
+    assert replace(sample(), reasons=("hot",)).tainted
