@@ -1,4 +1,4 @@
-"""edgeemo: facial-emotion classifiers from a folder of faces to an int8 TFLite model that is proven to have kept its accuracy.
+"""edgeemo: facial-emotion classifiers, from a folder of faces to an int8 TFLite model proven to have kept its accuracy.
 
 Importing the package loads nothing heavy: neither TensorFlow, nor OpenCV, nor a TFLite runtime.
 """

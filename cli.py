@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .edge.quiet import reader_may_leave
 
 #: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
 COMMANDS = {
@@ -37,6 +38,10 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with reader_may_leave():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -70,10 +75,6 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (edgeemo ... | head): not an error of ours, and nothing more can be said.
-        sys.stdout = None  # type: ignore[assignment]
-        sys.exit(0)
     except Exception as error:
         if debug:
             traceback.print_exc()

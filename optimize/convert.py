@@ -13,7 +13,8 @@ import numpy as np
 from ..edge.errors import EdgeemoError
 from ..edge.graph import read_graph
 from ..edge.preprocess import InputSpec, normalise
-from ..train.backend import quiet_native, tf
+from ..edge.quiet import quiet_native
+from ..train.backend import tf
 
 
 def to_float(model: Any, spec: InputSpec) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..edge.accuracy import Z95, Accuracy
 from ..edge.errors import EdgeemoError, MissingExtra
-from ..train.datasets.table import aligned
+from ..edge.table import aligned
 from ..train.metrics import evaluate
 from .calibration_error import expected_calibration_error
 

@@ -105,7 +105,8 @@ class _Tuner(keras.callbacks.Callback):
         super().__init__()
         self.monitor, self.rate0 = recipe.early_stopping.monitor, recipe.qat.learning_rate
         self.schedule = Schedule("cosine", epochs=recipe.qat.epochs)
-        self.steps, self.history, self.best = steps, [], None
+        self.steps, self.best = steps, None
+        self.history: list[dict[str, float]] = []
         self.progress = Progress(recipe.qat.epochs, steps, what="QAT epoch", quiet=quiet)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -5,35 +5,14 @@ Everything here is built on ``tf_keras``: quantization-aware training refuses Ke
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import sys
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 
 from ..edge.errors import MissingExtra
-
-
-@contextlib.contextmanager
-def quiet_native() -> Iterator[None]:
-    """Send what is written to file descriptor 2 nowhere; exceptions pass.
-
-    TensorFlow and the TFLite converter log there before any setting of theirs takes effect.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
+from ..edge.quiet import quiet_native
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_native(), warnings.catch_warnings():
@@ -47,7 +26,7 @@ with quiet_native(), warnings.catch_warnings():
 
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["keras", "quiet_native", "set_seed", "tf"]
+__all__ = ["keras", "set_seed", "tf"]
 
 
 def set_seed(seed: int) -> None:

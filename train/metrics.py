@@ -9,7 +9,7 @@ import numpy as np
 
 from ..edge.accuracy import Accuracy
 from ..edge.errors import MissingExtra
-from .datasets.table import aligned
+from ..edge.table import aligned
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def exclude_listed(dataset: Dataset, path: str | Path) -> Dataset:
         raise EdgeemoError(f"{path} is not a readable CSV ({error})") from error
     if not {"row", "key"} & set(columns):
         raise EdgeemoError(f"{path} does not list pictures", expected="a column row or key", got=", ".join(columns[:5]))
-    rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdigit()}
+    rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdecimal()}
     keys = {line["key"] for line in lines if line.get("key")}
     kept = dataset.where(lambda s: s.split == "test" or not (s.row in rows or s.key in keys))
     if len(kept) == len(dataset):

@@ -42,7 +42,7 @@ def csv_entries(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
             key = f"row {row}"
             emotion, pixels = (fields["emotion"] or "").strip(), fields["pixels"]
             usage = (fields.get("Usage") or "").strip()
-            if not emotion.isdigit() or int(emotion) >= len(CANONICAL):
+            if not emotion.isdecimal() or int(emotion) >= len(CANONICAL):
                 yield Bad(key, f"{name} {key} has emotion {emotion!r}, expected 0 to 6")
             elif pixels is None or ("Usage" in header and not usage):
                 yield Bad(key, f"{name} {key} is short, expected {len(header)} fields")

@@ -68,7 +68,8 @@ def _counts(relative: PurePosixPath) -> bool:
 def _entry(relative: PurePosixPath, pixels: Callable[[], np.ndarray]) -> Entry | Bad:
     """Class and split of ``.../split/class/file``; folders above the split do not matter."""
     parts = relative.parts
-    if len(parts) < 2:
+    # A picture right in train/ has no class; taking "train" for one would add an eighth emotion.
+    if len(parts) < 2 or split_of(parts[-2]):
         return Bad(str(relative), f"{relative} stands outside any class folder")
     split = parts[-3] if len(parts) >= 3 and split_of(parts[-3]) else ""
     return Entry(str(relative), parts[-2], split, pixels)

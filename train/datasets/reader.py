@@ -6,6 +6,8 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
+
 from ...edge.errors import EdgeemoError
 from ...edge.files import existing
 from .dataset import Dataset, Sample, pixel_digest
@@ -17,6 +19,8 @@ from .synthetic import EMOTIONS, make_faces
 
 _SYNTHETIC = re.compile(r"^synthetic(?::(?P<options>.*))?$")
 _SYNTHETIC_DEFAULTS = {"train": 4000, "test": 1000, "size": 48, "seed": 0}
+#: Test faces come from far along the sequence (a multiple of seven: balanced), where no training set reaches.
+_FIRST_TEST_FACE = 7_000_000
 
 
 def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
@@ -72,17 +76,19 @@ def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, se
     """Drawn faces as a data set, for demos and tests only.
 
     Args:
-        train, test: number of faces in each split.
+        train, test: number of faces in each split. Face i of a split is the same whatever the numbers are, and no face
+            is in both.
         size: pixels.
-        seed: of the drawing; train and test are different faces of it.
+        seed: of the drawing.
     """
-    pixels, targets = make_faces(train + test, size=size, seed=seed)
-    pictures = [picture[:, :, 0] for picture in pixels]
-    samples = tuple(
-        Sample(f"face {index}", int(label), "train" if index < train else "test", pixel_digest(picture))
-        for index, (label, picture) in enumerate(zip(targets, pictures, strict=True))
-    )
-    return Dataset("synthetic", EMOTIONS, samples, pictures)
+    pictures: list[np.ndarray] = []
+    samples: list[Sample] = []
+    for split, count, start in (("train", train, 0), ("test", test, _FIRST_TEST_FACE)):
+        pixels, targets = make_faces(count, size=size, seed=seed, start=start)
+        for index, (label, face) in enumerate(zip(targets, pixels, strict=True)):
+            pictures.append(face[:, :, 0])
+            samples.append(Sample(f"{split} face {index}", int(label), split, pixel_digest(face[:, :, 0])))
+    return Dataset("synthetic", EMOTIONS, tuple(samples), pictures)
 
 
 def _read_zip(path: Path, skip_bad: bool) -> Dataset:
@@ -98,7 +104,7 @@ def _synthetic_options(text: str) -> dict[str, int]:
     options = dict(_SYNTHETIC_DEFAULTS)
     for item in filter(None, text.split(",")):
         key, _, value = item.partition("=")
-        if key not in options or not value.isdigit():
+        if key not in options or not value.isdecimal():
             raise EdgeemoError(
                 "options of the synthetic data set do not fit",
                 expected="synthetic:" + ",".join(f"{k}={v}" for k, v in _SYNTHETIC_DEFAULTS.items()),

@@ -1,20 +1,8 @@
-"""Tables of aligned columns, for people."""
+"""Pictures per split and class as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as text: the first column to the left, the others to the right, a line under the first row."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-        if number == 0:
-            lines.append("-" * len(lines[0]))
-    return "\n".join(lines)
+from ...edge.table import aligned
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> str:
