@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .edge.errors import EdgeemoError, MissingExtra
 from .edge.quiet import reader_may_leave
 
 #: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
@@ -23,6 +24,18 @@ COMMANDS = {
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
     "data": ("train.commands.data", "Look at data sets."),
     "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
+}
+
+
+#: Module that the base install leaves out -> extra that brings it.
+EXTRAS = {
+    "tensorflow": "train",
+    "tf_keras": "train",
+    "tensorflow_model_optimization": "train",
+    "tomlkit": "train",
+    "sklearn": "evaluate",
+    "scipy": "evaluate",
+    "matplotlib": "evaluate",
 }
 
 
@@ -40,8 +53,11 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        with reader_may_leave():
-            return super().invoke(ctx)
+        try:
+            with reader_may_leave():
+                return super().invoke(ctx)
+        except ImportError as error:
+            raise _missing(error) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -59,6 +75,19 @@ def edgeemo(debug: bool) -> None:
 
     Example: edgeemo predict model.tflite photo.jpg
     """
+
+
+def _missing(error: ImportError) -> Exception:
+    """What to tell somebody whose install lacks a package; the error itself when it is none that we know."""
+    package = (error.name or "").split(".")[0]
+    if package in EXTRAS:
+        return MissingExtra(package, EXTRAS[package])
+    if package == "cv2" or ".so" in str(error):
+        return EdgeemoError(
+            f"a library cannot be loaded ({error})",
+            mend="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
+        )
+    return error
 
 
 def main(arguments: list[str] | None = None) -> None:

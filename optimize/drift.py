@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..edge.accuracy import Z95, Accuracy
-from ..edge.errors import EdgeemoError, MissingExtra
+from ..edge.errors import EdgeemoError
 from ..edge.table import aligned
 from ..train.metrics import evaluate
 from .calibration_error import expected_calibration_error
@@ -151,7 +151,8 @@ def drift(targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, lab
 
 def mcnemar(lost: int, won: int) -> float:
     """Two-sided exact p of McNemar's test (1947, Psychometrika 12:153-157): a binomial test of the discordant pairs."""
-    stats = _scipy_stats()
+    from scipy import stats
+
     return float(stats.binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
 
 
@@ -162,7 +163,8 @@ def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, flo
         change: (n,) of -1, 0, 1: candidate right minus reference right.
         seed: of the resampling.
     """
-    stats = _scipy_stats()
+    from scipy import stats
+
     if not change.any():
         return 0.0, 0.0
     # A resample is decided by how often each of the three values is drawn: multinomial counts stand for n draws.
@@ -181,11 +183,3 @@ def score_interval(lost: int, won: int, n: int) -> tuple[float, float]:
     middle = (c - b) / total
     half = Z95 * math.sqrt((b + c) - (c - b) ** 2 / total) / total
     return 100 * (middle - half), 100 * (middle + half)
-
-
-def _scipy_stats() -> Any:
-    try:
-        from scipy import stats
-    except ImportError as error:
-        raise MissingExtra("scipy", "evaluate") from error
-    return stats

@@ -7,7 +7,7 @@ import time
 import warnings
 from typing import Any
 
-from ..edge.errors import EdgeemoError, MissingExtra
+from ..edge.errors import EdgeemoError
 from ..train import schedule
 from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
@@ -29,12 +29,10 @@ def quantization_aware(model: Any) -> Any:
     Raises:
         EdgeemoError: a layer cannot be quantised; the message names it.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tensorflow_model_optimization.python.core.quantization.keras.quantize import quantize_model
-    except ImportError as error:
-        raise MissingExtra("tensorflow-model-optimization", "train") from error
+    with warnings.catch_warnings():
+        # Deprecations inside the library are not ours to mend.
+        warnings.simplefilter("ignore")
+        from tensorflow_model_optimization.python.core.quantization.keras.quantize import quantize_model
     # Dropout does nothing in the deployed graph, and fine-tuning at a low rate does better without it.
     plain = without_dropout(model)
     try:

@@ -11,18 +11,14 @@ import warnings
 
 import numpy as np
 
-from ..edge.errors import MissingExtra
 from ..edge.quiet import quiet_native
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_native(), warnings.catch_warnings():
     # Deprecations inside TensorFlow are not ours to mend.
     warnings.simplefilter("ignore")
-    try:
-        import tensorflow as tf
-        import tf_keras as keras
-    except ImportError as error:
-        raise MissingExtra(error.name or "tensorflow", "train") from error
+    import tensorflow as tf
+    import tf_keras as keras
 
 tf.get_logger().setLevel("ERROR")
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..edge.accuracy import Accuracy
-from ..edge.errors import MissingExtra
 from ..edge.table import aligned
 
 
@@ -55,10 +54,8 @@ def evaluate(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, 
         probabilities: float (n, classes).
         labels: class names.
     """
-    try:
-        from sklearn.metrics import classification_report, confusion_matrix
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "evaluate") from error
+    from sklearn.metrics import classification_report, confusion_matrix
+
     classes = range(len(labels))
     predicted = probabilities.argmax(axis=1)
     report = classification_report(

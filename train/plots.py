@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.errors import MissingExtra
 from ..edge.files import atomic_path
 
 
 def figure(width: float = 7.0, height: float = 4.5, columns: int = 1) -> tuple[Any, Any]:
     """A matplotlib figure without a display, and its axes (an array when ``columns`` is above 1)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "evaluate") from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     drawing = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(drawing)
     return drawing, drawing.subplots(1, columns)

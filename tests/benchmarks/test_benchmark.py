@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records
 from edgeemo.benchmarks.suite import benchmark, unique_names

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from edgeemo.benchmarks.device import DeviceState, read_device, read_state, taint
 
 PI_CPUINFO = """processor\t: 0

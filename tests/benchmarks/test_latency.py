@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgeemo.benchmarks.latency import ROUNDS, Latency, measure
 from edgeemo.benchmarks.process import ModelProcess
 from edgeemo.edge.card import read_card

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from edgeemo.benchmarks.plot import pareto_front, plot_records
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy
 from edgeemo.edge.errors import EdgeemoError, MissingExtra

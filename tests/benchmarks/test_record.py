@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
 from edgeemo.edge.errors import EdgeemoError
 

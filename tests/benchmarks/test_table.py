@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from edgeemo.benchmarks.table import markdown_table, text_table
 
 from .samples import sample

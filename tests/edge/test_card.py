@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from edgeemo.edge.card import ModelCard, card_of, read_card, split_model, with_card, write_model
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError

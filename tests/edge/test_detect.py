@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from edgeemo.edge.detect import Box, HaarDetector, WholePicture, merge
 from edgeemo.edge.errors import EdgeemoError
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgeemo.edge.card import ModelCard, write_model
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.detect import HaarDetector, WholePicture

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.files import atomic_path, existing, new_file, new_folder, write_bytes, write_json, write_text
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.image import decode, is_picture, read_picture
-from PIL import Image
 
 
 def png_bomb(side: int) -> bytes:

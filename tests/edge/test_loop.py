@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.detect import WholePicture
 from edgeemo.edge.emotion import FrameResult, StageTimes

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
+
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import read_card, split_model
-from PIL import Image
 
 
 def predict(*arguments: object) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec, dequantise, fit, normalise, quantise, to_input
 

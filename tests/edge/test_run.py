@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from edgeemo.cli import edgeemo
 from PIL import Image
+
+from edgeemo.cli import edgeemo
 
 
 def run(*arguments: object) -> Result:

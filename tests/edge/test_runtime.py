@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgeemo.edge.card import split_model
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import installed, load, version

@@ -11,10 +11,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.frame import Frame
 from edgeemo.edge.sources import open_source
-from PIL import Image
 
 #: Prints every frame's index, time and mean level; PATIENCE and PAUSE (both s) come as arguments.
 WATCH = """

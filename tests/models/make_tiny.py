@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
 from edgeemo.edge.card import ModelCard, Provenance, Quantisation, write_model
 from edgeemo.edge.preprocess import InputSpec, fit, normalise
 from edgeemo.train.backend import keras, quiet_native, set_seed, tf

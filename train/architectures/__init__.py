@@ -41,5 +41,5 @@ def build(name: str, spec: InputSpec, classes: int, *, l2: float = 0.0, options:
         raise EdgeemoError(f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known))
     try:
         return builder(spec.shape, classes, l2=l2, **(options or {}))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise EdgeemoError(f"architecture {name!r} cannot be built with these options ({error})") from error

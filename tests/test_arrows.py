@@ -1,0 +1,83 @@
+"""The rooms of the house and the arrows between them, as the design allows them."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("edge", "train", "optimize", "benchmarks", "models")
+# Room -> what it may import of the project; "train.datasets" allows that part alone.
+ALLOWED = {
+    "edge": (),
+    "models": (),
+    "train": ("edge",),
+    "optimize": ("train", "edge"),
+    "benchmarks": ("edge", "train.datasets"),
+}
+HEAVY = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "keras")
+# Where TensorFlow may be imported: training and optimisation, so that all else works on the device.
+TENSORFLOW_ROOMS = ("train", "optimize")
+
+
+def sources(room: str) -> Iterator[Path]:
+    return (ROOT / room).rglob("*.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute dotted names of everything that a file imports, at any depth of its code."""
+    package = ("edgeemo", *path.relative_to(ROOT).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            # "from . import schedule" names a module, "from .schedule import x" a thing in one; both are covered.
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def forbidden(room: str, path: Path) -> list[str]:
+    allowed = tuple(f"edgeemo.{target}" for target in (room, *ALLOWED[room]))
+    own = [name for name in imports(path) if name.split(".")[0] == "edgeemo"]
+    # The version is the one thing of the root that any room may ask for.
+    own = [name for name in own if name != "edgeemo.__version__"]
+    return [name for name in own if not any(name == a or name.startswith(f"{a}.") for a in allowed)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_along_the_arrows(room: str) -> None:
+    found = {str(path.relative_to(ROOT)): bad for path in sources(room) if (bad := forbidden(room, path))}
+    assert not found
+
+
+def test_a_wrong_arrow_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wrong = tmp_path / "edge" / "deep" / "wrong.py"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("def f():\n    from ...train import loop\n    from ..card import ModelCard\n")
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert forbidden("edge", wrong) == ["edgeemo.train.loop"]
+
+
+@pytest.mark.parametrize("path", [*sources("edge"), *sources("benchmarks"), *sources("train/datasets")], ids=str)
+def test_tensorflow_stays_out_of_what_runs_on_the_device(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] in HEAVY]
+
+
+def test_every_folder_of_code_is_in_the_package() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = set(config["options"]["packages"].split())
+    folders = {path.parent for room in ROOMS for path in sources(room)}
+    assert listed == {"edgeemo", *(".".join(("edgeemo", *folder.relative_to(ROOT).parts)) for folder in folders)} | {
+        "edgeemo.train.recipes"
+    }
+
+
+def test_the_readme_s_test_command_is_what_ci_runs() -> None:
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
