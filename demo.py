@@ -15,7 +15,7 @@ from .edge.files import new_folder, write_text
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
     from .edge.emotion import FrameResult
-    from .edge.frame import Frame
+    from .edge.sources import Frame
     from .optimize.drift import Drift
     from .train.run import Run
 

@@ -68,7 +68,7 @@ class Worker:
             "pid": os.getpid(),
             "runtime": self.session.runtime,
             "version": version(self.session.runtime),
-            "delegate": _delegate(self.session),
+            "delegate": self.session.delegate,
             "import_ms": (imported - started) / 1e6,
             "load_ms": (loaded - loading) / 1e6,
             "first_ms": first / 1e6,
@@ -219,15 +219,6 @@ def _import_runtime(runtime: str) -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(RUNTIMES[name])
                 return
-
-
-def _delegate(session: Session) -> str:
-    """``xnnpack`` when it took at least one operator, ``none``, or an empty string when the runtime does not tell."""
-    details = getattr(session._interpreter, "_get_ops_details", None)
-    if details is None:
-        return ""
-    # Sessions load no other delegate than the runtime's own.
-    return "xnnpack" if any(operator["op_name"] == "DELEGATE" for operator in details()) else "none"
 
 
 if __name__ == "__main__":

@@ -184,6 +184,19 @@ def read_card(path: str | Path) -> ModelCard | None:
     return card_of(path.read_bytes(), str(path))
 
 
+def read_card_file(path: str | Path) -> ModelCard:
+    """A card that stands in a JSON file of its own, for a model that carries none.
+
+    Raises:
+        EdgeemoError: it is not there, cannot be read, or is not a card.
+    """
+    path = existing(path, "a model card (JSON)")
+    try:
+        return ModelCard.from_json(path.read_bytes(), str(path))
+    except OSError as error:
+        raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a model card (JSON)") from error
+
+
 def card_of(data: bytes, where: str) -> ModelCard | None:
     """The card inside the bytes of a .tflite, or None when there is none.
 

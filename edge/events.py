@@ -6,7 +6,7 @@ import json
 from typing import Any, Protocol, TextIO
 
 from .emotion import FaceResult, FrameResult
-from .frame import Frame
+from .sources import Frame
 
 #: Raised when a field changes its meaning or goes; new fields may come without.
 SCHEMA = 1

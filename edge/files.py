@@ -112,11 +112,11 @@ def new_file(path: str | Path, *, force: bool = False) -> Path:
     return path
 
 
-def new_folder(path: str | Path, *, force: bool = False) -> Path:
+def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
     """Make ``path``, a folder for new results.
 
     An empty folder is accepted. With ``force`` the results are put beside what is there; files of the same name are
-    replaced one by one, nothing else is touched.
+    replaced one by one, nothing else is touched. None is for commands that offer no ``--force``.
 
     Raises:
         EdgeemoError: the folder has contents and ``force`` is false, or it cannot be made.
@@ -125,9 +125,8 @@ def new_folder(path: str | Path, *, force: bool = False) -> Path:
     if path.exists() and not path.is_dir():
         raise EdgeemoError(f"{path} is a file", expected="a folder for the output", mend="choose another name")
     if path.is_dir() and any(path.iterdir()) and not force:
-        raise EdgeemoError(
-            f"{path} exists and is not empty", mend="choose another folder, or write into it with --force"
-        )
+        mend = "choose another folder" if force is None else "choose another folder, or write into it with --force"
+        raise EdgeemoError(f"{path} exists and is not empty", mend=mend)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

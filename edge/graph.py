@@ -70,7 +70,7 @@ class Graph:
 
 
 def readable() -> bool:
-    """Whether the schema that is needed for reading is installed (it comes with LiteRT and with TensorFlow)."""
+    """Whether the schema that is needed for reading is installed (it comes with LiteRT)."""
     return _schema() is not None
 
 
@@ -123,9 +123,7 @@ def _integers(values: Any) -> list[int]:
 
 
 def _schema() -> Any:
-    for module in ("ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated"):
-        try:
-            return importlib.import_module(module)
-        except ImportError:
-            continue
-    return None
+    try:
+        return importlib.import_module("ai_edge_litert.schema_py_generated")
+    except ImportError:
+        return None

@@ -15,7 +15,7 @@ from .classifier import Classifier
 from .detect import Detector
 from .emotion import FrameResult, classify_frame
 from .events import Sink
-from .frame import Source
+from .sources import Source
 
 #: Medians are over so many of the latest frames: a run of a month must not grow.
 RECENT = 1000

@@ -80,6 +80,15 @@ class Session:
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
         self._interpreter = interpreter
 
+    @property
+    def delegate(self) -> str:
+        """``xnnpack`` when it took at least one operator, ``none``, or empty when the runtime does not tell."""
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        if details is None:
+            return ""
+        # No other delegate than the runtime's own is ever loaded.
+        return "xnnpack" if any(operator["op_name"] == "DELEGATE" for operator in details()) else "none"
+
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
         self._interpreter.set_tensor(self.input.index, tensor)

@@ -37,6 +37,7 @@ def train(run: Run, data: TrainingData, *, quiet: bool = False) -> ModelCard:
         EdgeemoError: the data is not the data with which the run was begun, or training diverged.
     """
     recipe, seed = run.recipe, run.settings.seed
+    run.hold_to(data)
     set_seed(seed)
     history = run.history
     train_batches = Batches(

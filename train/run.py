@@ -1,7 +1,8 @@
 """The run folder: what a training leaves behind, and how the other commands find it again.
 
-``recipe.toml`` (resolved), ``run.json`` (data and seed), ``history.csv``, ``checkpoints/epoch-0007.keras``, and at the
-end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not at all.
+``recipe.toml`` (resolved), ``run.json`` (data and seed), ``data.json`` (hashes of the pictures), ``history.csv``,
+``checkpoints/epoch-0007.keras``, and at the end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every
+file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from ..edge.card import ModelCard
 from ..edge.errors import EdgeemoError
 from ..edge.files import atomic_path, existing, write_json, write_text
@@ -23,7 +22,7 @@ from .datasets.audit import drop_leaks, exclude_listed
 from .datasets.dataset import Dataset
 from .datasets.reader import read_dataset
 from .datasets.splits import TrainingData, training_data
-from .recipe import Recipe, parse_recipe
+from .recipe import Recipe, load_recipe
 
 _CHECKPOINT = re.compile(r"^epoch-(\d+)\.keras$")
 
@@ -95,8 +94,7 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The resolved recipe."""
-        path = self.folder / "recipe.toml"
-        return parse_recipe(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap(), str(path))
+        return load_recipe(str(self.folder / "recipe.toml"))
 
     @property
     def settings(self) -> Settings:
@@ -114,8 +112,30 @@ class Run:
         path = self.folder / "history.csv"
         if not path.is_file():
             return []
-        with open(path, newline="", encoding="utf-8") as stream:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        try:
+            with open(path, newline="", encoding="utf-8") as stream:
+                return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+
+    def hold_to(self, data: TrainingData) -> None:
+        """Note the pictures with which the run begins; later, refuse others.
+
+        Raises:
+            EdgeemoError: the run has finished epochs, and they saw other pictures.
+        """
+        path = self.folder / "data.json"
+        if not self.history or not path.is_file():
+            write_json(path, data.hashes)
+            return
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        if begun != data.hashes:
+            raise EdgeemoError(
+                f"{self.settings.data} is not the data with which {self.folder} was begun",
+                expected=f"content hash {begun.get('train', '')[:16]}",
+                got=data.hashes["train"][:16],
+                mend="put the original data back, or begin a new run",
+            )
 
     def write_history(self, history: list[dict[str, float]]) -> None:
         """Replace ``history.csv``."""

@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 
 import click
-import numpy as np
 
-from ...edge.card import ModelCard
-from ...edge.errors import EdgeemoError, MissingExtra
+from ...edge.card import read_card_file
+from ...edge.errors import MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.runtime import RUNTIMES
-from ...train.datasets.dataset import Dataset
-from ...train.datasets.reader import read_dataset
+from ...train.datasets.reader import read_evaluation_set
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
 from ..suite import benchmark
@@ -49,7 +47,7 @@ class Progress:
     "--data", metavar="PATH", help="Data set to measure the accuracy on: folder, zip, fer2013.csv or synthetic."
 )
 @click.option("--split", default="test", show_default=True, help="Which of its pictures.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures, drawn at random (seed 0).")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures, stratified by class.")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken pictures instead of refusing the data set.")
 @click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
 @click.option(
@@ -90,9 +88,9 @@ def command(
     if data is None and limit is not None:
         raise click.UsageError("--limit needs --data")
     paths = [existing(model, "a .tflite model") for model in models]
-    fallback = _read_card(card) if card else None
+    fallback = read_card_file(card) if card else None
     folder = new_folder(out, force=force) if out else None
-    pictures = _read_data(data, split, limit, skip_bad) if data else None
+    pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad) if data else None
     records = benchmark(
         paths,
         runtime=runtime,
@@ -110,23 +108,6 @@ def command(
             click.echo(record.to_json())
     else:
         click.echo(text_table(records), nl=False)
-
-
-def _read_data(source: str, split: str, limit: int | None, skip_bad: bool) -> Dataset:
-    click.echo(f"reading {source}", err=True)
-    dataset = read_dataset(source, skip_bad=skip_bad).split(split)
-    if limit is None or limit >= len(dataset):
-        return dataset
-    # The first pictures of a folder are all of one class.
-    return dataset.take(sorted(np.random.default_rng(0).choice(len(dataset), limit, replace=False)))
-
-
-def _read_card(path: str) -> ModelCard:
-    file = existing(path, "a model card (JSON)")
-    try:
-        return ModelCard.from_json(file.read_bytes(), str(file))
-    except OSError as error:
-        raise EdgeemoError(f"{file} cannot be read ({error.strerror})", expected="a model card (JSON)") from error
 
 
 def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:

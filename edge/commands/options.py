@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from ..card import ModelCard
+from ..card import read_card_file
 from ..classifier import Classifier
 from ..detect import Detector, HaarDetector, WholePicture
-from ..errors import EdgeemoError
-from ..files import existing
 from ..runtime import RUNTIMES
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -51,18 +48,9 @@ def open_classifier(model: str, *, card: str | None, runtime: str, threads: int)
     Raises:
         EdgeemoError: the model or the card cannot be used.
     """
-    return Classifier.open(model, card=_read_card(card) if card else None, runtime=runtime, threads=threads)
+    return Classifier.open(model, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
 
 
 def open_detector(*, no_detect: bool) -> Detector:
     """The detector that the options describe."""
     return WholePicture() if no_detect else HaarDetector()
-
-
-def _read_card(name: str) -> ModelCard:
-    path: Path = existing(name, "a model card")
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a model card") from error
-    return ModelCard.from_json(text, str(path))

@@ -55,6 +55,8 @@ def command(
             got=", ".join(second.card.labels),
         )
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad)
+    if dataset.bad:
+        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
     targets, expected = predict_dataset(first, dataset)
     report = drift(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
     passed = report.passes(max_drop)

@@ -19,7 +19,7 @@ from edgeemo.edge.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
-from edgeemo.train.datasets.reader import read_dataset, synthetic_dataset
+from edgeemo.train.datasets.reader import read_evaluation_set, synthetic_dataset
 
 MODELS = Path(__file__).parents[1] / "models"
 INT8, FLOAT = MODELS / "tiny_int8.tflite", MODELS / "tiny_float.tflite"
@@ -84,10 +84,7 @@ def test_records_are_complete(records: list[BenchmarkRecord]) -> None:
 
 
 def test_the_accuracy_is_that_of_the_classifier(records: list[BenchmarkRecord]) -> None:
-    import numpy as np
-
-    whole = read_dataset(DATA).split("test")
-    data = whole.take(sorted(np.random.default_rng(0).choice(len(whole), 100, replace=False)))
+    data = read_evaluation_set(DATA, "test", limit=100)
     for record, path in zip(records, (FLOAT, INT8, INT8), strict=True):
         found = Classifier.open(path).predict(data.pixels(InputSpec(48, 48))).argmax(axis=1)
         assert record.accuracy is not None

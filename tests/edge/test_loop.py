@@ -14,9 +14,9 @@ from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.detect import WholePicture
 from edgeemo.edge.emotion import FrameResult, StageTimes
 from edgeemo.edge.events import event
-from edgeemo.edge.frame import Frame
 from edgeemo.edge.loop import RECENT, Tally, run_loop, stop_on_signals
-from edgeemo.edge.video import VideoSource
+from edgeemo.edge.sources import Frame
+from edgeemo.edge.sources.video import VideoSource
 
 
 class Collect:

@@ -36,7 +36,7 @@ def blank(tmp_path: Path) -> Path:
 
 def test_table_has_a_row_for_each_face(tiny_int8: Path, photo: Path, blank: Path, clip: list) -> None:
     result = predict(tiny_int8, photo, blank)
-    header, first, second = result.output.splitlines()
+    header, _, first, second = result.output.splitlines()
     assert result.exit_code == 0
     assert header.split() == ["picture", "face", "box", "emotion", "probability", "then"]
     assert first.split()[0] == str(photo)

@@ -14,13 +14,12 @@ import pytest
 from PIL import Image
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.frame import Frame
-from edgeemo.edge.sources import open_source
+from edgeemo.edge.sources import Frame, open_source
 
 #: Prints every frame's index, time and mean level; PATIENCE and PAUSE (both s) come as arguments.
 WATCH = """
 import sys, time
-from edgeemo.edge.camera import CameraSource
+from edgeemo.edge.sources.camera import CameraSource
 from edgeemo.edge.errors import EdgeemoError
 try:
     with CameraSource(0, patience_s=float(sys.argv[1])) as source:

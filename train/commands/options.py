@@ -36,7 +36,7 @@ def evaluation_data(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--skip-bad", is_flag=True, help="Leave out broken pictures and rows instead of refusing the data."
         ),
-        click.option("--limit", type=click.IntRange(1), help="Only so many pictures, stratified by class."),
+        click.option("--limit", type=click.IntRange(1), help="At most so many pictures, stratified by class."),
         click.option("--split", default="test", show_default=True, help="Split, or part by its own name (PublicTest)."),
         click.option("--data", required=True, metavar="PATH", help="Folder, zip or CSV; or 'synthetic'."),
     ):

@@ -62,9 +62,11 @@ def command(
         settings = Settings(_absolute(data), tuple(_absolute(path) for path in exclude), drop_leaks, skip_bad, seed)
         _free(out)
         roles = settings.training_data(resolved)
-        run = Run.create(new_folder(out), resolved, settings)
+        run = Run.create(new_folder(out, force=None), resolved, settings)
     from ..loop import train
 
+    if roles.train.bad:
+        click.echo(f"left out {len(roles.train.bad):,} broken pictures", err=True)
     click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
     card = train(run, roles, quiet=as_json)
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
@@ -88,4 +90,8 @@ def _free(out: str) -> None:
     """Refuse an existing run before minutes of reading, with the word that goes on with it."""
     if (Path(out) / "run.json").is_file():
         raise EdgeemoError(f"{out} is a run already", mend=f"go on with --resume {out}, or choose another folder")
-    new_folder(out)
+    made = not Path(out).exists()
+    new_folder(out, force=None)
+    if made:
+        # It could be made; whether it is needed shows when the data has been read.
+        Path(out).rmdir()

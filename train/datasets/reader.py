@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from pathlib import Path
@@ -72,6 +73,8 @@ def read_evaluation_set(source: str | Path, split: str, *, limit: int | None = N
     return stratified(chosen, limit) if limit else chosen
 
 
+# The demo asks for the same faces four times, and drawing 7,000 of them takes seconds.
+@functools.lru_cache(maxsize=2)
 def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, seed: int = 0) -> Dataset:
     """Drawn faces as a data set, for demos and tests only.
 

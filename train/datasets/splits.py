@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...edge.errors import EdgeemoError
-from .dataset import Dataset
+from .dataset import Dataset, class_counts
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def training_data(dataset: Dataset, *, validation: float = 0.1, seed: int = 0) -
     pool = dataset.split("train" if "train" in splits else "all")
     if "validation" in splits:
         return TrainingData(pool, dataset.split("validation"))
-    chosen = set(_draw(pool, lambda n: max(1, round(n * validation)), seed))
+    chosen = set(_draw(pool, validation, seed))
     rest = [index for index in range(len(pool)) if index not in chosen]
     data = TrainingData(pool.take(rest), pool.take(sorted(chosen)))
     for label in range(len(pool.labels)):
@@ -78,7 +77,9 @@ def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Datase
 
 
 def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
-    """About ``size`` pictures in the proportion of the classes, at least one of each; all when there are fewer.
+    """``size`` pictures in the proportion of the classes; all when there are fewer.
+
+    The seats of the classes are dealt by largest remainders, and none goes without while there are enough for all.
 
     Raises:
         EdgeemoError: size below 1.
@@ -87,12 +88,30 @@ def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
         raise EdgeemoError("number of pictures out of range", expected="at least 1", got=str(size))
     if size >= len(dataset):
         return dataset
-    share = size / len(dataset)
-    return dataset.take(sorted(_draw(dataset, lambda n: max(1, round(n * share)), seed)))
+    targets = dataset.targets
+    chosen: list[int] = []
+    for label, seats in enumerate(_seats(class_counts(dataset), size)):
+        # Sorted by content, so that the draw does not depend on the order in which files were found.
+        pool = sorted(np.flatnonzero(targets == label), key=lambda index: dataset.samples[index].digest)
+        chosen += [int(index) for index in np.random.default_rng([seed, label]).permutation(pool)[:seats]]
+    return dataset.take(sorted(chosen))
 
 
-def _draw(dataset: Dataset, wanted: Callable[[int], int], seed: int) -> list[int]:
-    """Positions of ``wanted(n)`` pictures of each class of n, copies of one picture kept together."""
+def _seats(counts: np.ndarray, size: int) -> np.ndarray:
+    exact = counts * (size / counts.sum())
+    seats = np.floor(exact).astype(int)
+    for label in np.argsort(seats - exact, kind="stable")[: size - seats.sum()]:
+        seats[label] += 1
+    for label in np.flatnonzero((seats == 0) & (counts > 0)):
+        largest = int(seats.argmax())
+        if seats[largest] > 1:
+            seats[largest] -= 1
+            seats[label] = 1
+    return seats
+
+
+def _draw(dataset: Dataset, share: float, seed: int) -> list[int]:
+    """Positions of a share of each class, at least one picture of it, copies of one picture kept together."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset.samples):
         groups[sample.digest].append(index)
@@ -104,7 +123,7 @@ def _draw(dataset: Dataset, wanted: Callable[[int], int], seed: int) -> list[int
     for label in sorted(by_class):
         # Sorted by digest, so that the draw does not depend on the order in which files were found.
         pool = sorted(by_class[label], key=lambda members: dataset.samples[members[0]].digest)
-        target, taken = wanted(sum(map(len, pool))), 0
+        target, taken = max(1, round(share * sum(map(len, pool)))), 0
         for position in np.random.default_rng([seed, label]).permutation(len(pool)):
             if taken >= target:
                 break

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..errors import EdgeemoError
 from .capture import READ_TIMEOUT_S, open_capture
-from .errors import EdgeemoError
 from .frame import Frame, to_rgb
 
 #: Seconds without a frame after which a camera counts as lost. Webcams take up to 2 s for the first frame, and in the

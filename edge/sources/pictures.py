@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .errors import EdgeemoError
-from .files import existing
+from ..errors import EdgeemoError
+from ..files import existing
+from ..image import SUFFIXES, is_picture, read_picture
 from .frame import Frame, Warn, to_rgb, warn_on_stderr
-from .image import SUFFIXES, is_picture, read_picture
 
 
 class PictureSource:

@@ -6,11 +6,11 @@ import re
 import stat
 from pathlib import Path
 
+from ..errors import EdgeemoError
+from ..files import existing
+from ..image import is_picture
 from .camera import CameraSource
-from .errors import EdgeemoError
-from .files import existing
 from .frame import Source, Warn, warn_on_stderr
-from .image import is_picture
 from .pictures import PictureSource
 from .video import VideoSource
 

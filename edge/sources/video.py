@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 
+from ..errors import EdgeemoError
+from ..files import existing
 from .capture import open_capture
-from .errors import EdgeemoError
-from .files import existing
 from .frame import Frame, Warn, to_rgb, warn_on_stderr
 
 #: Deadlines for opening and reading, in ms; they matter for files on a network share.
