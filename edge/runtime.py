@@ -25,7 +25,7 @@ from .quiet import quiet_native
 RUNTIMES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
-    "tf.lite": "tensorflow.lite",
+    "tf.lite": "tensorflow.lite.python.interpreter",
 }
 
 

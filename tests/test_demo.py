@@ -22,7 +22,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float]:
     folder = tmp_path_factory.mktemp("demo")
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "edgeemo", "demo", "--out", "out"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "edgeemo", "demo", "--out", "out"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout, time.monotonic() - began

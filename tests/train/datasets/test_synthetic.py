@@ -10,11 +10,12 @@ from itertools import combinations, pairwise
 import cv2
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+
 from edgeemo.train.datasets.synthetic import EMOTIONS, Truth, camera_clip, make_faces
 from edgeemo.train.datasets.synthetic.conditions import Light, Occluder, Occlusion, Pose, Sensor
 from edgeemo.train.datasets.synthetic.expression import PROTOTYPES, blend_units
 from edgeemo.train.datasets.synthetic.faces import FaceParameters, draw_face, face_label, sample_face
-from sklearn.linear_model import LogisticRegression
 
 Box = tuple[int, int, int, int]
 

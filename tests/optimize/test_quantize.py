@@ -1,0 +1,272 @@
+"""``edgeemo quantize``: real conversions of a small trained run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeemo.cli import edgeemo
+from edgeemo.edge.card import read_card
+from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.runtime import installed, load
+from edgeemo.optimize.qat import fine_tune, quantization_aware, without_dropout
+from edgeemo.optimize.quantize import METHODS, quantize, training_roles
+from edgeemo.train.backend import keras
+from edgeemo.train.datasets.dataset import Dataset
+from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.splits import TrainingData, calibration_set
+from edgeemo.train.loop import load_model
+from edgeemo.train.predictor import open_predictor
+from edgeemo.train.recipe import Qat
+from edgeemo.train.run import Run
+
+# tf.lite's interpreter is announced to go; it is measured as long as people have it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
+
+INT8_METHODS = ("int8", "qat")
+
+
+def invoke(run: Path, *options: str) -> Result:
+    return CliRunner().invoke(edgeemo, ["quantize", str(run), *options])
+
+
+@pytest.fixture(scope="module")
+def run(trained_run: Path) -> Run:
+    return Run.open(trained_run)
+
+
+@pytest.fixture(scope="module")
+def roles(run: Run) -> TrainingData:
+    return training_roles(run)
+
+
+@pytest.fixture(scope="module")
+def test_pixels(run: Run, faces_zip: Path) -> np.ndarray:
+    """The test pictures, fitted."""
+    return read_dataset(faces_zip).split("test").pixels(run.card.input)
+
+
+@pytest.fixture(scope="module")
+def of_keras(trained_run: Path, test_pixels: np.ndarray) -> np.ndarray:
+    """The float model's probabilities for the test pictures."""
+    return open_predictor(trained_run).predict(test_pixels)
+
+
+@pytest.fixture
+def copy(trained_run: Path, tmp_path: Path) -> Path:
+    """The run again, to be written into."""
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_card_is_the_run_s_with_the_quantisation(converted: dict[str, Path], run: Run, method: str) -> None:
+    card = read_card(converted[method])
+    assert card is not None
+    assert (card.name, card.quantisation.method) == (f"demo-{method}", method)
+    assert (card.labels, card.input, card.provenance) == (run.card.labels, run.card.input, run.card.provenance)
+
+
+def test_the_card_names_the_calibration_set(converted: dict[str, Path], roles: TrainingData) -> None:
+    card, chosen = read_card(converted["int8"]), calibration_set(roles.train, size=200, seed=1)
+    assert card is not None
+    recorded = card.quantisation
+    assert (recorded.calibration_hash, recorded.calibration_seed) == (chosen.content_hash, 1)
+    assert recorded.calibration_size == len(chosen) == 200
+
+
+def test_the_card_of_qat_names_the_training_pictures(converted: dict[str, Path], roles: TrainingData) -> None:
+    card = read_card(converted["qat"])
+    assert card is not None
+    recorded = card.quantisation
+    assert (recorded.calibration_hash, recorded.calibration_size) == (roles.train.content_hash, len(roles.train))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_card_has_the_figures_of_both_models(
+    converted: dict[str, Path], run: Run, roles: TrainingData, method: str
+) -> None:
+    card = read_card(converted[method])
+    assert card is not None
+    figure = card.metrics[f"{method} validation"]
+    found = Classifier.open(converted[method]).predict(roles.validation.pixels(run.card.input)).argmax(axis=1)
+    assert (figure["n"], figure["correct"]) == (len(found), int((found == roles.validation.targets).sum()))
+    assert "float32 validation" in card.metrics
+
+
+@pytest.mark.parametrize(("method", "dtype"), [("float32", np.float32), ("int8", np.int8), ("qat", np.int8)])
+def test_input_and_output_types(converted: dict[str, Path], method: str, dtype: type) -> None:
+    session = load(converted[method])
+    assert (session.input.dtype, session.output.dtype) == (dtype, dtype)
+
+
+@pytest.mark.parametrize("method", INT8_METHODS)
+def test_int8_scales_are_those_of_pixels_and_probabilities(converted: dict[str, Path], method: str) -> None:
+    session = load(converted[method])
+    assert (session.input.scale, session.input.zero_point) == (pytest.approx(1 / 255, rel=0.02), -128)
+    assert (session.output.scale, session.output.zero_point) == (1 / 256, -128)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("runtime", installed())
+def test_every_runtime_gives_the_same_labels(
+    converted: dict[str, Path], test_pixels: np.ndarray, method: str, runtime: str
+) -> None:
+    first = Classifier.open(converted[method]).predict(test_pixels[:200]).argmax(axis=1)
+    found = Classifier.open(converted[method], runtime=runtime).predict(test_pixels[:200]).argmax(axis=1)
+    # Kernels may round a step apart, and int8 has ties.
+    assert (found == first).mean() >= 0.97
+
+
+def test_the_float_model_equals_keras(
+    converted: dict[str, Path], test_pixels: np.ndarray, of_keras: np.ndarray
+) -> None:
+    assert np.abs(Classifier.open(converted["float32"]).predict(test_pixels) - of_keras).max() < 1e-5
+
+
+@pytest.mark.parametrize("method", INT8_METHODS)
+def test_int8_agrees_with_keras(
+    converted: dict[str, Path], test_pixels: np.ndarray, of_keras: np.ndarray, method: str
+) -> None:
+    found = Classifier.open(converted[method]).predict(test_pixels)
+    # The net is unsure of most faces: rounding moves the labels of some, an epoch of fine-tuning those of more.
+    least, most = {"int8": (0.9, 0.02), "qat": (0.8, 0.06)}[method]
+    assert (found.argmax(axis=1) == of_keras.argmax(axis=1)).mean() > least
+    assert np.abs(found - of_keras).mean() < most
+
+
+@pytest.mark.parametrize("method", INT8_METHODS)
+def test_int8_is_less_than_half_the_size(converted: dict[str, Path], method: str) -> None:
+    assert converted[method].stat().st_size < 0.5 * converted["float32"].stat().st_size
+
+
+def test_the_command_writes_beside_the_run_and_repeats_itself(converted: dict[str, Path], copy: Path) -> None:
+    result = invoke(copy, "--calibration-size", "200", "--json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    written = copy / "demo-int8.tflite"
+    assert (figures["model"], figures["bytes"]) == (str(written), written.stat().st_size)
+    assert written.read_bytes() == converted["int8"].read_bytes()
+    assert figures["card"] == json.loads(json.dumps(read_card(written).to_dict()))  # type: ignore[union-attr]
+
+
+def test_the_command_says_how_to_prove_it(copy: Path, tmp_path: Path) -> None:
+    result = invoke(copy, "--method", "float32", "--out", str(tmp_path / "new.tflite"))
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path}/new.tflite: " in result.output
+    assert "agreement 100.00%" in result.output
+    assert f"edgeemo validate {copy} {tmp_path}/new.tflite" in result.output
+
+
+def test_data_that_has_moved_can_be_named(copy: Path, faces_zip: Path, tmp_path: Path) -> None:
+    settings = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**settings, "data": str(tmp_path / "gone.zip")}))
+    assert "gone.zip is not there" in invoke(copy, "--method", "float32").output
+    shutil.copy(faces_zip, tmp_path / "moved.zip")
+    assert invoke(copy, "--method", "float32", "--data", str(tmp_path / "moved.zip")).exit_code == 0
+
+
+def test_other_data_is_refused(copy: Path) -> None:
+    result = invoke(copy, "--data", "synthetic:train=140,test=0,size=24")
+    assert result.exit_code == 1
+    assert "is not the data with which" in result.output
+    assert "expected content hash" in result.output
+    assert not list(copy.glob("*.tflite"))
+
+
+def test_an_existing_file_is_refused_and_stays(copy: Path) -> None:
+    (copy / "demo-int8.tflite").write_text("mine")
+    result = invoke(copy)
+    assert (result.exit_code, (copy / "demo-int8.tflite").read_text()) == (1, "mine")
+    assert "exists already" in result.output
+
+
+def test_force_overwrites(copy: Path) -> None:
+    (copy / "demo-float32.tflite").write_text("old")
+    assert invoke(copy, "--method", "float32", "--force").exit_code == 0
+    assert read_card(copy / "demo-float32.tflite") is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("--method", "int4"), 2, "'int4' is not one of 'float32', 'int8', 'qat'"),
+        (("--calibration-size", "0"), 1, "number of pictures out of range"),
+        (("--out", "."), 1, "is a folder, expected a file name"),
+        (("--out", "/proc/edgeemo/x.tflite"), 1, "cannot be written"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(copy: Path, options: tuple[str, ...], code: int, sentence: str) -> None:
+    result = invoke(copy, *options)
+    assert result.exit_code == code
+    assert sentence in result.output
+    assert not list(copy.glob("*.tflite"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("model.keras", "has not finished training (model.keras is missing); go on with: edgeemo train --resume"),
+        ("card.json", "has not finished training (card.json is missing)"),
+        ("run.json", "is not a run folder"),
+    ],
+)
+def test_what_is_no_finished_run_is_refused(copy: Path, missing: str, sentence: str) -> None:
+    (copy / missing).unlink()
+    result = invoke(copy)
+    assert result.exit_code == 1
+    assert sentence in result.output
+
+
+def test_a_damaged_keras_model_is_named(copy: Path) -> None:
+    (copy / "model.keras").write_bytes((copy / "model.keras").read_bytes()[:1000])
+    result = invoke(copy)
+    assert result.exit_code == 1
+    assert "model.keras cannot be loaded as a Keras model" in result.output
+
+
+def test_an_unknown_method_is_named(run: Run, roles: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match="unknown method, expected one of float32, int8, qat, got 'int4'"):
+        quantize(run, "int4", tmp_path / "x.tflite", data=roles)
+
+
+def test_noise_does_not_calibrate(run: Run, roles: TrainingData, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (24, 24), np.uint8) for _ in range(len(roles.train))]
+    train = Dataset("noise", roles.train.labels, roles.train.samples, noise)
+    with pytest.raises(EdgeemoError, match="calibration set noise looks like random noise"):
+        quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, roles.validation))
+    assert not list(tmp_path.iterdir())
+
+
+def test_dropout_is_taken_out_and_the_weights_stay(run: Run, test_pixels: np.ndarray) -> None:
+    model = load_model(run.model_path, compile=False)
+    plain = without_dropout(model)
+    inputs = test_pixels[:8].astype(np.float32) / 255
+    assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.Dropout)]
+    assert np.array_equal(plain.predict_on_batch(inputs), model.predict_on_batch(inputs))
+
+
+def test_fine_tuning_keeps_the_best_epoch(run: Run, roles: TrainingData) -> None:
+    recipe = dataclasses.replace(run.recipe, qat=Qat(epochs=2, learning_rate=0.01))
+    small = TrainingData(roles.train.take(range(64)), roles.validation)
+    aware = quantization_aware(load_model(run.model_path, compile=False))
+    history = fine_tune(aware, recipe, small, seed=0, quiet=True)
+    inputs = roles.validation.pixels(recipe.input).astype(np.float32) / np.float32(255)
+    accuracy = (aware.predict(inputs, verbose=0).argmax(axis=1) == roles.validation.targets).mean()
+    assert len(history) == 2
+    assert accuracy == pytest.approx(max(row["val_accuracy"] for row in history), abs=1e-6)
+
+
+def test_a_layer_that_cannot_be_fake_quantised_is_named() -> None:
+    inputs = keras.layers.Input((4, 4, 1))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.BatchNormalization(name="late_bn")(x), name="odd")
+    with pytest.raises(EdgeemoError, match=r"odd cannot be trained quantization-aware .*late_bn.*use --method int8"):
+        quantization_aware(model)

@@ -1,0 +1,121 @@
+"""Roles: drawn by seed, never overlapping, fair to the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from edgeemo.edge.errors import EdgeemoError
+from edgeemo.train.datasets.dataset import Dataset
+from edgeemo.train.datasets.splits import calibration_set, stratified, training_data
+
+if TYPE_CHECKING:
+    from .conftest import MakeDataset, Picture
+
+
+def faces(split: str, label: str, n: int, *, seed: int) -> list[Picture]:
+    rng = np.random.default_rng(seed)
+    return [(split, label, rng.integers(0, 256, (4, 4), np.uint8)) for _ in range(n)]
+
+
+def keys(dataset: Dataset) -> set[str]:
+    return {sample.key for sample in dataset.samples}
+
+
+def digests(dataset: Dataset) -> set[str]:
+    return {sample.digest for sample in dataset.samples}
+
+
+@pytest.fixture
+def dataset(make_dataset: MakeDataset) -> Dataset:
+    """100 and 20 training, 10 and 10 test pictures of two classes."""
+    pictures = faces("train", "many", 100, seed=1) + faces("train", "few", 20, seed=2)
+    return make_dataset(pictures + faces("test", "many", 10, seed=3) + faces("test", "few", 10, seed=4))
+
+
+def test_roles_divide_the_training_pictures(dataset: Dataset) -> None:
+    roles = training_data(dataset)
+    assert not keys(roles.train) & keys(roles.validation)
+    assert keys(roles.train) | keys(roles.validation) == keys(dataset.split("train"))
+
+
+@pytest.mark.parametrize(("fraction", "many", "few"), [(0.1, 10, 2), (0.25, 25, 5), (0.5, 50, 10), (0.001, 1, 1)])
+def test_validation_has_its_share_of_every_class(dataset: Dataset, fraction: float, many: int, few: int) -> None:
+    roles = training_data(dataset, validation=fraction)
+    assert roles.validation.counts == {"train": {"few": few, "many": many}}
+
+
+def test_the_seed_decides(dataset: Dataset) -> None:
+    drawn = [keys(training_data(dataset, seed=seed).validation) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_the_order_of_the_files_does_not(dataset: Dataset) -> None:
+    shuffled = dataset.take(np.random.default_rng(0).permutation(len(dataset)))
+    assert training_data(dataset).hashes == training_data(shuffled).hashes
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_identical_pictures_stay_together(make_dataset: MakeDataset, seed: int) -> None:
+    twins = [picture for picture in faces("train", "a", 20, seed=1) for _ in range(2)]
+    rest = faces("train", "b", 20, seed=2)
+    # The other label of a copy does not let it change sides.
+    liars = [("train", "b", pixels) for _, _, pixels in twins[::4]]
+    roles = training_data(make_dataset(twins + rest + liars), validation=0.3, seed=seed)
+    assert not digests(roles.train) & digests(roles.validation)
+
+
+def test_a_validation_split_of_the_source_is_used(make_dataset: MakeDataset) -> None:
+    given = faces("validation", "a", 3, seed=5)
+    roles = training_data(make_dataset(faces("train", "a", 9, seed=6) + given))
+    assert (len(roles.train), len(roles.validation)) == (9, 3)
+    assert {sample.split for sample in roles.validation.samples} == {"validation"}
+
+
+def test_a_source_without_splits_is_for_training(make_dataset: MakeDataset) -> None:
+    roles = training_data(make_dataset(faces("all", "a", 10, seed=1) + faces("all", "b", 10, seed=2)))
+    assert (len(roles.train), len(roles.validation)) == (18, 2)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_class_of_one_picture_cannot_be_divided(make_dataset: MakeDataset, copies: int) -> None:
+    lonely = faces("train", "rare", 1, seed=1) * copies
+    with pytest.raises(EdgeemoError, match="class 'rare' of made is too small to be divided"):
+        training_data(make_dataset(lonely + faces("train", "usual", 10, seed=2)))
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 0.51, 1.0, float("nan")])
+def test_a_fraction_out_of_range_is_refused(dataset: Dataset, fraction: float) -> None:
+    with pytest.raises(EdgeemoError, match="validation fraction out of range"):
+        training_data(dataset, validation=fraction)
+
+
+def test_a_source_without_training_pictures_is_refused(make_dataset: MakeDataset) -> None:
+    with pytest.raises(EdgeemoError, match="made has no pictures in split 'all'"):
+        training_data(make_dataset(faces("test", "a", 5, seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("size", "many", "few"), [(60, 50, 10), (12, 10, 2), (7, 6, 1), (3, 2, 1), (2, 1, 1), (1, 1, 0), (999, 100, 20)]
+)
+def test_calibration_is_in_proportion_and_has_every_class(dataset: Dataset, size: int, many: int, few: int) -> None:
+    assert calibration_set(dataset.split("train"), size=size).counts == {"train": {"few": few, "many": many}}
+
+
+def test_calibration_comes_from_the_training_role_alone(dataset: Dataset) -> None:
+    roles = training_data(dataset)
+    assert keys(calibration_set(roles.train, size=50)) < keys(roles.train)
+
+
+def test_calibration_is_drawn_by_the_seed(dataset: Dataset) -> None:
+    train = dataset.split("train")
+    hashes = [calibration_set(train, size=30, seed=seed).content_hash for seed in (0, 0, 1)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize("size", [0, -5])
+def test_no_pictures_cannot_be_drawn(dataset: Dataset, size: int) -> None:
+    with pytest.raises(EdgeemoError, match="number of pictures out of range, expected at least 1"):
+        stratified(dataset, size)

@@ -1,0 +1,119 @@
+"""Recipes: shipped ones load, values can be changed, mistakes are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from edgeemo.edge.errors import EdgeemoError
+from edgeemo.train.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_load(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_the_promised_recipes_are_shipped() -> None:
+    assert {"demo", "edge-res", "fer-cnn3"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_survives_being_written(name: str) -> None:
+    recipe = load_recipe(name)
+    assert parse_recipe(tomlkit.parse(recipe.to_toml()).unwrap(), "run") == recipe
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(load_recipe("demo").to_toml().replace('name = "demo"', 'name = "mine"'))
+    assert load_recipe(str(tmp_path / "mine.toml")).name == "mine"
+
+
+def value(recipe: Recipe, key: str) -> object:
+    section, _, last = key.partition(".")
+    found = getattr(recipe, section)
+    if section == "architecture" and last != "name":
+        return found.options[last]
+    return getattr(found, last) if last else found
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("schedule.epochs=3", 3),
+        ("schedule.warmup=2", 2.0),
+        ("optimiser.learning_rate=1e-2", 0.01),
+        (" loss.class_weights = balanced ", "balanced"),
+        ('input.channels="rgb"', "rgb"),
+        ("augmentation.flip=false", False),
+        ("architecture.widths=[8, 8]", [8, 8]),
+        ("title=a=b", "a=b"),
+    ],
+)
+def test_an_override_changes_one_value(override: str, expected: object) -> None:
+    key = override.partition("=")[0].strip()
+    changed = value(load_recipe("demo", [override]), key)
+    assert (changed, type(changed)) == (expected, type(expected))
+
+
+def test_the_last_override_holds() -> None:
+    assert load_recipe("demo", ["schedule.epochs=3", "schedule.epochs=4"]).schedule.epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("schedule.epochs", "override 'schedule.epochs' cannot be read, expected section.key=value"),
+        ("=5", "cannot be read"),
+        (".epochs=5", "cannot be read"),
+        ("name.epochs=5", "does not fit, expected a section before the last dot"),
+        ("schedule.steps=5", "unknown key schedule.steps, expected one of kind, epochs"),
+        ("scheduling.epochs=5", "unknown key scheduling, expected one of name"),
+        ("schedule.epochs=two", "schedule.epochs has the wrong type, expected int, got 'two'"),
+        ("schedule.epochs=2.5", "schedule.epochs has the wrong type, expected int, got 2.5"),
+        ("schedule.epochs=true", "schedule.epochs has the wrong type, expected int, got True"),
+        ("augmentation.flip=1", "augmentation.flip has the wrong type, expected bool, got 1"),
+        ("schedule=5", "schedule is not a section, got 5"),
+        ("schedule.epochs=0", "schedule.epochs is out of range, expected 1 to 100000, got 0"),
+        ("schedule.batch=0", "schedule.batch is out of range"),
+        ("loss.label_smoothing=1.0", "loss.label_smoothing is out of range, expected 0.0 to 0.99"),
+        ("data.validation=0.6", "data.validation is out of range"),
+        ("augmentation.erase=nan", "augmentation.erase is out of range"),
+        ("loss.class_weights=fair", "loss.class_weights is unknown, expected one of none, balanced, sqrt, got 'fair'"),
+        ("optimiser.name=lion", "optimiser.name is unknown, expected one of adam, sgd"),
+        ("schedule.kind=triangle", "schedule.kind is unknown"),
+        ("early_stopping.monitor=test_accuracy", "early_stopping.monitor is unknown"),
+        ("input.height=0", "input size out of range"),
+        ("input.channels=bgr", "unknown channels"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_named(override: str, sentence: str) -> None:
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe("demo", [override])
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["fer-cnn4", "", "../demo", "nowhere.toml"])
+def test_an_unknown_recipe_names_the_known_ones(name: str) -> None:
+    with pytest.raises(EdgeemoError, match="expected one of demo, edge-res, fer-cnn3") as caught:
+        load_recipe(name)
+    assert f"unknown recipe {name!r}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"name = ", "is not a readable recipe"),
+        (b"name = '\xff'", "is not a readable recipe"),
+        (b"name = 'x'\ntitle = ''\npublished = ''\n[architecture]\nname = 'cnn3'\n", "lacks 'input'"),
+        (b"name = 'x'\n[input]\nheight = 4\n", "lacks input.'width'"),
+    ],
+)
+def test_a_broken_recipe_is_named(tmp_path: Path, text: bytes, sentence: str) -> None:
+    (tmp_path / "mine.toml").write_bytes(text)
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe(str(tmp_path / "mine.toml"))
+    assert "mine.toml" in caught.value.message
+    assert sentence in caught.value.message

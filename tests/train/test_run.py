@@ -1,0 +1,146 @@
+"""The run folder: what a training leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeemo.edge.errors import EdgeemoError
+from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.splits import TrainingData, training_data
+from edgeemo.train.recipe import load_recipe
+from edgeemo.train.run import Run, Settings
+
+ROW = {"epoch": 1.0, "loss": 2.5, "accuracy": 0.1, "val_loss": 2.0, "val_accuracy": 1 / 3, "learning_rate": 1e-7}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run that has just begun."""
+    return Run.create(tmp_path, load_recipe("demo"), Settings("synthetic", ("a.csv", "b.csv"), True, False, 5))
+
+
+def test_a_run_is_found_again_as_it_was_made(run: Run) -> None:
+    again = Run.open(run.folder)
+    assert again.recipe == load_recipe("demo")
+    assert again.settings == Settings("synthetic", ("a.csv", "b.csv"), True, False, 5)
+
+
+def test_a_new_run_has_no_history(run: Run) -> None:
+    assert run.history == []
+
+
+def test_history_is_read_back_exactly(run: Run) -> None:
+    rows = [ROW, {**ROW, "epoch": 2.0, "loss": float("inf")}]
+    run.write_history(rows)
+    assert run.history == rows
+
+
+class _Model:
+    """Stands where Keras would be slow: it saves its one word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def save(self, path: Path) -> None:
+        Path(path).write_text(self.word)
+
+
+def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
+    for epoch in (1, 2, 3, 12):
+        run.save_checkpoint(_Model(str(epoch)), epoch)
+    (run.folder / "checkpoints" / ".epoch-0013-half.keras").write_text("half")
+    run.prune_checkpoints({2, 12})
+    assert {path.name: path.read_text() for path in (run.folder / "checkpoints").iterdir()} == {
+        "epoch-0002.keras": "2",
+        "epoch-0012.keras": "12",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("run.json", "{", "run.json is damaged"),
+        ("run.json", "[]", "run.json is damaged"),
+        ("run.json", "{}", "run.json is damaged"),
+        ("run.json", json.dumps({"data": "synthetic", "colour": 1}), "run.json is damaged"),
+        ("history.csv", "epoch,loss\n1,2\n2,", "history.csv is damaged"),
+        ("history.csv", "epoch,loss\n1,2\n2", "history.csv is damaged"),
+        ("history.csv", "epoch,loss\n1,2,3\n", "history.csv is damaged"),
+        ("history.csv", "epoch,loss\n1,two\n", "history.csv is damaged"),
+        ("recipe.toml", "name = ", "recipe.toml is not a readable recipe"),
+        ("recipe.toml", "name = 'demo'", "recipe.toml lacks"),
+        ("card.json", "{}", "card.json is not an edgeemo model card"),
+    ],
+)
+def test_a_damaged_file_is_named(run: Run, name: str, text: str, sentence: str) -> None:
+    (run.folder / name).write_text(text)
+    with pytest.raises(EdgeemoError, match=sentence):
+        getattr(Run.open(run.folder), {"run.json": "settings"}.get(name, name.partition(".")[0]))
+
+
+@pytest.mark.parametrize("wanted", ["card", "model_path"])
+def test_an_unfinished_run_says_how_to_go_on(run: Run, wanted: str) -> None:
+    with pytest.raises(EdgeemoError, match=rf"has not finished training .*edgeemo train --resume {run.folder}"):
+        getattr(run, wanted)
+
+
+@pytest.mark.parametrize("missing", ["recipe.toml", "run.json"])
+def test_a_folder_that_is_no_run_is_refused(run: Run, missing: str) -> None:
+    (run.folder / missing).unlink()
+    with pytest.raises(EdgeemoError, match="is not a run folder, expected a folder that edgeemo train has made"):
+        Run.open(run.folder)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "recipe.toml"])
+def test_what_is_no_folder_is_refused(run: Run, name: str) -> None:
+    with pytest.raises(EdgeemoError, match=r"is not (there|a run folder)"):
+        Run.open(run.folder / name)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_settings_drop_leaks(tmp_path: Path, drop: bool) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8))
+    for name in ("train/happy/a.png", "test/happy/a.png"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True)
+        picture.save(tmp_path / "data" / name)
+    dataset = Settings(str(tmp_path / "data"), drop_leaks=drop).dataset()
+    assert [sample.split for sample in dataset.samples] == (["test"] if drop else ["test", "train"])
+
+
+def test_settings_exclude_what_a_list_names(tmp_path: Path) -> None:
+    source = "synthetic:train=4,test=1,size=24"
+    keys = [sample.key for sample in Settings(source).dataset().samples]
+    (tmp_path / "list.csv").write_text(f"key\n{keys[0]}\n{keys[2]}\n")
+    kept = Settings(source, (str(tmp_path / "list.csv"),)).dataset()
+    assert [sample.key for sample in kept.samples] == [keys[1], keys[3], keys[4]]
+
+
+def roles(seed: int) -> TrainingData:
+    return training_data(read_dataset("synthetic:train=35,test=0,size=24"), seed=seed)
+
+
+@pytest.mark.parametrize("begun", [[], [ROW]], ids=["no epoch", "before data.json was kept"])
+def test_any_data_is_noted_when_nothing_is_known(run: Run, begun: list[dict[str, float]]) -> None:
+    if begun:
+        run.write_history(begun)
+    run.hold_to(roles(1))
+    assert json.loads((run.folder / "data.json").read_text()) == roles(1).hashes
+
+
+def test_a_run_without_epochs_takes_other_data(run: Run) -> None:
+    run.hold_to(roles(1))
+    run.hold_to(roles(2))
+    assert json.loads((run.folder / "data.json").read_text()) == roles(2).hashes
+
+
+def test_a_run_with_epochs_takes_the_same_data_alone(run: Run) -> None:
+    run.hold_to(roles(1))
+    run.write_history([ROW])
+    run.hold_to(roles(1))
+    with pytest.raises(EdgeemoError, match=r"synthetic is not the data with which .* was begun, expected content hash"):
+        run.hold_to(roles(2))
