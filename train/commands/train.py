@@ -45,6 +45,7 @@ def command(
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
       edgeemo train --resume runs/cnn3
     """
+    from ..loop import build_model, train
     from ..recipe import load_recipe
     from ..run import Run, Settings
 
@@ -62,9 +63,9 @@ def command(
         settings = Settings(_absolute(data), tuple(_absolute(path) for path in exclude), drop_leaks, skip_bad, seed)
         _free(out)
         roles = settings.training_data(resolved)
+        # A recipe that cannot be built must not leave a run behind.
+        build_model(resolved, len(roles.train.labels))
         run = Run.create(new_folder(out, force=None), resolved, settings)
-    from ..loop import train
-
     if roles.train.bad:
         click.echo(f"left out {len(roles.train.bad):,} broken pictures", err=True)
     click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)

@@ -29,7 +29,7 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
 
     Args:
         source: a folder (``train/<class>/*``, ``test/<class>/*`` or ``<class>/*``), a zip of such a folder, FER-2013's
-            fer2013.csv (plain or in a zip), or ``synthetic`` for drawn faces
+            fer2013.csv (plain, in a folder or in a zip), or ``synthetic`` for drawn faces
             (``synthetic:train=4000,test=1000,size=48,seed=0``).
         skip_bad: leave out broken pictures and rows instead of refusing the data set.
 
@@ -43,6 +43,8 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
         return synthetic_dataset(**_synthetic_options(match.group("options") or ""))
     path = existing(source, "a data set (folder, zip or fer2013.csv)")
     name = path.name
+    if path.is_dir() and (path / "fer2013.csv").is_file():
+        path = path / "fer2013.csv"
     if path.is_dir():
         return build(name, folder_entries(path), skip_bad=skip_bad)
     if path.suffix.lower() == ".csv":

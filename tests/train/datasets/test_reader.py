@@ -160,3 +160,8 @@ def test_synthetic_options_that_do_not_fit_are_named(options: str) -> None:
 def test_the_archive_has_the_published_pictures(fer2013: Dataset) -> None:
     assert counts(fer2013) == {"train": 28_709, "test": 3_589}
     assert fer2013.counts["train"]["disgust"] == 436
+
+
+def test_a_folder_that_holds_the_published_csv_is_that_csv(tmp_path: Path) -> None:
+    (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n3," + " ".join(["7"] * 2304) + ",Training\n")
+    assert read_dataset(tmp_path).content_hash == read_dataset(tmp_path / "fer2013.csv").content_hash
