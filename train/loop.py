@@ -157,6 +157,7 @@ def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -
             split_hashes=data.hashes,
             seed=run.settings.seed,
             versions=versions(),
+            holdout=data.holdout.to_dict() if data.holdout else {},
         ),
         metrics={"float32 validation": figure},
         notes=SYNTHETIC_NOTE if data.train.name == "synthetic" else "",

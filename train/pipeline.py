@@ -46,6 +46,8 @@ class Batches:
         self.pixels = dataset.pixels(spec)
         self.targets = dataset.targets
         self.classes = len(dataset.labels)
+        # Soft targets where the data set has them; class weights go by the labels all the same.
+        self.expected = np.eye(self.classes, dtype=np.float32)[self.targets] if dataset.soft is None else dataset.soft
         self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
 
     @property
@@ -57,9 +59,9 @@ class Batches:
         """The batches of one epoch.
 
         Yields:
-            inputs float32 (n, height, width, channels), one-hot float32 (n, classes), sample weights float32 (n,).
+            inputs float32 (n, height, width, channels), one-hot or soft targets float32 (n, classes), sample weights
+            float32 (n,).
         """
-        one_hot = np.eye(self.classes, dtype=np.float32)
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
@@ -68,8 +70,7 @@ class Batches:
             pixels = self.pixels[chosen]
             if self.augmentation is not None:
                 pixels = augment(pixels, self.augmentation, np.random.default_rng([self.seed or 0, number, step]))
-            labels = self.targets[chosen]
-            yield normalise(pixels, self.spec), one_hot[labels], self.weights[labels]
+            yield normalise(pixels, self.spec), self.expected[chosen], self.weights[self.targets[chosen]]
 
     def dataset(self, first_epoch: int | None = None) -> Any:
         """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None."""

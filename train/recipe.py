@@ -29,9 +29,18 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Data:
-    """Data handling. ``validation``: fraction of the training pictures carved for selection."""
+    """Data handling: roles that the source does not have itself. Fractions are of all pictures that are divided.
+
+    Args:
+        validation: carved for selection, from a source without a validation split.
+        test: left out for evaluation, from a source without a test split; 0 leaves none out.
+        folds, fold: validate on part ``fold`` (from 0) of so many instead; 0 folds use ``validation``.
+    """
 
     validation: float = 0.1
+    test: float = 0.0
+    folds: int = 0
+    fold: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,10 @@ class Recipe:
             ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
             ("data.validation", self.data.validation, 0.001, 0.5),
+            ("data.test", self.data.test, 0.0, 0.5),
+            ("data.validation / (1 - data.test)", self.data.validation / (1 - min(self.data.test, 0.5)), 0.001, 0.5),
+            ("data.folds", self.data.folds, 0, 100_000),
+            ("data.fold", self.data.fold, 0, max(self.data.folds - 1, 0)),
         ):
             if not low <= value <= high:
                 raise EdgeemoError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -81,6 +82,17 @@ def test_the_last_batch_may_be_smaller(faces: Dataset, batch: int, sizes: list[i
     batches = Batches(faces, SPEC, batch)
     assert [len(inputs) for inputs, _, _ in batches.epoch()] == sizes
     assert batches.steps == len(sizes)
+
+
+def test_soft_targets_stand_in_the_place_of_labels(faces: Dataset) -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(7), len(faces)).astype(np.float32)
+    learned = Batches(replace(faces, soft=soft), SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
+    plain = Batches(faces, SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
+    order = np.random.default_rng([3, 0]).permutation(len(faces))
+    assert np.array_equal(np.concatenate([targets for _, targets, _ in learned.epoch(0)]), soft[order])
+    for (inputs, _, weights), (same, _, by_label) in zip(learned.epoch(0), plain.epoch(0), strict=True):
+        assert np.array_equal(inputs, same)
+        assert np.array_equal(weights, by_label)
 
 
 def test_every_epoch_has_its_own_order(faces: Dataset) -> None:
