@@ -25,11 +25,14 @@ test: lint
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
 
-# The device's rooms: what must work without TensorFlow, scikit-learn and matplotlib.
+# The device's rooms: what must work without TensorFlow, scikit-learn and matplotlib. These venvs hold the package as a
+# user gets it, not a link to the checkout, so it is installed anew each time.
 test-base: $(BASE_VENV)/.installed
+	@rm -rf build && $(BASE_VENV)/bin/pip install --disable-pip-version-check -q --no-deps .
 	$(BASE_VENV)/bin/python -m pytest tests/edge tests/benchmarks tests/test_base.py -m "not slow"
 
 test-classic: $(CLASSIC_VENV)/.installed
+	@rm -rf build && $(CLASSIC_VENV)/bin/pip install --disable-pip-version-check -q --no-deps .
 	$(CLASSIC_VENV)/bin/python -m pytest tests/edge tests/test_base.py -m "not slow"
 
 # The package is the repository root; type checkers need to see it under its name.

@@ -31,7 +31,7 @@ def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
     found = neighbour_correlation(pixels)
     if found < MIN_CORRELATION:
         raise EdgeemoError(
-            f"the calibration set {dataset.name} looks like random noise or like pictures of one colour, not like faces",
+            f"the calibration set {dataset.name} looks like random noise or one flat colour, not like faces",
             expected=f"neighbouring pixels that correlate above {MIN_CORRELATION}, as in any picture of a face",
             got=f"{found:.2f}",
             mend="calibrate on the training faces; ranges seen on noise would be wrong for faces",

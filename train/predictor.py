@@ -13,7 +13,6 @@ from ..edge.classifier import Classifier, as_probabilities
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import normalise
 from .datasets.dataset import Dataset
-from .run import Run
 
 _BATCH = 256
 
@@ -57,10 +56,12 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
     """
     path = Path(path)
     if path.is_dir():
+        # A device that measures a .tflite has neither TensorFlow nor what recipes need.
+        from .loop import load_model
+        from .run import Run
+
         run = Run.open(path)
         card, model_path = run.card, run.model_path
-        from .loop import load_model
-
         return KerasPredictor(card, load_model(model_path, compile=False))
     if path.exists() and path.suffix in (".keras", ".h5", ".hdf5"):
         raise EdgeemoError(
