@@ -30,6 +30,7 @@ class Batches:
         loss: for class weights; all weights are 1 without it.
         augmentation: random changes; none without it.
         seed: of shuffling and augmentation; None keeps the order.
+        task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
     """
 
     def __init__(
@@ -41,11 +42,14 @@ class Batches:
         loss: Loss | None = None,
         augmentation: Augmentation | None = None,
         seed: int | None = None,
+        task: str = "multiclass",
     ) -> None:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
         self.pixels = dataset.pixels(spec)
         self.targets = dataset.targets
-        self.classes = len(dataset.labels)
+        one_hot = np.eye(len(dataset.labels), dtype=np.float32)
+        #: Row by label: what the network is to say, float32 (classes, outputs).
+        self.wanted = one_hot[:, 1:] if task == "binary" else one_hot
         self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
 
     @property
@@ -57,9 +61,8 @@ class Batches:
         """The batches of one epoch.
 
         Yields:
-            inputs float32 (n, height, width, channels), one-hot float32 (n, classes), sample weights float32 (n,).
+            inputs float32 (n, height, width, channels), targets float32 (n, outputs), sample weights float32 (n,).
         """
-        one_hot = np.eye(self.classes, dtype=np.float32)
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
@@ -69,7 +72,7 @@ class Batches:
             if self.augmentation is not None:
                 pixels = augment(pixels, self.augmentation, np.random.default_rng([self.seed or 0, number, step]))
             labels = self.targets[chosen]
-            yield normalise(pixels, self.spec), one_hot[labels], self.weights[labels]
+            yield normalise(pixels, self.spec), self.wanted[labels], self.weights[labels]
 
     def dataset(self, first_epoch: int | None = None) -> Any:
         """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None."""
@@ -85,7 +88,7 @@ class Batches:
 
         signature = (
             tf.TensorSpec((None, *self.spec.shape), tf.float32),
-            tf.TensorSpec((None, self.classes), tf.float32),
+            tf.TensorSpec((None, self.wanted.shape[1]), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)

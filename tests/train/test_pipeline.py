@@ -139,3 +139,14 @@ def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
     ((_, labels, weights),) = batches.epoch()
     assert np.array_equal(weights, batches.weights[labels.argmax(axis=1)])
     assert len(set(weights.tolist())) > 1
+
+
+def test_a_binary_target_is_1_for_the_second_class(faces: Dataset) -> None:
+    two = faces.where(lambda sample: sample.label < 2).relabelled(faces.labels)
+    two = Dataset("two", faces.labels[:2], two.samples, two.pictures)
+    batches = Batches(two, SPEC, 64, task="binary")
+    ((_, targets, _),) = batches.epoch()
+    assert (targets.shape, targets.dtype) == ((len(two), 1), np.float32)
+    assert np.array_equal(targets[:, 0], two.targets)
+    ((_, through, _),) = batches.dataset()
+    assert np.array_equal(through.numpy(), targets)

@@ -20,6 +20,11 @@ from .options import data_cleaning
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
+@click.option(
+    "--weights",
+    metavar="imagenet|none|FILE",
+    help="Weights with which a pretrained network begins, instead of the recipe's; none trains from scratch.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -29,6 +34,7 @@ def command(
     out: str | None,
     resume: str | None,
     overrides: tuple[str, ...],
+    weights: str | None,
     seed: int,
     exclude: tuple[str, ...],
     drop_leaks: bool,
@@ -43,6 +49,7 @@ def command(
     \b
     Examples:
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
+      edgeemo train densenet169-fer --data archive.zip --weights none --out runs/densenet
       edgeemo train --resume runs/cnn3
     """
     from ..loop import build_model, train
@@ -50,8 +57,10 @@ def command(
     from ..run import Run, Settings
 
     if resume:
-        if recipe or data or out or overrides:
-            raise click.UsageError("--resume takes everything from the run: give no recipe, --data, --out or --set")
+        if recipe or data or out or overrides or weights:
+            raise click.UsageError(
+                "--resume takes everything from the run: give no recipe, --data, --out, --set or --weights"
+            )
         run = Run.open(resume)
         roles = run.settings.training_data(run.recipe)
     else:
@@ -59,6 +68,10 @@ def command(
             raise click.UsageError(
                 "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
             )
+        if weights:
+            value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
+            # JSON's strings are TOML's.
+            overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
         resolved = load_recipe(recipe, overrides)
         settings = Settings(_absolute(data), tuple(_absolute(path) for path in exclude), drop_leaks, skip_bad, seed)
         _free(out)
