@@ -56,22 +56,19 @@ def layer_costs(model: Any) -> list[LayerCost]:
 def layer_macs(layer: Any) -> int:
     """Multiply-accumulates of one layer for one picture: output elements times the products that each of them sums.
 
-    Counts Conv2D (also strided, dilated and grouped), DepthwiseConv2D, SeparableConv2D and Dense; additions of a bias
-    are not counted, as in :attr:`edgeemo.edge.graph.Operator.macs`.
+    Counts Conv2D (also strided, dilated and grouped), DepthwiseConv2D, SeparableConv2D and Dense. Biases and all other
+    layers count nothing, as in :attr:`edgeemo.edge.graph.Operator.macs`.
     """
-    elements = prod(layer.output_shape[1:]) if hasattr(layer, "kernel_size") or isinstance(layer, L.Dense) else 0
+    if isinstance(layer, L.Conv2DTranspose) or not isinstance(
+        layer, (L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D, L.Dense)
+    ):
+        return 0
+    elements = prod(layer.output_shape[1:])
     if isinstance(layer, L.SeparableConv2D):
         # The pointwise part reads, at every place of the output, the planes that the depthwise part has made there.
         height, width, planes, multiplier = layer.depthwise_kernel.shape
-        places = elements // layer.filters
-        return places * planes * multiplier * (height * width + layer.filters)
+        return elements // layer.filters * planes * multiplier * (height * width + layer.filters)
     if isinstance(layer, L.DepthwiseConv2D):
         return elements * prod(layer.kernel_size)
-    if isinstance(layer, L.Conv2DTranspose):
-        return 0
-    if isinstance(layer, L.Conv2D):
-        # The kernel's third axis is the inputs of one group.
-        return elements * prod(layer.kernel.shape[:3])
-    if isinstance(layer, L.Dense):
-        return elements * layer.kernel.shape[0]
-    return 0
+    # The last axis is the filters or units; a convolution's third is the inputs of one group.
+    return elements * prod(layer.kernel.shape[:-1])

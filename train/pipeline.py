@@ -47,9 +47,8 @@ class Batches:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
         self.pixels = dataset.pixels(spec)
         self.targets = dataset.targets
-        one_hot = np.eye(len(dataset.labels), dtype=np.float32)
-        #: Row by label: what the network is to say, float32 (classes, outputs).
-        self.wanted = one_hot[:, 1:] if task == "binary" else one_hot
+        expected = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
+        self.expected = expected[:, 1:] if task == "binary" else expected
         self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
 
     @property
@@ -71,8 +70,7 @@ class Batches:
             pixels = self.pixels[chosen]
             if self.augmentation is not None:
                 pixels = augment(pixels, self.augmentation, np.random.default_rng([self.seed or 0, number, step]))
-            labels = self.targets[chosen]
-            yield normalise(pixels, self.spec), self.wanted[labels], self.weights[labels]
+            yield normalise(pixels, self.spec), self.expected[chosen], self.weights[self.targets[chosen]]
 
     def dataset(self, first_epoch: int | None = None) -> Any:
         """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None."""
@@ -88,7 +86,7 @@ class Batches:
 
         signature = (
             tf.TensorSpec((None, *self.spec.shape), tf.float32),
-            tf.TensorSpec((None, self.wanted.shape[1]), tf.float32),
+            tf.TensorSpec((None, self.expected.shape[1]), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)
