@@ -95,6 +95,14 @@ def test_soft_targets_stand_in_the_place_of_labels(faces: Dataset) -> None:
         assert np.array_equal(weights, by_label)
 
 
+def test_a_soft_binary_target_is_the_share_of_the_second_label(faces: Dataset) -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(2), len(faces)).astype(np.float32)
+    samples = tuple(replace(sample, label=sample.label % 2) for sample in faces.samples)
+    two = replace(faces, labels=("no", "yes"), samples=samples, soft=soft)
+    batches = Batches(two, SPEC, 8, task="binary")
+    assert np.array_equal(np.concatenate([targets for _, targets, _ in batches.epoch()]), soft[:, 1:])
+
+
 def test_every_epoch_has_its_own_order(faces: Dataset) -> None:
     plain = Batches(faces, SPEC, 20, seed=3)
     first, second = (next(plain.epoch(number))[0] for number in (0, 1))
@@ -151,3 +159,14 @@ def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
     ((_, labels, weights),) = batches.epoch()
     assert np.array_equal(weights, batches.weights[labels.argmax(axis=1)])
     assert len(set(weights.tolist())) > 1
+
+
+def test_a_binary_target_is_1_for_the_second_class(faces: Dataset) -> None:
+    two = faces.where(lambda sample: sample.label < 2).relabelled(faces.labels)
+    two = Dataset("two", faces.labels[:2], two.samples, two.pictures)
+    batches = Batches(two, SPEC, 64, task="binary")
+    ((_, targets, _),) = batches.epoch()
+    assert (targets.shape, targets.dtype) == ((len(two), 1), np.float32)
+    assert np.array_equal(targets[:, 0], two.targets)
+    ((_, through, _),) = batches.dataset()
+    assert np.array_equal(through.numpy(), targets)

@@ -23,6 +23,11 @@ from .options import data_cleaning
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
+@click.option(
+    "--weights",
+    metavar="imagenet|none|FILE",
+    help="Weights with which a pretrained network begins, instead of the recipe's; none trains from scratch.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
 @data_choice(modes=tuple(Mode))
@@ -33,6 +38,7 @@ def command(
     out: str | None,
     resume: str | None,
     overrides: tuple[str, ...],
+    weights: str | None,
     seed: int,
     exclude: tuple[str, ...],
     drop_leaks: bool,
@@ -49,6 +55,7 @@ def command(
     \b
     Examples:
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
+      edgeemo train densenet169-fer --data archive.zip --weights none --out runs/densenet
       edgeemo train --resume runs/cnn3
     """
     from ..loop import build_model, train
@@ -56,9 +63,9 @@ def command(
     from ..run import Run, Settings
 
     if resume:
-        if recipe or data or out or overrides or choice != Choice():
+        if recipe or data or out or overrides or weights or choice != Choice():
             raise click.UsageError(
-                "--resume takes everything from the run: give no recipe, --data, --out, --set or choice of data"
+                "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, no choice"
             )
         run = Run.open(resume)
         roles = run.settings.training_data(run.recipe)
@@ -67,6 +74,10 @@ def command(
             raise click.UsageError(
                 "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
             )
+        if weights:
+            value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
+            # JSON's strings are TOML's.
+            overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
         resolved = load_recipe(recipe, overrides)
         lists = tuple(_absolute(path) for path in exclude)
         settings = Settings(_absolute(data), lists, drop_leaks, skip_bad, seed, choice)
