@@ -40,6 +40,7 @@ class Provenance:
         dataset: name of the data set; ``synthetic`` data is named so.
         dataset_hash: content hash of the data set.
         split_hashes: role -> content hash of the pictures in that role.
+        holdout: share and seed of the test role that was drawn from a source without a test split; empty otherwise.
         seed: of the training.
         versions: package -> version.
     """
@@ -51,6 +52,7 @@ class Provenance:
     split_hashes: dict[str, str] = field(default_factory=dict)
     seed: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    holdout: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

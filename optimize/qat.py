@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import warnings
 from typing import Any
@@ -11,8 +10,7 @@ from ..edge.errors import EdgeemoError
 from ..train import schedule
 from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
-from ..train.loop import compile_model
-from ..train.pipeline import Batches
+from ..train.loop import compile_model, training_batches
 from ..train.progress import Progress
 from ..train.recipe import Recipe, Schedule
 
@@ -74,15 +72,8 @@ def fine_tune(
         The history, one row an epoch.
     """
     set_seed(seed)
-    compile_model(
-        model,
-        dataclasses.replace(recipe.optimiser, learning_rate=recipe.qat.learning_rate),
-        recipe.loss.label_smoothing,
-    )
-    batches = Batches(
-        data.train, recipe.input, recipe.schedule.batch, loss=recipe.loss, augmentation=recipe.augmentation, seed=seed
-    )
-    validation = Batches(data.validation, recipe.input, recipe.schedule.batch)
+    compile_model(model, recipe, learning_rate=recipe.qat.learning_rate)
+    batches, validation = training_batches(recipe, data, seed=seed)
     tuner = _Tuner(recipe, batches.steps, quiet)
     model.fit(
         batches.dataset(0),

@@ -30,6 +30,7 @@ class Batches:
         loss: for class weights; all weights are 1 without it.
         augmentation: random changes; none without it.
         seed: of shuffling and augmentation; None keeps the order.
+        task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
     """
 
     def __init__(
@@ -41,11 +42,15 @@ class Batches:
         loss: Loss | None = None,
         augmentation: Augmentation | None = None,
         seed: int | None = None,
+        task: str = "multiclass",
     ) -> None:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
         self.pixels = dataset.pixels(spec)
         self.targets = dataset.targets
-        self.classes = len(dataset.labels)
+        # Soft targets where the data set has them; class weights go by the labels all the same.
+        one_hot = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
+        expected = one_hot if dataset.soft is None else dataset.soft
+        self.expected = expected[:, 1:] if task == "binary" else expected
         self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
 
     @property
@@ -57,9 +62,9 @@ class Batches:
         """The batches of one epoch.
 
         Yields:
-            inputs float32 (n, height, width, channels), one-hot float32 (n, classes), sample weights float32 (n,).
+            inputs float32 (n, height, width, channels), targets (one-hot, soft, or of the second label alone) float32
+            (n, outputs), sample weights float32 (n,).
         """
-        one_hot = np.eye(self.classes, dtype=np.float32)
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
@@ -68,8 +73,7 @@ class Batches:
             pixels = self.pixels[chosen]
             if self.augmentation is not None:
                 pixels = augment(pixels, self.augmentation, np.random.default_rng([self.seed or 0, number, step]))
-            labels = self.targets[chosen]
-            yield normalise(pixels, self.spec), one_hot[labels], self.weights[labels]
+            yield normalise(pixels, self.spec), self.expected[chosen], self.weights[self.targets[chosen]]
 
     def dataset(self, first_epoch: int | None = None) -> Any:
         """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None."""
@@ -85,7 +89,7 @@ class Batches:
 
         signature = (
             tf.TensorSpec((None, *self.spec.shape), tf.float32),
-            tf.TensorSpec((None, self.classes), tf.float32),
+            tf.TensorSpec((None, self.expected.shape[1]), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)

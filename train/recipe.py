@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +11,10 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from ..edge.card import TASKS
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import InputSpec
+from .tables import apply_override, from_table
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -29,9 +29,18 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Data:
-    """Data handling. ``validation``: fraction of the training pictures carved for selection."""
+    """Data handling: roles that the source does not have itself. Fractions are of all pictures that are divided.
+
+    Args:
+        validation: carved for selection, from a source without a validation split.
+        test: left out for evaluation, from a source without a test split; 0 leaves none out.
+        folds, fold: validate on part ``fold`` (from 0) of so many instead; 0 folds use ``validation``.
+    """
 
     validation: float = 0.1
+    test: float = 0.0
+    folds: int = 0
+    fold: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,20 @@ class Loss:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Args: name: ``adam`` or ``sgd`` (Nesterov momentum); l2: penalty on kernels."""
+    """How weights are changed.
+
+    Args:
+        name: ``adam``, ``adamw`` (Loshchilov & Hutter 2019, arXiv:1711.05101) or ``sgd`` (Nesterov momentum).
+        momentum: of ``sgd``.
+        l2: penalty on kernels.
+        weight_decay: of ``adamw``: fraction of every weight taken off in a step, times the learning rate.
+    """
 
     name: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
     l2: float = 0.0
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,21 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of the training that begins anew: fresh optimiser, the schedule from its start, the best weights so far.
+
+    Args:
+        epochs: at most; early stopping ends the phase, and the next one begins.
+        learning_rate: base rate, instead of the optimiser's.
+        frozen: train only the classifier, behind the last layer that turns planes into a vector (pooling, Flatten).
+    """
+
+    epochs: int
+    learning_rate: float
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
 class EarlyStopping:
     """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is always kept."""
 
@@ -117,13 +149,19 @@ class Qat:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe. See the sections' own classes."""
+    """A whole recipe. See the sections' own classes.
+
+    Args:
+        task: ``multiclass`` (softmax over the classes) or ``binary`` (one sigmoid for the second of two classes).
+        phase: the parts of a fine-tuning; without them, and from scratch, training is one part. See :attr:`plan`.
+    """
 
     name: str
     title: str
     published: str
     input: InputSpec
     architecture: Architecture
+    task: str = "multiclass"
     data: Data = Data()
     augmentation: Augmentation = Augmentation()
     loss: Loss = Loss()
@@ -131,10 +169,12 @@ class Recipe:
     schedule: Schedule = Schedule()
     early_stopping: EarlyStopping = EarlyStopping()
     qat: Qat = Qat()
+    phase: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
+        _one_of("task", self.task, TASKS)
         _one_of("loss.class_weights", self.loss.class_weights, ("none", "balanced", "sqrt"))
-        _one_of("optimiser.name", self.optimiser.name, ("adam", "sgd"))
+        _one_of("optimiser.name", self.optimiser.name, ("adam", "adamw", "sgd"))
         _one_of("schedule.kind", self.schedule.kind, ("constant", "plateau", "cosine"))
         _one_of("early_stopping.monitor", self.early_stopping.monitor, ("val_accuracy", "val_loss"))
         for key, value, low, high in (
@@ -145,13 +185,50 @@ class Recipe:
             ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
             ("data.validation", self.data.validation, 0.001, 0.5),
+            ("data.test", self.data.test, 0.0, 0.5),
+            ("data.validation / (1 - data.test)", self.data.validation / (1 - min(self.data.test, 0.5)), 0.001, 0.5),
+            ("data.folds", self.data.folds, 0, 100_000),
+            ("data.fold", self.data.fold, 0, max(self.data.folds - 1, 0)),
+            (
+                "optimiser.weight_decay",
+                self.optimiser.weight_decay,
+                0.0,
+                1.0 if self.optimiser.name == "adamw" else 0.0,
+            ),
+            *((f"phase.{number}.epochs", phase.epochs, 1, 100_000) for number, phase in enumerate(self.phase, start=1)),
         ):
             if not low <= value <= high:
                 raise EdgeemoError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
 
+    @property
+    def plan(self) -> tuple[Phase, ...]:
+        """The parts that training goes through: ``phase``, or one part with the rate and epochs of the other sections.
+
+        Phases fine-tune what was learned elsewhere, so a net whose option ``weights`` is ``none`` has one part: a
+        frozen backbone of random weights, or a very low rate, would leave it untrained.
+        """
+        if self.phase and self.architecture.options.get("weights") != "none":
+            return self.phase
+        return (Phase(self.schedule.epochs, self.optimiser.learning_rate),)
+
+    def outputs(self, classes: int) -> int:
+        """Outputs of the network for so many classes.
+
+        Raises:
+            EdgeemoError: a binary task, and not two classes.
+        """
+        if self.task != "binary":
+            return classes
+        if classes != 2:
+            raise EdgeemoError(
+                f"recipe {self.name} tells two classes apart", expected="data with two classes", got=str(classes)
+            )
+        return 1
+
     def to_toml(self) -> str:
         """The recipe as TOML, every value written out."""
         table = dataclasses.asdict(self)
+        table["phase"] = list(table["phase"])
         table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
         return tomlkit.dumps(table)
 
@@ -166,7 +243,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         name_or_path: name of a recipe of the package, or a path that ends in ``.toml``.
-        overrides: ``section.key=value`` each; the value is TOML, or a plain word.
+        overrides: ``section.key=value`` each; the value is TOML, or a plain word. ``phase.1.epochs`` is the first's.
 
     Raises:
         EdgeemoError: unknown recipe (the message names the known ones), broken TOML, unknown key, wrong type.
@@ -183,7 +260,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     except (TOMLKitError, UnicodeDecodeError, OSError) as error:
         raise EdgeemoError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
     for override in overrides:
-        _override(table, override)
+        apply_override(table, override)
     return parse_recipe(table, str(path))
 
 
@@ -194,56 +271,7 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
     if isinstance(network, dict):
         options = {key: value for key, value in network.items() if key != "name"}
         table["architecture"] = {"name": network.get("name", ""), "options": options}
-    return _from_table(Recipe, table, where, "")
-
-
-def _override(table: dict[str, Any], text: str) -> None:
-    key, separator, value = text.partition("=")
-    *sections, last = key.strip().split(".")
-    if not separator or not last or not all(sections):
-        raise EdgeemoError(f"override {text!r} cannot be read", expected="section.key=value, as schedule.epochs=5")
-    try:
-        parsed = tomlkit.parse(f"x = {value}").unwrap()["x"]
-    except TOMLKitError:
-        parsed = value.strip()
-    for section in sections:
-        table = table.setdefault(section, {})
-        if not isinstance(table, dict):
-            raise EdgeemoError(f"override {text!r} does not fit", expected="a section before the last dot")
-    table[last] = parsed
-
-
-def _from_table(cls: type, table: Any, where: str, prefix: str) -> Any:
-    if not isinstance(table, dict):
-        raise EdgeemoError(f"{where}: {prefix.rstrip('.')} is not a section", got=repr(table))
-    hints = typing.get_type_hints(cls)
-    if unknown := sorted(set(table) - set(hints)):
-        raise EdgeemoError(f"{where} has an unknown key {prefix}{unknown[0]}", expected="one of " + ", ".join(hints))
-    values = {}
-    for key, value in table.items():
-        kind = hints[key]
-        if dataclasses.is_dataclass(kind):
-            values[key] = _from_table(typing.cast(type, kind), value, where, f"{prefix}{key}.")
-        else:
-            values[key] = _checked(kind, value, where, prefix + key)
-    try:
-        return cls(**values)
-    except TypeError as error:
-        missing = str(error).rsplit(":", 1)[-1].strip()
-        raise EdgeemoError(f"{where} lacks {prefix}{missing}") from error
-
-
-def _checked(kind: Any, value: Any, where: str, key: str) -> Any:
-    plain = typing.get_origin(kind) or kind
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if (
-        isinstance(plain, types.UnionType)
-        or (isinstance(value, bool) and plain is not bool)
-        or not isinstance(value, plain)
-    ):
-        raise EdgeemoError(f"{where}: {key} has the wrong type", expected=plain.__name__, got=repr(value))
-    return value
+    return from_table(Recipe, table, where)
 
 
 def _one_of(key: str, value: str, known: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from ..edge.card import ModelCard
 from ..edge.errors import EdgeemoError
 from ..edge.files import atomic_path, existing, write_json, write_text
 from .datasets.audit import drop_leaks, exclude_listed
+from .datasets.choice import Choice
 from .datasets.dataset import Dataset
 from .datasets.reader import read_dataset
-from .datasets.splits import TrainingData, training_data
-from .recipe import Recipe, load_recipe
+from .datasets.splits import Holdout, TrainingData, training_data
+from .recipe import Data, Recipe, load_recipe
 
 _CHECKPOINT = re.compile(r"^epoch-(\d+)\.keras$")
 
@@ -37,6 +38,7 @@ class Settings:
         drop_leaks: leave out training pictures that also stand in the test split.
         skip_bad: leave out broken pictures.
         seed: of the split, the weights, the shuffling and the augmentation.
+        choice: what is used of the data set.
     """
 
     data: str
@@ -44,17 +46,31 @@ class Settings:
     drop_leaks: bool = False
     skip_bad: bool = False
     seed: int = 0
+    choice: Choice = field(default_factory=Choice)
 
     def dataset(self) -> Dataset:
         """Read the data set and leave out what is to be left out."""
-        dataset = read_dataset(self.data, skip_bad=self.skip_bad)
-        for listed in self.exclude:
-            dataset = exclude_listed(dataset, listed)
-        return drop_leaks(dataset) if self.drop_leaks else dataset
+        return self._chosen(read_dataset(self.data, skip_bad=self.skip_bad))
 
     def training_data(self, recipe: Recipe) -> TrainingData:
-        """Training and validation roles."""
-        return training_data(self.dataset(), validation=recipe.data.validation, seed=self.seed)
+        """Training and validation roles; a test role is left out when the recipe wants one and the source has none."""
+        roles, dataset = recipe.data, read_dataset(self.data, skip_bad=self.skip_bad)
+        if not roles.test or not Holdout.needed_by(dataset):
+            return self._divided(self._chosen(dataset), roles, roles.validation)
+        holdout = Holdout(roles.test, self.seed)
+        dataset = self._chosen(holdout.carve(dataset))
+        # The recipe's fractions are of the whole; the validation role is carved from what is left of it.
+        data = self._divided(dataset, roles, min(0.5, roles.validation / (1 - roles.test)))
+        return replace(data, holdout=holdout, test_hash=dataset.split("test").content_hash)
+
+    def _chosen(self, dataset: Dataset) -> Dataset:
+        # Before the choice: a training picture may be the copy of a test picture of a class that is not used.
+        for listed in self.exclude:
+            dataset = exclude_listed(dataset, listed)
+        return self.choice.apply(drop_leaks(dataset) if self.drop_leaks else dataset)
+
+    def _divided(self, dataset: Dataset, roles: Data, validation: float) -> TrainingData:
+        return training_data(dataset, validation=validation, seed=self.seed, folds=roles.folds, fold=roles.fold)
 
 
 class Run:
@@ -102,8 +118,10 @@ class Run:
         path = self.folder / "run.json"
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            return Settings(**{**table, "exclude": tuple(table.get("exclude", ()))})
-        except (ValueError, TypeError) as error:
+            choice = dict(table.get("choice", {}))
+            choice["angles"] = tuple(choice.get("angles", ()))
+            return Settings(**{**table, "exclude": tuple(table.get("exclude", ())), "choice": Choice(**choice)})
+        except (ValueError, TypeError, AttributeError) as error:
             raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
 
     @property

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
-from ...edge.card import read_card_file
+from ...edge.card import read_card, read_card_file
 from ...edge.errors import MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.runtime import RUNTIMES
+from ...train.datasets.choice import Choice
+from ...train.datasets.options import data_choice, tell_left_out
 from ...train.datasets.reader import read_evaluation_set
+from ...train.datasets.splits import holdout_of
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
 from ..suite import benchmark
@@ -49,6 +52,7 @@ class Progress:
 @click.option("--split", default="test", show_default=True, help="Which of its pictures.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures, stratified by class.")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken pictures instead of refusing the data set.")
+@data_choice()
 @click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="More pays on idle cores only."
@@ -71,6 +75,7 @@ def command(
     split: str,
     limit: int | None,
     skip_bad: bool,
+    choice: Choice,
     runtime: str,
     threads: int,
     queries: int,
@@ -87,10 +92,16 @@ def command(
     """
     if data is None and limit is not None:
         raise click.UsageError("--limit needs --data")
+    if data is None and choice != Choice():
+        raise click.UsageError("--classes and --angles need --data")
     paths = [existing(model, "a .tflite model") for model in models]
     fallback = read_card_file(card) if card else None
     folder = new_folder(out, force=force) if out else None
-    pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad) if data else None
+    pictures = None
+    if data:
+        holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
+        pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+        tell_left_out(pictures)
     records = benchmark(
         paths,
         runtime=runtime,

@@ -9,12 +9,15 @@ import click
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, write_json
 from ...train.commands.options import evaluation_data
+from ...train.datasets.choice import Choice
+from ...train.datasets.options import data_choice, tell_left_out
 
 
 @click.command("validate")
 @click.argument("reference")
 @click.argument("candidate")
 @evaluation_data
+@data_choice()
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--out", metavar="FILE", help="Write the report as JSON.")
@@ -27,6 +30,7 @@ def command(
     split: str,
     limit: int | None,
     skip_bad: bool,
+    choice: Choice,
     max_drop: float,
     runtime: str,
     out: str | None,
@@ -41,6 +45,7 @@ def command(
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
     """
     from ...train.datasets.reader import read_evaluation_set
+    from ...train.datasets.splits import holdout_of
     from ...train.predictor import open_predictor, predict_dataset
     from ..drift import drift
 
@@ -54,9 +59,9 @@ def command(
             expected=f"labels {', '.join(first.card.labels)} in both",
             got=", ".join(second.card.labels),
         )
-    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad)
-    if dataset.bad:
-        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
+    holdout = holdout_of([first.card, second.card])
+    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+    tell_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
     report = drift(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
     passed = report.passes(max_drop)

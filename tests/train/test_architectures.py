@@ -7,14 +7,53 @@ import pytest
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.architectures import ARCHITECTURES, build
+from edgeemo.train.backend import keras
+from edgeemo.train.loop import build_model
 from edgeemo.train.recipe import load_recipe
 
 
-@pytest.mark.parametrize(("recipe", "parameters"), [("fer-cnn3", 2_586_279), ("edge-res", 273_055)])
+# kdef-binary takes some gigabytes for a moment: nothing else here builds it.
+@pytest.mark.parametrize(
+    ("recipe", "parameters"),
+    [
+        ("fer-cnn3", 2_586_279),
+        ("fer-cnn38", 1_686_567),
+        ("densenet169-fer", 13_070_919),
+        ("happy-sad", 59_076_673),
+        ("kdef-binary", 135_500_097),
+        ("edge-res", 273_055),
+        ("demo", 57_791),
+    ],
+)
 def test_a_recipe_s_network_has_its_size(recipe: str, parameters: int) -> None:
     loaded = load_recipe(recipe)
-    model = build(loaded.architecture.name, loaded.input, 7, options=loaded.architecture.options)
+    if "weights" in loaded.architecture.options:
+        loaded = load_recipe(recipe, ["architecture.weights=none"])
+    model = build_model(loaded, 2 if loaded.task == "binary" else 7)
     assert model.count_params() == parameters
+
+
+def test_fer_cnn38_has_38_layers_without_the_input() -> None:
+    model = build_model(load_recipe("fer-cnn38"), 7)
+    assert sum(not isinstance(layer, keras.layers.InputLayer) for layer in model.layers) == 38
+
+
+def test_the_published_order_of_the_kdef_net() -> None:
+    model = build("kdef", InputSpec(24, 24, "rgb"), 1, options={"filters": [4, 4, 4], "dense": [8, 8]})
+    block = ["Conv2D", "Conv2D", "MaxPooling2D", "BatchNormalization"]
+    tail = ["Flatten", *["Dense", "Dropout", "BatchNormalization"] * 2, "Dense"]
+    assert [type(layer).__name__ for layer in model.layers[1:]] == [*block * 3, *tail]
+
+
+def test_densenet_is_one_flat_graph() -> None:
+    model = build("densenet169", InputSpec(32, 32, "rgb"), 7)
+    assert not [layer for layer in model.layers if isinstance(layer, keras.Model)]
+
+
+@pytest.mark.parametrize(("outputs", "activation"), [(1, "sigmoid"), (2, "softmax"), (7, "softmax")])
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "densenet169"])
+def test_one_output_is_a_sigmoid(name: str, outputs: int, activation: str) -> None:
+    assert build(name, InputSpec(24, 24), outputs).layers[-1].activation.__name__ == activation
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -27,16 +66,22 @@ def test_any_network_takes_any_input_and_number_of_classes(name: str, spec: Inpu
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("l2", [0.0, 1e-4])
 def test_the_penalty_is_asked_for(name: str, l2: float) -> None:
-    assert bool(build(name, InputSpec(24, 24), 7, l2=l2).losses) is bool(l2)
+    assert bool(build(name, InputSpec(32, 32), 7, l2=l2).losses) is bool(l2)
 
 
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
-        ("resnet", {}, "unknown architecture, expected one of cnn3, residual, got 'resnet'"),
+        (
+            "resnet",
+            {},
+            "unknown architecture, expected one of cnn3, cnn38, densenet169, happy-sad, kdef, residual, got",
+        ),
         ("cnn3", {"widths": [8]}, "architecture 'cnn3' has no option 'widths', expected one of filters, dense"),
         ("cnn3", {"l2": 1.0}, "architecture 'cnn3' has no option 'l2'"),
         ("residual", {"widths": [8], "strides": [1, 2]}, "cannot be built with these options (1 widths but 2 strides)"),
+        ("cnn38", {"convolutions": [2]}, "cannot be built with these options (3 filters but 1 convolutions)"),
+        ("cnn3", {"weights": "none"}, "architecture 'cnn3' has no option 'weights'"),
         ("cnn3", {"filters": 8}, "architecture 'cnn3' cannot be built with these options"),
         ("cnn3", {"filters": ["wide"]}, "architecture 'cnn3' cannot be built with these options"),
         ("cnn3", {"filters": [8] * 9}, "architecture 'cnn3' cannot be built with these options"),

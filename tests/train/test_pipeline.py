@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -83,6 +84,25 @@ def test_the_last_batch_may_be_smaller(faces: Dataset, batch: int, sizes: list[i
     assert batches.steps == len(sizes)
 
 
+def test_soft_targets_stand_in_the_place_of_labels(faces: Dataset) -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(7), len(faces)).astype(np.float32)
+    learned = Batches(replace(faces, soft=soft), SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
+    plain = Batches(faces, SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
+    order = np.random.default_rng([3, 0]).permutation(len(faces))
+    assert np.array_equal(np.concatenate([targets for _, targets, _ in learned.epoch(0)]), soft[order])
+    for (inputs, _, weights), (same, _, by_label) in zip(learned.epoch(0), plain.epoch(0), strict=True):
+        assert np.array_equal(inputs, same)
+        assert np.array_equal(weights, by_label)
+
+
+def test_a_soft_binary_target_is_the_share_of_the_second_label(faces: Dataset) -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(2), len(faces)).astype(np.float32)
+    samples = tuple(replace(sample, label=sample.label % 2) for sample in faces.samples)
+    two = replace(faces, labels=("no", "yes"), samples=samples, soft=soft)
+    batches = Batches(two, SPEC, 8, task="binary")
+    assert np.array_equal(np.concatenate([targets for _, targets, _ in batches.epoch()]), soft[:, 1:])
+
+
 def test_every_epoch_has_its_own_order(faces: Dataset) -> None:
     plain = Batches(faces, SPEC, 20, seed=3)
     first, second = (next(plain.epoch(number))[0] for number in (0, 1))
@@ -139,3 +159,14 @@ def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
     ((_, labels, weights),) = batches.epoch()
     assert np.array_equal(weights, batches.weights[labels.argmax(axis=1)])
     assert len(set(weights.tolist())) > 1
+
+
+def test_a_binary_target_is_1_for_the_second_class(faces: Dataset) -> None:
+    two = faces.where(lambda sample: sample.label < 2).relabelled(faces.labels)
+    two = Dataset("two", faces.labels[:2], two.samples, two.pictures)
+    batches = Batches(two, SPEC, 64, task="binary")
+    ((_, targets, _),) = batches.epoch()
+    assert (targets.shape, targets.dtype) == ((len(two), 1), np.float32)
+    assert np.array_equal(targets[:, 0], two.targets)
+    ((_, through, _),) = batches.dataset()
+    assert np.array_equal(through.numpy(), targets)

@@ -8,7 +8,7 @@ import pytest
 import tomlkit
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from edgeemo.train.recipe import Phase, Recipe, load_recipe, parse_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -17,7 +17,8 @@ def test_shipped_recipes_load(name: str) -> None:
 
 
 def test_the_promised_recipes_are_shipped() -> None:
-    assert {"demo", "edge-res", "fer-cnn3"} <= set(recipe_names())
+    published = {"densenet169-fer", "fer-cnn3", "fer-cnn38", "happy-sad", "kdef-binary"}
+    assert {"demo", "edge-res", *published} <= set(recipe_names())
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -82,7 +83,13 @@ def test_the_last_override_holds() -> None:
         ("data.validation=0.6", "data.validation is out of range"),
         ("augmentation.erase=nan", "augmentation.erase is out of range"),
         ("loss.class_weights=fair", "loss.class_weights is unknown, expected one of none, balanced, sqrt, got 'fair'"),
-        ("optimiser.name=lion", "optimiser.name is unknown, expected one of adam, sgd"),
+        ("optimiser.name=lion", "optimiser.name is unknown, expected one of adam, adamw, sgd"),
+        ("optimiser.weight_decay=0.1", "optimiser.weight_decay is out of range, expected 0.0 to 0.0, got 0.1"),
+        ("task=regression", "recipe task is unknown, expected one of multiclass, binary, got 'regression'"),
+        ("phase=5", "phase has the wrong type, expected tuple, got 5"),
+        ("phase=[5]", "phase.1 is not a section, got 5"),
+        ("phase=[{epochs = 5}]", "lacks phase.1.'learning_rate'"),
+        ("phase=[{epochs = 0, learning_rate = 1.0}]", "recipe phase.1.epochs is out of range, expected 1"),
         ("schedule.kind=triangle", "schedule.kind is unknown"),
         ("early_stopping.monitor=test_accuracy", "early_stopping.monitor is unknown"),
         ("input.height=0", "input size out of range"),
@@ -95,9 +102,51 @@ def test_an_override_that_does_not_fit_is_named(override: str, sentence: str) ->
     assert sentence in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("overrides", "plan"),
+    [
+        ([], (Phase(10, 1e-3, frozen=True), Phase(30, 1e-5))),
+        (["phase.1.epochs=2", "phase.2.learning_rate=1e-6"], (Phase(2, 1e-3, frozen=True), Phase(30, 1e-6))),
+        (["architecture.weights=none"], (Phase(40, 1e-3),)),
+        (["phase=[]"], (Phase(40, 1e-3),)),
+    ],
+)
+def test_what_is_pretrained_is_trained_in_phases_and_from_scratch_in_one(
+    overrides: list[str], plan: tuple[Phase, ...]
+) -> None:
+    assert load_recipe("densenet169-fer", overrides).plan == plan
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("phase.0.epochs=5", "does not fit, expected a number from 1 to 2"),
+        ("phase.3.epochs=5", "does not fit, expected a number from 1 to 2"),
+        ("phase.first.epochs=5", "does not fit, expected a number from 1 to 2"),
+        ("phase.epochs=5", "does not fit, expected the number of a part, as phase.1.epochs=5"),
+        ("phase.1.rate=5", "unknown key phase.1.rate, expected one of epochs, learning_rate, frozen"),
+        ("phase.1.frozen=1", "phase.1.frozen has the wrong type, expected bool, got 1"),
+    ],
+)
+def test_an_override_of_a_phase_that_does_not_fit_is_named(override: str, sentence: str) -> None:
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe("densenet169-fer", [override])
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "classes", "outputs"), [("demo", 7, 7), ("demo", 2, 2), ("happy-sad", 2, 1)])
+def test_outputs_by_task(name: str, classes: int, outputs: int) -> None:
+    assert load_recipe(name).outputs(classes) == outputs
+
+
+def test_a_binary_recipe_refuses_seven_classes() -> None:
+    with pytest.raises(EdgeemoError, match="happy-sad tells two classes apart, expected data with two classes, got 7"):
+        load_recipe("happy-sad").outputs(7)
+
+
 @pytest.mark.parametrize("name", ["fer-cnn4", "", "../demo", "nowhere.toml"])
 def test_an_unknown_recipe_names_the_known_ones(name: str) -> None:
-    with pytest.raises(EdgeemoError, match="expected one of demo, edge-res, fer-cnn3") as caught:
+    with pytest.raises(EdgeemoError, match="expected one of demo, densenet169-fer, edge-res, fer-cnn3") as caught:
         load_recipe(name)
     assert f"unknown recipe {name!r}" in caught.value.message
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.choice import Choice
+from edgeemo.train.datasets.reader import read_dataset, read_evaluation_set
 from edgeemo.train.datasets.splits import TrainingData, training_data
 from edgeemo.train.recipe import load_recipe
 from edgeemo.train.run import Run, Settings
@@ -28,6 +29,19 @@ def test_a_run_is_found_again_as_it_was_made(run: Run) -> None:
     again = Run.open(run.folder)
     assert again.recipe == load_recipe("demo")
     assert again.settings == Settings("synthetic", ("a.csv", "b.csv"), True, False, 5)
+
+
+def test_the_choice_of_data_is_found_again(tmp_path: Path) -> None:
+    choice = Choice("joy=happy,sad", ("S", "HL"), "/votes.csv", "mixed")
+    run = Run.create(tmp_path, load_recipe("demo"), Settings("synthetic", choice=choice))
+    assert Run.open(run.folder).settings.choice == choice
+
+
+def test_a_run_from_before_there_was_a_choice_uses_all(run: Run) -> None:
+    table = json.loads((run.folder / "run.json").read_text())
+    del table["choice"]
+    (run.folder / "run.json").write_text(json.dumps(table))
+    assert Run.open(run.folder).settings.choice == Choice()
 
 
 def test_a_new_run_has_no_history(run: Run) -> None:
@@ -68,6 +82,8 @@ def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
         ("run.json", "[]", "run.json is damaged"),
         ("run.json", "{}", "run.json is damaged"),
         ("run.json", json.dumps({"data": "synthetic", "colour": 1}), "run.json is damaged"),
+        ("run.json", json.dumps({"data": "synthetic", "choice": {"colour": 1}}), "run.json is damaged"),
+        ("run.json", json.dumps({"data": "synthetic", "choice": 1}), "run.json is damaged"),
         ("history.csv", "epoch,loss\n1,2\n2,", "history.csv is damaged"),
         ("history.csv", "epoch,loss\n1,2\n2", "history.csv is damaged"),
         ("history.csv", "epoch,loss\n1,2,3\n", "history.csv is damaged"),
@@ -118,6 +134,45 @@ def test_settings_exclude_what_a_list_names(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(f"key\n{keys[0]}\n{keys[2]}\n")
     kept = Settings(source, (str(tmp_path / "list.csv"),)).dataset()
     assert [sample.key for sample in kept.samples] == [keys[1], keys[3], keys[4]]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sizes"),
+    [
+        (["data.test=0.15", "data.validation=0.15"], (490, 140, 70)),
+        (["data.test=0.3", "data.folds=7", "data.fold=6"], (420, 70, 210)),
+        (["data.test=0.0", "data.folds=5"], (560, 140, 0)),
+    ],
+)
+def test_settings_draw_the_roles_of_the_recipe(kdef_zip: Path, overrides: list[str], sizes: tuple[int, ...]) -> None:
+    data = Settings(str(kdef_zip), seed=2).training_data(load_recipe("demo", overrides))
+    roles = [data.train, data.validation]
+    if sizes[2]:
+        assert data.holdout is not None
+        roles.append(read_evaluation_set(kdef_zip, "test", holdout=data.holdout))
+        assert data.hashes["test"] == roles[2].content_hash
+    assert tuple(map(len, roles)) == sizes[: len(roles)]
+    assert sum(len({s.group for s in role.samples}) for role in roles) == 10
+    assert set(data.hashes) == ({"train", "validation", "test"} if sizes[2] else {"train", "validation"})
+
+
+def test_a_test_split_of_the_source_is_the_test_role() -> None:
+    source = Settings("synthetic:train=70,test=7,size=24")
+    data = source.training_data(load_recipe("demo", ["data.test=0.2", "data.validation=0.2"]))
+    assert (data.holdout, len(data.train), len(data.validation)) == (None, 56, 14)
+
+
+def test_leaks_of_classes_that_are_not_used_are_dropped_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("happy", "sad"):
+        for index in range(3):
+            pixels = rng.integers(0, 256, (8, 8), np.uint8)
+            # The last happy training picture stands in the test split as an angry one.
+            for place in (f"train/{label}", *(["test/angry"] if (label, index) == ("happy", 2) else [])):
+                (tmp_path / place).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(tmp_path / place / f"{index}.png")
+    kept = Settings(str(tmp_path), drop_leaks=True, choice=Choice("happy,sad")).dataset()
+    assert kept.counts == {"train": {"happy": 2, "sad": 3}}
 
 
 def roles(seed: int) -> TrainingData:

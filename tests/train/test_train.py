@@ -60,7 +60,8 @@ def test_the_run_folder_is_complete(finished: tuple[Path, Result]) -> None:
 
 def test_history_has_a_row_for_every_epoch(finished: tuple[Path, Result]) -> None:
     rows = history(finished[0])
-    assert list(rows[0]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
+    assert list(rows[0])[:2] == ["epoch", "phase"]
+    assert list(rows[0])[2:] == ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
     assert [float(row["epoch"]) for row in rows] == [1, 2]
 
 
@@ -167,12 +168,19 @@ def test_a_place_that_cannot_be_written_is_named_before_any_work() -> None:
         (["--data", DATA, "--out", "run"], 2, "a new run needs"),
         (["demo", "--resume", "run"], 2, "--resume takes everything from the run"),
         (["--resume", "run", "--set", "schedule.epochs=9"], 2, "--resume takes everything from the run"),
+        (["--resume", "run", "--weights", "none"], 2, "--resume takes everything from the run"),
         (["--resume", "nowhere"], 1, "nowhere is not there, expected a run folder"),
         (["--resume", "."], 1, "is not a run folder"),
-        (["fer-cnn4", "--data", DATA, "--out", "run"], 1, "unknown recipe 'fer-cnn4', expected one of demo, edge-res"),
+        (
+            ["fer-cnn4", "--data", DATA, "--out", "run"],
+            1,
+            "unknown recipe 'fer-cnn4', expected one of demo, densenet169",
+        ),
         (["demo", "--data", "nowhere", "--out", "run"], 1, "nowhere is not there, expected a data set"),
         (["demo", "--data", DATA, "--out", "run", "--exclude", "no.csv"], 1, "no.csv is not there"),
         (["demo", "--data", DATA, "--out", "run", "--set", "schedule.epochs=0"], 1, "schedule.epochs is out of range"),
+        (["demo", "--data", DATA, "--out", "run", "--weights", "none"], 1, "'residual' has no option 'weights'"),
+        (["happy-sad", "--data", DATA, "--out", "run"], 1, "tells two classes apart, expected data with two classes"),
         (["demo", "--data", "synthetic:train=7,test=0", "--out", "run"], 1, "is too small to be divided"),
     ],
 )
@@ -189,7 +197,7 @@ def test_what_does_not_fit_is_named_and_nothing_made(
 def test_an_architecture_that_cannot_be_built_is_named(tmp_path: Path) -> None:
     result = invoke(arguments(tmp_path / "run", "architecture.name=vgg"))
     assert result.exit_code == 1
-    assert "unknown architecture, expected one of cnn3, residual, got 'vgg'" in result.output
+    assert "unknown architecture, expected one of cnn3, cnn38, densenet169" in result.output
 
 
 def test_a_training_that_diverges_says_what_to_lower(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Networks by name. A builder takes the input shape, the number of classes and its own options from the recipe."""
+"""Networks by name. A builder takes the input shape, the number of outputs and its own options."""
 
 from __future__ import annotations
 
@@ -9,27 +9,38 @@ from typing import Any
 from ...edge.errors import EdgeemoError
 from ...edge.preprocess import InputSpec
 from .cnn3 import cnn3
+from .cnn38 import cnn38
+from .densenet169 import densenet169
+from .happy_sad import happy_sad
+from .kdef import kdef
 from .residual import residual
 
-#: name in a recipe -> builder(shape, classes, l2, **options)
-ARCHITECTURES: dict[str, Callable[..., Any]] = {"cnn3": cnn3, "residual": residual}
+#: name in a recipe -> builder(shape, outputs, l2, **options)
+ARCHITECTURES: dict[str, Callable[..., Any]] = {
+    "cnn3": cnn3,
+    "cnn38": cnn38,
+    "densenet169": densenet169,
+    "happy-sad": happy_sad,
+    "kdef": kdef,
+    "residual": residual,
+}
 
 
-def build(name: str, spec: InputSpec, classes: int, *, l2: float = 0.0, options: dict[str, Any] | None = None) -> Any:
+def build(name: str, spec: InputSpec, outputs: int, *, l2: float = 0.0, options: dict[str, Any] | None = None) -> Any:
     """Build an untrained network.
 
     Args:
         name: key of :data:`ARCHITECTURES`.
         spec: input size and colours.
-        classes: number of softmax outputs.
+        outputs: classes of a softmax, or 1 for the sigmoid of a binary task.
         l2: weight of the L2 penalty on kernels.
         options: the architecture's own, from the recipe.
 
     Returns:
-        tf_keras.Model: float32 (batch, height, width, channels) -> (batch, classes) probabilities.
+        tf_keras.Model: float32 (batch, height, width, channels) -> (batch, outputs) probabilities.
 
     Raises:
-        EdgeemoError: unknown name or option.
+        EdgeemoError: unknown name or option, or pretrained weights that are not there.
     """
     if name not in ARCHITECTURES:
         raise EdgeemoError("unknown architecture", expected="one of " + ", ".join(ARCHITECTURES), got=repr(name))
@@ -40,6 +51,6 @@ def build(name: str, spec: InputSpec, classes: int, *, l2: float = 0.0, options:
     if unknown := sorted(set(options or {}) - set(known)):
         raise EdgeemoError(f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known))
     try:
-        return builder(spec.shape, classes, l2=l2, **(options or {}))
+        return builder(spec.shape, outputs, l2=l2, **(options or {}))
     except (TypeError, ValueError, IndexError) as error:
         raise EdgeemoError(f"architecture {name!r} cannot be built with these options ({error})") from error

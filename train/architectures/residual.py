@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import keras
+from .head import classifier
 
 L = keras.layers
 
 
 def residual(
     shape: tuple[int, int, int],
-    classes: int,
+    outputs: int,
     *,
     l2: float = 0.0,
     stem: Sequence[int] = (8, 24),
@@ -21,14 +22,14 @@ def residual(
     dropout: float = 0.2,
     bn_momentum: float = 0.99,
 ) -> Any:
-    """Stem (3x3, then 3x3 with stride 2), residual blocks of two 3x3 convolutions, global average, softmax.
+    """Stem (3x3, then 3x3 with stride 2), residual blocks of two 3x3 convolutions, global average, classifier.
 
     The block is that of He et al. 2015 (arXiv:1512.03385), post-activation, with a 1x1 projection where the shape
     changes. Post-activation keeps every batch normalisation behind a linear convolution, where it folds.
 
     Args:
         shape: (height, width, channels).
-        classes: number of outputs.
+        outputs: number of outputs; 1 gives a sigmoid.
         l2: weight of the L2 penalty on kernels.
         stem: filters of the two stem convolutions.
         widths, strides: one pair for each block.
@@ -70,5 +71,4 @@ def residual(
         x = L.ReLU(name=f"{name}_relu")(x)
     x = L.GlobalAveragePooling2D(name="average")(x)
     x = L.Dropout(dropout, name="dropout")(x)
-    outputs = L.Dense(classes, activation="softmax", kernel_regularizer=penalty, name="emotion")(x)
-    return keras.Model(inputs, outputs, name="residual")
+    return keras.Model(inputs, classifier(x, outputs, penalty=penalty), name="residual")

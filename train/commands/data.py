@@ -7,7 +7,9 @@ import json
 import click
 
 from ...edge.files import new_file, write_text
-from ..datasets.audit import BROKEN, CONFLICT, CONSTANT, CROSS_SPLIT, WITHIN_SPLIT, Audit, audit
+from ..datasets.audit import BROKEN, CONFLICT, CONSTANT, CROSS_SPLIT, PERSON, WITHIN_SPLIT, Audit, audit
+from ..datasets.choice import Choice
+from ..datasets.options import data_choice
 from ..datasets.reader import read_dataset
 from ..datasets.table import counts_table
 
@@ -16,6 +18,7 @@ _MEANING = {
     WITHIN_SPLIT: "further copies of a picture of the same split",
     CONFLICT: "pictures whose copies carry another label",
     CONSTANT: "pictures of one colour",
+    PERSON: "pictures of people who also stand in another split",
 }
 
 
@@ -28,9 +31,10 @@ def command() -> None:
 @click.argument("path")
 @click.option("--out", default="audit.csv", show_default=True, help="File for the list of findings.")
 @click.option("--skip-bad", is_flag=True, help="List broken pictures and rows instead of refusing the data.")
+@data_choice()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite the list.")
-def audit_command(path: str, out: str, skip_bad: bool, as_json: bool, force: bool) -> None:
+def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: bool, force: bool) -> None:
     """Count the pictures of a data set and look for what would make an accuracy untrue.
 
     PATH is a folder, a zip or fer2013.csv. The list of findings goes to --out; given to "edgeemo train --exclude", it
@@ -39,7 +43,7 @@ def audit_command(path: str, out: str, skip_bad: bool, as_json: bool, force: boo
     Example: edgeemo data audit archive.zip --out findings.csv
     """
     target = new_file(out, force=force)
-    result = audit(read_dataset(path, skip_bad=skip_bad))
+    result = audit(choice.apply(read_dataset(path, skip_bad=skip_bad)))
     write_text(target, result.to_csv())
     click.echo(json.dumps(result.to_dict(), indent=2) if as_json else _report(result, out))
 

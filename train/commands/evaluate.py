@@ -7,12 +7,16 @@ import json
 import click
 
 from ...edge.files import new_folder, write_json
+from ..datasets.choice import Choice
+from ..datasets.ferplus import Mode
+from ..datasets.options import data_choice, tell_left_out
 from .options import evaluation_data
 
 
 @click.command("evaluate")
 @click.argument("model")
 @evaluation_data
+@data_choice(modes=(Mode.MAJORITY,))
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--threads", default=1, show_default=True, help="For a .tflite.")
 @click.option("--out", metavar="DIR", help="New folder for metrics.json and the confusion matrix.")
@@ -24,6 +28,7 @@ def command(
     split: str,
     limit: int | None,
     skip_bad: bool,
+    choice: Choice,
     runtime: str,
     threads: int,
     out: str | None,
@@ -32,16 +37,19 @@ def command(
 ) -> None:
     """Measure the accuracy of a model on a data set.
 
-    MODEL is a run folder or a .tflite; both go through the same code.
+    MODEL is a run folder or a .tflite; both go through the same code. For a source without a test split, --split test
+    is the role that the model's training left out, as its card tells.
 
     Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
     """
     from ..datasets.reader import read_evaluation_set
+    from ..datasets.splits import holdout_of
     from ..metrics import evaluate
     from ..predictor import open_predictor, predict_dataset
 
     predictor = open_predictor(model, runtime=runtime, threads=threads)
-    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad)
+    holdout = holdout_of([predictor.card])
+    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
     folder = new_folder(out, force=force) if out else None
     result = evaluate(*predict_dataset(predictor, dataset), predictor.card.labels)
     where = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
@@ -54,6 +62,5 @@ def command(
     if as_json:
         click.echo(json.dumps({**where, **result.to_dict()}, indent=2))
         return
-    if dataset.bad:
-        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
+    tell_left_out(dataset)
     click.echo(f"{model} on {dataset.name}, split {split}\n\n{result.table()}\n\naccuracy {result.accuracy} (95 % CI)")

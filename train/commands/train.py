@@ -9,6 +9,9 @@ import click
 
 from ...edge.errors import EdgeemoError
 from ...edge.files import new_folder
+from ..datasets.choice import Choice
+from ..datasets.ferplus import Mode
+from ..datasets.options import data_choice, tell_left_out
 from .options import data_cleaning
 
 
@@ -20,8 +23,14 @@ from .options import data_cleaning
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
+@click.option(
+    "--weights",
+    metavar="imagenet|none|FILE",
+    help="Weights with which a pretrained network begins, instead of the recipe's; none trains from scratch.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
+@data_choice(modes=tuple(Mode))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     recipe: str | None,
@@ -29,20 +38,24 @@ def command(
     out: str | None,
     resume: str | None,
     overrides: tuple[str, ...],
+    weights: str | None,
     seed: int,
     exclude: tuple[str, ...],
     drop_leaks: bool,
     skip_bad: bool,
+    choice: Choice,
     as_json: bool,
 ) -> None:
     """Train a model by a recipe.
 
     RECIPE is the name of a recipe of the package or the path of a .toml file. The validation set is carved from the
-    training pictures; the test split is never looked at.
+    training pictures; the test split is never looked at. --set data.test=0.15 leaves a test role out of a source that
+    has none; "edgeemo evaluate --split test" finds it by the model's card.
 
     \b
     Examples:
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
+      edgeemo train densenet169-fer --data archive.zip --weights none --out runs/densenet
       edgeemo train --resume runs/cnn3
     """
     from ..loop import build_model, train
@@ -50,8 +63,10 @@ def command(
     from ..run import Run, Settings
 
     if resume:
-        if recipe or data or out or overrides:
-            raise click.UsageError("--resume takes everything from the run: give no recipe, --data, --out or --set")
+        if recipe or data or out or overrides or weights or choice != Choice():
+            raise click.UsageError(
+                "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, no choice"
+            )
         run = Run.open(resume)
         roles = run.settings.training_data(run.recipe)
     else:
@@ -59,15 +74,19 @@ def command(
             raise click.UsageError(
                 "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
             )
+        if weights:
+            value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
+            # JSON's strings are TOML's.
+            overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
         resolved = load_recipe(recipe, overrides)
-        settings = Settings(_absolute(data), tuple(_absolute(path) for path in exclude), drop_leaks, skip_bad, seed)
+        lists = tuple(_absolute(path) for path in exclude)
+        settings = Settings(_absolute(data), lists, drop_leaks, skip_bad, seed, choice)
         _free(out)
         roles = settings.training_data(resolved)
         # A recipe that cannot be built must not leave a run behind.
         build_model(resolved, len(roles.train.labels))
         run = Run.create(new_folder(out, force=None), resolved, settings)
-    if roles.train.bad:
-        click.echo(f"left out {len(roles.train.bad):,} broken pictures", err=True)
+    tell_left_out(roles.train)
     click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
     card = train(run, roles, quiet=as_json)
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))

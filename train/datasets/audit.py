@@ -14,11 +14,12 @@ from ...edge.files import existing
 from .dataset import Dataset, Sample
 
 #: Kinds of finding, as they stand in the list's first column.
-CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, BROKEN = (
+CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, PERSON, BROKEN = (
     "cross-split-copy",
     "copy",
     "conflicting-label",
     "constant",
+    "person-in-two-splits",
     "broken",
 )
 
@@ -58,7 +59,7 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: counts, totals by kind and split."""
-        kinds = (CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, BROKEN)
+        kinds = (CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, PERSON, BROKEN)
         totals = {kind: {s: self.count(kind, s) for s in self.counts} for kind in kinds if kind != BROKEN}
         return {
             "dataset": self.name,
@@ -82,7 +83,8 @@ def audit(dataset: Dataset) -> Audit:
 
     Every picture that has a pixel-identical copy in another split is a ``cross-split-copy``; one that has a copy in its
     own split is a ``copy`` (the first of a group is not counted); one whose copies carry another label is a
-    ``conflicting-label``; one whose pixels are all equal is ``constant``.
+    ``conflicting-label``; one whose pixels are all equal is ``constant``; one of somebody who also stands in another
+    split is a ``person-in-two-splits``.
     """
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in dataset.samples:
@@ -108,6 +110,13 @@ def audit(dataset: Dataset) -> Audit:
     for sample, picture in zip(dataset.samples, dataset.pictures, strict=True):
         if picture.min() == picture.max():
             note(CONSTANT, sample, f"all pixels {int(picture.flat[0])}")
+    people: dict[str, dict[str, Sample]] = defaultdict(dict)
+    for sample in dataset.samples:
+        people[sample.group].setdefault(sample.split, sample)
+    for sample in dataset.samples:
+        other = next((s for split, s in people[sample.group].items() if split != sample.split), None)
+        if sample.group and other:
+            note(PERSON, sample, f"{sample.group}: {other.key} ({other.split})")
     findings += [Finding(BROKEN, bad.key, None, "", "", bad.reason) for bad in dataset.bad]
     return Audit(dataset.name, dataset.content_hash, dataset.counts, tuple(findings))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...edge.errors import EdgeemoError
 from ...edge.preprocess import InputSpec, fit
+from .pictures import Pictures
 
 #: Where a sample may stand in its source: ``all`` when the source makes no difference.
 SPLITS = ("train", "validation", "test", "all")
@@ -27,6 +28,8 @@ class Sample:
         digest: hex SHA-256 of its shape and decoded pixels: equal for pixel-identical pictures in any file format.
         part: the source's own name of the split (``PublicTest``), or empty.
         row: row of the original fer2013.csv, if known.
+        group: who is shown (``F01``), or empty when unknown. Nobody may stand in two roles.
+        view: angle from which the picture was taken (``HL``), or empty when unknown.
     """
 
     key: str
@@ -35,6 +38,8 @@ class Sample:
     digest: str
     part: str = ""
     row: int | None = None
+    group: str = ""
+    view: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,12 @@ class Dataset:
         name: of the source.
         labels: class names in order.
         samples: one for each picture.
-        pictures: decoded pixels, uint8 (h, w) gray or (h, w, 3) RGB, in the order of ``samples``.
+        pictures: decoded pixels, uint8 (h, w) gray or (h, w, 3) RGB, in the order of ``samples``. A
+            :class:`Pictures` decodes on access what does not fit into memory.
         bad: what was skipped on reading.
+        soft: soft targets to learn from, float32 (n, classes) with rows that sum to 1, or None. What is measured is
+            measured by the samples' labels.
+        notes: what else was left out and why, for people.
     """
 
     name: str
@@ -62,6 +71,12 @@ class Dataset:
     samples: tuple[Sample, ...]
     pictures: Sequence[np.ndarray]
     bad: tuple[Bad, ...] = ()
+    soft: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.soft is not None and self.soft.shape != (len(self.samples), len(self.labels)):
+            raise ValueError(f"soft targets {self.soft.shape} do not fit {len(self.samples)} samples")
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -73,12 +88,13 @@ class Dataset:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over labels, splits and pixels; the order and the file names do not matter.
+        """SHA-256 over labels, splits, pixels and soft targets; the order and the file names do not matter.
 
         The same pictures give the same hash whether they were read from a zip, from folders or from fer2013.csv.
         """
         digest = hashlib.sha256("\n".join(self.labels).encode())
-        for line in sorted(f"{s.split} {s.label} {s.digest}" for s in self.samples):
+        soft = [""] * len(self) if self.soft is None else [f" {row.tobytes().hex()}" for row in self.soft]
+        for line in sorted(f"{s.split} {s.label} {s.digest}{row}" for s, row in zip(self.samples, soft, strict=True)):
             digest.update(line.encode())
         return digest.hexdigest()
 
@@ -100,10 +116,12 @@ class Dataset:
     def take(self, indices: Iterable[int]) -> Dataset:
         """The samples at these positions, in this order."""
         chosen = [int(index) for index in indices]
+        pictures = self.pictures
         return replace(
             self,
             samples=tuple(self.samples[index] for index in chosen),
-            pictures=[self.pictures[index] for index in chosen],
+            pictures=pictures.take(chosen) if isinstance(pictures, Pictures) else [pictures[i] for i in chosen],
+            soft=None if self.soft is None else self.soft[chosen],
         )
 
     def where(self, keep: Callable[[Sample], bool]) -> Dataset:
@@ -138,11 +156,18 @@ class Dataset:
             raise EdgeemoError(
                 f"{self.name} has classes that the model does not know: {', '.join(missing)}",
                 expected=f"a subset of {', '.join(labels)}",
-                mend="use a data set with the model's classes",
+                mend="choose the model's classes with --classes, or use a data set that has no others",
             )
         position = {name: index for index, name in enumerate(labels)}
         samples = tuple(replace(s, label=position[self.labels[s.label]]) for s in self.samples)
-        return replace(self, labels=tuple(labels), samples=samples)
+        soft = None
+        if self.soft is not None:
+            soft = np.zeros((len(self), len(labels)), np.float32)
+            for index, name in enumerate(self.labels):
+                # A class without pictures here need not be one of the model's.
+                if name in position:
+                    soft[:, position[name]] = self.soft[:, index]
+        return replace(self, labels=tuple(labels), samples=samples, soft=soft)
 
 
 def pixel_digest(picture: np.ndarray) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ...edge.errors import EdgeemoError
 from .dataset import Bad, Dataset, Sample, pixel_digest
 from .labels import canonical_name, ordered
+from .pictures import HELD_BYTES, Picture, Pictures
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -37,6 +38,7 @@ class Entry:
         split: the source's name of the split, or empty.
         pixels: decodes it: uint8 (h, w) or (h, w, 3); raises EdgeemoError when it is broken.
         row: row of fer2013.csv, if known.
+        group, view: who is shown and from which angle, if known.
     """
 
     key: str
@@ -44,6 +46,8 @@ class Entry:
     split: str
     pixels: Callable[[], np.ndarray]
     row: int | None = None
+    group: str = ""
+    view: str = ""
 
 
 def split_of(name: str) -> str:
@@ -60,6 +64,9 @@ def fer_name(file_name: str) -> tuple[str, int | None]:
 def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Dataset:
     """Decode entries into a data set.
 
+    Every picture is decoded once, for its digest. Pixels stay in memory up to :data:`pictures.HELD_BYTES`; the pictures
+    beyond are decoded again whenever they are asked for.
+
     Args:
         name: of the source.
         entries: as a reader found them, with what the reader itself could not use.
@@ -69,15 +76,20 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         EdgeemoError: no pictures, or a broken one while ``skip_bad`` is false.
     """
     broken: list[Bad] = []
-    good: list[tuple[Entry, np.ndarray]] = []
+    good: list[tuple[Entry, str, Picture]] = []
+    held = 0
     for entry in entries:
         if isinstance(entry, Bad):
             broken.append(entry)
             continue
         try:
-            good.append((entry, entry.pixels()))
+            pixels = entry.pixels()
         except EdgeemoError as error:
             broken.append(Bad(entry.key, error.message))
+            continue
+        hold = held + pixels.nbytes <= HELD_BYTES
+        held += pixels.nbytes if hold else 0
+        good.append((entry, pixel_digest(pixels), pixels if hold else entry.pixels))
     if broken and not skip_bad:
         raise EdgeemoError(
             f"{name} has {len(broken):,} broken of {len(good) + len(broken):,} pictures ({_named(broken)})",
@@ -85,22 +97,24 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         )
     if not good:
         raise EdgeemoError(f"{name} has no readable pictures", expected="<class>/* or train/<class>/*, test/<class>/*")
-    labels = ordered(canonical_name(entry.label) for entry, _ in good)
+    labels = ordered(canonical_name(entry.label) for entry, _, _ in good)
     position = {label: index for index, label in enumerate(labels)}
     samples = []
-    for entry, picture in good:
+    for entry, digest, _ in good:
         part, row = fer_name(entry.key.rsplit("/", 1)[-1])
         samples.append(
             Sample(
                 key=entry.key,
                 label=position[canonical_name(entry.label)],
                 split=split_of(entry.split) or "all",
-                digest=pixel_digest(picture),
+                digest=digest,
                 part=part or entry.split,
                 row=row if entry.row is None else entry.row,
+                group=entry.group,
+                view=entry.view,
             )
         )
-    return Dataset(name, labels, tuple(samples), [picture for _, picture in good], tuple(broken))
+    return Dataset(name, labels, tuple(samples), Pictures(picture for _, _, picture in good), tuple(broken))
 
 
 def _named(broken: list[Bad]) -> str:

@@ -1,10 +1,11 @@
-"""Class folders, unpacked or in a zip: ``train/<class>/*`` and ``test/<class>/*``, or just ``<class>/*``."""
+"""Pictures in folders or in a zip of them: ``train/<class>/*`` and ``test/<class>/*``, just ``<class>/*``, or KDEF."""
 
 from __future__ import annotations
 
+import functools
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,24 +14,29 @@ from ...edge.errors import EdgeemoError
 from ...edge.image import decode, is_picture, read_picture
 from .dataset import Bad
 from .entries import Entry, split_of
+from .kdef import is_kdef, kdef_entry
+
+#: Path inside the source, and what decodes the picture there.
+Found = tuple[PurePosixPath, Callable[[], np.ndarray]]
 
 
-def folder_entries(root: Path) -> Iterator[Entry | Bad]:
-    """The pictures below a folder, in sorted order; a picture outside any class folder is bad."""
+def folder_entries(root: Path) -> list[Entry | Bad]:
+    """The pictures below a folder, in sorted order; see :func:`_entries`."""
+    found: list[Found] = []
     for path in sorted(root.rglob("*")):
         relative = PurePosixPath(path.relative_to(root).as_posix())
         if path.is_file() and _counts(relative):
-            yield _entry(relative, lambda path=path: read_picture(path))  # type: ignore[misc]
+            found.append((relative, functools.partial(read_picture, path)))
+    return _entries(found)
 
 
-def zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry | Bad]:
-    """The pictures inside an open zip, in sorted order; a picture outside any class folder is bad."""
+def zip_entries(archive: zipfile.ZipFile) -> list[Entry | Bad]:
+    """The pictures inside a zip, in sorted order; see :func:`_entries`. The zip must stay open while they are used."""
+    found: list[Found] = []
     for member in sorted(archive.namelist()):
         if not member.endswith("/") and _counts(PurePosixPath(member)):
-            yield _entry(
-                PurePosixPath(member),
-                lambda member=member: decode(read_member(archive, member), member),  # type: ignore[misc]
-            )
+            found.append((PurePosixPath(member), functools.partial(_picture_in, archive, member)))
+    return _entries(found)
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -57,6 +63,16 @@ def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
         return archive.read(member)
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as error:
         raise EdgeemoError(f"{member} in the zip is damaged ({error})", mend="download the archive again") from error
+
+
+def _picture_in(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+    return decode(read_member(archive, member), member)
+
+
+def _entries(found: list[Found]) -> list[Entry | Bad]:
+    """By KDEF's code where the names have it, else by class folder; what fits neither is bad."""
+    read = kdef_entry if is_kdef([path.name for path, _ in found]) else _entry
+    return [read(path, pixels) for path, pixels in found]
 
 
 def _counts(relative: PurePosixPath) -> bool:

@@ -11,17 +11,19 @@ import numpy as np
 
 from ...edge.errors import EdgeemoError
 from ...edge.files import existing
+from .choice import Choice
 from .dataset import Dataset, Sample, pixel_digest
 from .entries import build
 from .fer_csv import csv_entries
 from .folders import folder_entries, open_zip, read_member, zip_entries
-from .splits import stratified
+from .splits import Holdout, stratified
 from .synthetic import EMOTIONS, make_faces
 
 _SYNTHETIC = re.compile(r"^synthetic(?::(?P<options>.*))?$")
 _SYNTHETIC_DEFAULTS = {"train": 4000, "test": 1000, "size": 48, "seed": 0}
 #: Test faces come from far along the sequence (a multiple of seven: balanced), where no training set reaches.
 _FIRST_TEST_FACE = 7_000_000
+_ALL = Choice()
 
 
 def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
@@ -29,8 +31,8 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
 
     Args:
         source: a folder (``train/<class>/*``, ``test/<class>/*`` or ``<class>/*``), a zip of such a folder, FER-2013's
-            fer2013.csv (plain, in a folder or in a zip), or ``synthetic`` for drawn faces
-            (``synthetic:train=4000,test=1000,size=48,seed=0``).
+            fer2013.csv (plain, in a folder or in a zip), KDEF (folder or zip, known by its file names), or
+            ``synthetic`` for drawn faces (``synthetic:train=4000,test=1000,size=48,seed=0``).
         skip_bad: leave out broken pictures and rows instead of refusing the data set.
 
     Returns:
@@ -60,18 +62,32 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
     )
 
 
-def read_evaluation_set(source: str | Path, split: str, *, limit: int | None = None, skip_bad: bool = False) -> Dataset:
+def read_evaluation_set(
+    source: str | Path,
+    split: str,
+    *,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    choice: Choice = _ALL,
+    holdout: Holdout | None = None,
+) -> Dataset:
     """One split of a data set, to be measured on.
 
     Args:
         source, skip_bad: see :func:`read_dataset`.
         split: name of a split, or of a part by the source's own name.
         limit: at most so many pictures, drawn stratified by class with a fixed seed.
+        choice: what is used of the source.
+        holdout: how the model's training left a test role out of a source that has no test split; not used for
+            ``all``.
 
     Raises:
         EdgeemoError: see :func:`read_dataset`; or the split is empty.
     """
-    chosen = read_dataset(source, skip_bad=skip_bad).split(split)
+    dataset = read_dataset(source, skip_bad=skip_bad)
+    if holdout and holdout.needed_by(dataset) and split != "all":
+        dataset = holdout.carve(dataset)
+    chosen = choice.apply(dataset).split(split)
     return stratified(chosen, limit) if limit else chosen
 
 
@@ -97,12 +113,13 @@ def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, se
 
 
 def _read_zip(path: Path, skip_bad: bool) -> Dataset:
-    with open_zip(path) as archive:
-        tables = [member for member in archive.namelist() if member.endswith(("fer2013.csv", "icml_face_data.csv"))]
-        if not tables:
-            return build(path.name, zip_entries(archive), skip_bad=skip_bad)
-        text = io.StringIO(read_member(archive, tables[0]).decode("utf-8", "replace"), newline="")
-        return build(path.name, csv_entries(text, tables[0]), skip_bad=skip_bad)
+    # Left open for the pictures that do not fit into memory; it is closed with the last of them.
+    archive = open_zip(path)
+    tables = [member for member in archive.namelist() if member.endswith(("fer2013.csv", "icml_face_data.csv"))]
+    if not tables:
+        return build(path.name, zip_entries(archive), skip_bad=skip_bad)
+    text = io.StringIO(read_member(archive, tables[0]).decode("utf-8", "replace"), newline="")
+    return build(path.name, csv_entries(text, tables[0]), skip_bad=skip_bad)
 
 
 def _synthetic_options(text: str) -> dict[str, int]:

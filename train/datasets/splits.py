@@ -2,13 +2,99 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from ...edge.card import ModelCard
 from ...edge.errors import EdgeemoError
 from .dataset import Dataset, class_counts
+from .draws import draw, fold_numbers
+
+#: Keeps the draw of a test role apart from that of a validation role by the same seed.
+_TEST_STREAM = 1
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """A test role of our own drawing, for sources that have no test split.
+
+    It depends on the source, the share and the seed alone: which classes or angles of the source are used, and which
+    training pictures are left out, is decided afterwards and moves nobody from one role to another.
+
+    Args:
+        share: fraction of the pictures, above 0 and at most 0.5.
+        seed: of the draw.
+    """
+
+    share: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 0.5:
+            raise EdgeemoError("test fraction out of range", expected="above 0, at most 0.5", got=str(self.share))
+
+    @staticmethod
+    def needed_by(dataset: Dataset) -> bool:
+        """Whether the source has no test split of its own."""
+        return all(sample.split != "test" for sample in dataset.samples)
+
+    def carve(self, dataset: Dataset) -> Dataset:
+        """The same pictures in the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
+
+        Stratified by class. Nobody and no picture stands in both; see :func:`draws.draw`.
+
+        Raises:
+            EdgeemoError: nothing to draw from, or nothing would be left.
+        """
+        pool = "train" if any(sample.split == "train" for sample in dataset.samples) else "all"
+        places = [index for index, sample in enumerate(dataset.samples) if sample.split == pool]
+        if not places:
+            raise EdgeemoError(f"{dataset.name} has no pictures to draw a test role from", expected=f"split {pool}")
+        tested = {places[index] for index in draw(dataset.take(places), self.share, self.seed, _TEST_STREAM)}
+        if len(tested) == len(places):
+            raise EdgeemoError(f"{dataset.name} is too small to be divided", expected="pictures of at least two people")
+        chosen = set(places)
+        samples = [
+            # The source's name of the split would let `--split train` find a test picture.
+            replace(s, split="test", part="") if i in tested else replace(s, split="train") if i in chosen else s
+            for i, s in enumerate(dataset.samples)
+        ]
+        return replace(dataset, samples=tuple(samples))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the model's card."""
+        return asdict(self)
+
+
+def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
+    """The test role that the trainings of some models left out, as their cards tell it; None when none tells.
+
+    Raises:
+        EdgeemoError: they left out different ones, so that no pictures are new to all of them.
+    """
+    found = {_recorded(card) for card in cards if card.provenance.holdout}
+    if len(found) > 1:
+        raise EdgeemoError(
+            "the models were trained with different test roles",
+            expected="one share and one seed",
+            got="; ".join(sorted(f"{h.share:g} by seed {h.seed}" for h in found)),
+            mend="train them with the same data.test and --seed, or measure on a source with a test split",
+        )
+    return next(iter(found), None)
+
+
+def _recorded(card: ModelCard) -> Holdout:
+    try:
+        return Holdout(**card.provenance.holdout)
+    except (TypeError, EdgeemoError) as error:
+        raise EdgeemoError(
+            f"the card of {card.name} tells a test role that cannot be drawn",
+            expected="share (above 0, at most 0.5) and seed",
+            got=str(card.provenance.holdout),
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -18,45 +104,68 @@ class TrainingData:
     Args:
         train: pictures to learn from.
         validation: pictures to select on (learning rate, stopping, best epoch).
+        holdout: how a test role was left out of a source without a test split, if so.
+        test_hash: content hash of that role.
     """
 
     train: Dataset
     validation: Dataset
+    holdout: Holdout | None = None
+    test_hash: str = ""
 
     @property
     def hashes(self) -> dict[str, str]:
         """Role -> content hash."""
-        return {"train": self.train.content_hash, "validation": self.validation.content_hash}
+        found = {"train": self.train.content_hash, "validation": self.validation.content_hash}
+        return {**found, "test": self.test_hash} if self.test_hash else found
 
 
-def training_data(dataset: Dataset, *, validation: float = 0.1, seed: int = 0) -> TrainingData:
+def training_data(
+    dataset: Dataset, *, validation: float = 0.1, seed: int = 0, folds: int = 0, fold: int = 0
+) -> TrainingData:
     """Training and validation roles of a data set.
 
     A ``validation`` split that the source already has is used as it is; otherwise one is carved from ``train``,
-    stratified by class. Pixel-identical pictures stay on one side.
+    stratified by class. Pixel-identical pictures and the pictures of one person stay on one side. The validation role
+    carries no soft targets: what is selected on is measured by labels.
 
     Args:
         dataset: with a split ``train`` (or ``all``, when the source has no splits).
         validation: fraction to carve, between 0 and 0.5.
         seed: of the draw.
+        folds, fold: with ``folds`` above 0, the validation role is number ``fold`` (from 0) of so many equal parts of
+            all that is not in the test split, and ``validation`` is not used.
 
     Raises:
-        EdgeemoError: no training pictures, a fraction out of range, or a class that is too small to be divided.
+        EdgeemoError: no training pictures, a number out of range, or a class that is too small to be divided.
     """
     if not 0 < validation <= 0.5:
         raise EdgeemoError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
     splits = {sample.split for sample in dataset.samples}
+    if folds:
+        return _fold(dataset.where(lambda sample: sample.split != "test"), folds, fold, seed)
     pool = dataset.split("train" if "train" in splits else "all")
     if "validation" in splits:
-        return TrainingData(pool, dataset.split("validation"))
-    chosen = set(_draw(pool, validation, seed))
+        return TrainingData(pool, replace(dataset.split("validation"), soft=None))
+    return _divided(pool, draw(pool, validation, seed))
+
+
+def _fold(pool: Dataset, folds: int, fold: int, seed: int) -> TrainingData:
+    if not 0 <= fold < folds:
+        raise EdgeemoError("fold out of range", expected=f"0 to {folds - 1}", got=str(fold))
+    return _divided(pool, np.flatnonzero(fold_numbers(pool, folds, seed) == fold).tolist())
+
+
+def _divided(pool: Dataset, validation: list[int]) -> TrainingData:
+    chosen = set(validation)
     rest = [index for index in range(len(pool)) if index not in chosen]
-    data = TrainingData(pool.take(rest), pool.take(sorted(chosen)))
+    data = TrainingData(pool.take(rest), replace(pool.take(sorted(chosen)), soft=None))
     for label in range(len(pool.labels)):
         if not (data.train.targets == label).any():
             raise EdgeemoError(
                 f"class {pool.labels[label]!r} of {pool.name} is too small to be divided",
-                expected="at least two different pictures",
+                expected="at least two different pictures"
+                + (", of two people" if any(sample.group for sample in pool.samples) else ""),
                 mend="add pictures or leave the class out",
             )
     return data
@@ -108,25 +217,3 @@ def _seats(counts: np.ndarray, size: int) -> np.ndarray:
             seats[largest] -= 1
             seats[label] = 1
     return seats
-
-
-def _draw(dataset: Dataset, share: float, seed: int) -> list[int]:
-    """Positions of a share of each class, at least one picture of it, copies of one picture kept together."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, sample in enumerate(dataset.samples):
-        groups[sample.digest].append(index)
-    by_class: dict[int, list[list[int]]] = defaultdict(list)
-    for members in groups.values():
-        # Copies with conflicting labels go with the first label: what matters is that they are not separated.
-        by_class[dataset.samples[members[0]].label].append(members)
-    chosen: list[int] = []
-    for label in sorted(by_class):
-        # Sorted by digest, so that the draw does not depend on the order in which files were found.
-        pool = sorted(by_class[label], key=lambda members: dataset.samples[members[0]].digest)
-        target, taken = max(1, round(share * sum(map(len, pool)))), 0
-        for position in np.random.default_rng([seed, label]).permutation(len(pool)):
-            if taken >= target:
-                break
-            chosen += pool[position]
-            taken += len(pool[position])
-    return chosen

@@ -1,0 +1,65 @@
+"""Drawn faces under the names of KDEF, which must not be passed on itself."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeemo.train.datasets.kdef import ANGLES, EMOTION_CODES
+from edgeemo.train.datasets.synthetic.conditions import Pose, Sensor, sample_backdrop, sample_light, sample_occlusion
+from edgeemo.train.datasets.synthetic.expression import sample_units
+from edgeemo.train.datasets.synthetic.faces import FaceParameters, draw_face
+from edgeemo.train.datasets.synthetic.identity import sample_identity
+
+#: Whom the fixture shows.
+PEOPLE = ("F01", "F02", "F07", "F35", "M01", "M02", "M19", "M31", "M32", "M35")
+# A drawing has no profile: half of the real angles' way, in radians to the left and right.
+_YAW = dict(zip(ANGLES, (-0.5, -0.25, 0.0, 0.25, 0.5), strict=True))
+# KDEF's pictures are 562 wide and 762 high.
+_SIDE, _HEIGHT = 48, 65
+
+
+def _face(person: int, session: str, emotion: str, angle: str) -> np.ndarray:
+    """RGB uint8 (65, 48, 3): one person's face, the same person in every picture."""
+    rng = np.random.default_rng([person, ord(session), *emotion.encode(), *angle.encode()])
+    face = FaceParameters(
+        0,
+        sample_identity(np.random.default_rng(person)),
+        sample_units(emotion, rng),
+        Pose(yaw=_YAW[angle]),
+        sample_light(rng),
+        Sensor(),
+        sample_occlusion(np.random.default_rng(0)),
+        sample_backdrop(rng),
+    )
+    square = draw_face(face, size=_SIDE, rng=rng)
+    return np.pad(square, ((_HEIGHT - _SIDE, 0), (0, 0), (0, 0)), mode="edge")
+
+
+@pytest.fixture(scope="session")
+def kdef_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten people in both sessions, seven emotions and five angles: 700 pictures as ``KDEF/AF01/AF01HAS.JPG``."""
+    root = tmp_path_factory.mktemp("kdef") / "KDEF"
+    for number, person in enumerate(PEOPLE):
+        for session in "AB":
+            folder = root / f"{session}{person}"
+            folder.mkdir(parents=True)
+            for code, emotion in EMOTION_CODES.items():
+                for angle in ANGLES:
+                    pixels = _face(number, session, emotion, angle)
+                    Image.fromarray(pixels).save(folder / f"{session}{person}{code}{angle}.JPG", quality=95)
+    return root
+
+
+@pytest.fixture(scope="session")
+def kdef_zip(kdef_folder: Path) -> Path:
+    """The same in a zip."""
+    path = kdef_folder.parent / "KDEF.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(kdef_folder.rglob("*.JPG")):
+            archive.write(file, f"KDEF_and_AKDEF/{file.relative_to(kdef_folder.parent)}")
+    return path

@@ -1,0 +1,19 @@
+"""The classifier that every network ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import keras
+
+
+def classifier(x: Any, outputs: int, *, penalty: Any = None) -> Any:
+    """Dense layer to probabilities: a softmax, or with one output a sigmoid (the probability of the positive class).
+
+    Args:
+        x: features (batch, n).
+        outputs: number of classes, or 1 for a binary task.
+        penalty: regulariser of the kernel.
+    """
+    activation = "sigmoid" if outputs == 1 else "softmax"
+    return keras.layers.Dense(outputs, activation=activation, kernel_regularizer=penalty, name="emotion")(x)

@@ -1,0 +1,91 @@
+"""Options that choose what is used of a data set. Here, because the benchmark must not import the training."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .choice import Choice
+from .classes import parse_classes
+from .dataset import Dataset
+from .ferplus import Mode
+from .kdef import ANGLES
+
+_Command = Callable[..., Any]
+
+
+def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Command]:
+    """``--classes``, ``--angles`` and, with modes, ``--ferplus`` and ``--ferplus-mode``, handed over as ``choice``.
+
+    Args:
+        modes: of FER+ that the command can do something with; the first is the default.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def wrapper(
+            *,
+            classes: str | None,
+            angles: str | None,
+            ferplus: str | None = None,
+            ferplus_mode: str | None = None,
+            **others: Any,
+        ) -> Any:
+            if ferplus_mode and not ferplus:
+                raise click.UsageError("--ferplus-mode needs --ferplus FILE")
+            if classes is not None:
+                # In a Choice nothing at all means every class.
+                parse_classes(classes)
+            choice = Choice(
+                classes=classes or "",
+                angles=_angles(angles),
+                # A run must find its votes again from any working folder.
+                ferplus=os.path.abspath(ferplus) if ferplus else "",
+                ferplus_mode=ferplus_mode or Mode.MAJORITY.value,
+            )
+            return command(choice=choice, **others)
+
+        options = [
+            click.option("--angles", metavar="LIST", help=f"Use these angles of KDEF only, of {','.join(ANGLES)}."),
+            click.option(
+                "--classes",
+                metavar="LIST",
+                help="Use these classes, in this order: happy,sad; renamed: joy=happy,sad; joined: low=sad+fear,happy.",
+            ),
+        ]
+        if modes:
+            names = [mode.value for mode in modes]
+            options += [
+                click.option(
+                    "--ferplus-mode",
+                    type=click.Choice(names),
+                    help=f"What becomes of the votes.  [default: {names[0]}]",
+                ),
+                click.option("--ferplus", metavar="FILE", help="FER+ votes (fer2013new.csv), for FER-2013."),
+            ]
+        for option in options:
+            wrapper = option(wrapper)
+        return wrapper
+
+    return decorate
+
+
+def tell_left_out(dataset: Dataset) -> None:
+    """Say on standard error what was left out of a data set, and why."""
+    if dataset.bad:
+        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
+    for note in dataset.notes:
+        click.echo(note, err=True)
+
+
+def _angles(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    angles = tuple(word.strip().upper() for word in text.split(","))
+    if unknown := [word for word in angles if word not in ANGLES]:
+        raise click.UsageError(f"--angles has {unknown[0]!r}, expected some of {','.join(ANGLES)}")
+    return angles
