@@ -30,7 +30,7 @@ SETS += [
     "loss.label_smoothing=0.05",
     "qat.epochs=1",
 ]
-SETS += ["qat.learning_rate=1e-4"]
+SETS += ["qat.learning_rate=1e-4", "data.validation=0.1765"]
 METHODS = ("float32", "int8", "qat")
 
 
