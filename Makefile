@@ -51,13 +51,13 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 
 $(BASE_VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(BASE_VENV)
-	$(BASE_VENV)/bin/pip install --disable-pip-version-check -q . pytest pytest-timeout
+	$(BASE_VENV)/bin/pip install --disable-pip-version-check -q . pytest pytest-timeout pytest-rerunfailures
 	@$(call ensure_opencv,$(BASE_VENV)/bin)
 	@touch $@
 
 $(CLASSIC_VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(CLASSIC_VENV)
-	$(CLASSIC_VENV)/bin/pip install --disable-pip-version-check -q '.[tflite-runtime]' pytest pytest-timeout
+	$(CLASSIC_VENV)/bin/pip install --disable-pip-version-check -q '.[tflite-runtime]' pytest pytest-timeout pytest-rerunfailures
 	@$(call ensure_opencv,$(CLASSIC_VENV)/bin)
 	@touch $@
 

@@ -16,6 +16,9 @@ from PIL import Image
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.sources import Frame, open_source
 
+# Real time against deadlines: a shared machine may stop for a second.
+pytestmark = pytest.mark.flaky(reruns=2)
+
 #: Prints every frame's index, time and mean level; PATIENCE and PAUSE (both s) come as arguments.
 WATCH = """
 import sys, time
@@ -191,8 +194,11 @@ def test_camera_that_comes_back_in_time_goes_on(start: Any, fake_camera: Any) ->
     fake_camera.be("stall")
     time.sleep(1.3)
     fake_camera.be("play")
-    times = [float(process.stdout.readline().split()[1]) for _ in range(20)]
-    assert max(np.diff(times)) > 1
+    # The pipe still holds the frames from before the stall; the gap comes behind them, and a frame behind the gap.
+    deadline, times = time.monotonic() + 10, [float(process.stdout.readline().split()[1])]
+    while time.monotonic() < deadline and (len(times) < 2 or times[-1] - times[-2] < 1):
+        times.append(float(process.stdout.readline().split()[1]))
+    assert 1 < times[-1] - times[-2] < 5
 
 
 def test_camera_that_is_away_at_the_start_is_one_sentence(start: Any, fake_camera: Any) -> None:
