@@ -307,3 +307,16 @@ def test_other_data_is_refused_on_resume(tmp_path: Path, faces_zip: Path) -> Non
     result = invoke(["train", "--resume", str(folder)])
     assert result.exit_code == 1
     assert "is not the data with which" in result.output
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, faces_zip: Path) -> None:
+    out, log = tmp_path / "run", tmp_path / "log"
+    process = start(arguments(out, "schedule.epochs=200", data=str(faces_zip)), log)
+    while not (out / "history.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    said = log.read_text()
+    assert f"finished epochs are kept; go on with: edgeemo train --resume {out}" in said
+    assert said.endswith("stopped\n")
+    assert "Traceback" not in said

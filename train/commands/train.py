@@ -88,7 +88,11 @@ def command(
         run = Run.create(new_folder(out, force=None), resolved, settings)
     tell_left_out(roles.train)
     click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
-    card = train(run, roles, quiet=as_json)
+    try:
+        card = train(run, roles, quiet=as_json)
+    except KeyboardInterrupt:
+        click.echo(f"\nfinished epochs are kept; go on with: edgeemo train --resume {run.folder}", err=True)
+        raise
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(json.dumps({"run": str(run.folder), **metrics}, indent=2))
