@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.optimize.calibration_error import expected_calibration_error
+from edgeemo.train.calibration_error import expected_calibration_error
 
 
 def two_classes(confidence: list[float]) -> np.ndarray:
