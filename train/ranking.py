@@ -58,7 +58,18 @@ class Ranking:
         """A clause that names the classes without a curve, or nothing."""
         if not self.undefined:
             return ""
-        return "undefined for " + ", ".join(f"{name} ({reason})" for name, reason in self.undefined.items())
+        reasons = dict.fromkeys(self.undefined.values())
+        named = {why: ", ".join(name for name, reason in self.undefined.items() if reason == why) for why in reasons}
+        return "undefined for " + " and ".join(f"{names} ({why})" for why, names in named.items())
+
+    @property
+    def summary(self) -> str:
+        """The area under the ROC curve and over how many classes it is, in a few words."""
+        if self.macro_auc is None:
+            return "undefined"
+        if self.positive:
+            return f"{self.macro_auc:.3f} ({self.positive} is positive)"
+        return f"{self.macro_auc:.3f} (one-vs-rest, macro over {len(self.roc)} of {len(self.labels)} classes)"
 
     def __str__(self) -> str:
         if not self.roc:
@@ -116,7 +127,7 @@ def rank(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, ...]
     for index in ranked:
         positive, scores = targets == index, probabilities[:, index]
         if not positive.any() or positive.all():
-            undefined[labels[index]] = "no pictures of it" if not positive.any() else "no pictures of anything else"
+            undefined[labels[index]] = "no pictures" if not positive.any() else "no pictures of another class"
             continue
         share = float(positive.mean())
         false_rate, true_rate, _ = roc_curve(positive, scores)
