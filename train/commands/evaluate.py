@@ -50,13 +50,12 @@ def command(
     from ..report import Report
 
     predictor = open_predictor(model, runtime=runtime, threads=threads)
+    history = _history(Path(model)) if out else ()
     holdout = holdout_of([predictor.card])
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
     folder = new_folder(out, force=force) if out else None
     _, probabilities = predict_dataset(predictor, dataset)
-    report = Report.of(
-        model, predictor.card, dataset, probabilities, split=split, history=_history(Path(model)) if folder else ()
-    )
+    report = Report.of(model, predictor.card, dataset, probabilities, split=split, history=history)
     if folder:
         report.write(folder)
     if as_json:
