@@ -32,9 +32,27 @@ class Evaluation:
         """Unweighted mean of the classes' F1."""
         return self.report["macro avg"]["f1-score"]
 
+    @property
+    def recalls(self) -> dict[str, Accuracy]:
+        """Class -> share of its pictures that are right, with n and interval."""
+        counts = zip(self.labels, self.confusion.diagonal(), self.confusion.sum(axis=1), strict=True)
+        return {name: Accuracy(int(right), int(n)) for name, right, n in counts}
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes without pictures; they count as 0 in the macro averages."""
+        return tuple(name for name, recall in self.recalls.items() if not recall.n)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**self.accuracy.to_dict(), "report": self.report, "confusion": self.confusion.tolist()}
+        intervals = {name: list(recall.interval) if recall.n else None for name, recall in self.recalls.items()}
+        return {
+            **self.accuracy.to_dict(),
+            "report": self.report,
+            "recall_ci95": intervals,
+            "absent": list(self.absent),
+            "confusion": self.confusion.tolist(),
+        }
 
     def table(self) -> str:
         """Per-class precision, recall and F1 with their averages."""

@@ -9,15 +9,24 @@ from typing import Any
 import numpy as np
 
 from ..edge.files import atomic_path
+from .calibration_error import Reliability
+from .mistakes import Mistake
+from .ranking import Curve, Ranking
 
 
-def figure(width: float = 7.0, height: float = 4.5, columns: int = 1) -> tuple[Any, Any]:
-    """A matplotlib figure without a display, and its axes (an array when ``columns`` is above 1)."""
+def blank(width: float, height: float) -> Any:
+    """A matplotlib figure without a display and without axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     drawing = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(drawing)
+    return drawing
+
+
+def figure(width: float = 7.0, height: float = 4.5, columns: int = 1) -> tuple[Any, Any]:
+    """A matplotlib figure without a display, and its axes (an array when ``columns`` is above 1)."""
+    drawing = blank(width, height)
     return drawing, drawing.subplots(1, columns)
 
 
@@ -42,18 +51,114 @@ def plot_history(history: Sequence[dict[str, float]], path: str | Path, *, title
     save(drawing, path)
 
 
-def plot_confusion(matrix: np.ndarray, labels: Sequence[str], path: str | Path, *, title: str) -> None:
-    """Confusion matrix, rows are the true classes: shade is the share of the row, figures are counts and shares."""
+def plot_confusion(
+    matrix: np.ndarray, labels: Sequence[str], path: str | Path, *, title: str, normalised: bool = False
+) -> None:
+    """Confusion matrix, rows are the true classes: shade is the share of the row.
+
+    Args:
+        matrix: counts, int (classes, classes).
+        labels: class names.
+        path: of the picture.
+        title: of the plot.
+        normalised: write the shares of the row instead of counts; rows without pictures stay empty.
+    """
     drawing, axes = figure(7, 6)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    totals = matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.maximum(totals, 1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*matrix.shape):
         colour = "white" if share[row, column] > 0.5 else "black"
-        text = f"{matrix[row, column]:,}\n{share[row, column]:.0%}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        text = f"{share[row, column]:.1%}" if normalised else f"{matrix[row, column]:,}"
+        if totals[row]:
+            axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), [f"{name}\nn = {n:,}" for name, n in zip(labels, totals.ravel(), strict=True)])
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title)
+    drawing.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    save(drawing, path)
+
+
+def plot_roc(ranking: Ranking, path: str | Path, *, title: str) -> None:
+    """ROC curve of each class that has one; the others are named in the legend."""
+    drawing, axes = figure(7, 6)
+    axes.plot([0, 1], [0, 1], color="#999", linestyle=":", label="chance")
+    for index, (name, curve) in enumerate(ranking.roc.items()):
+        label = f"{name}, AUC {curve.area:.3f}"
+        axes.plot(curve.x, curve.y, color=f"C{index % 10}", linestyle="-" if index < 10 else "--", label=label)
+    for name, reason in ranking.undefined.items():
+        axes.plot([], [], " ", label=f"{name}: {reason}")
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate (recall)")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=9)
+    save(drawing, path)
+
+
+def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None:
+    """Precision by recall, with the share of the positive class as what chance gives."""
+    drawing, axes = figure(7, 5)
+    # Between two thresholds precision is not linear; steps are what average precision sums up.
+    axes.plot(curve.x, curve.y, drawstyle="steps-post", label=f"average precision {curve.area:.3f}")
+    axes.axhline(curve.share, color="#999", linestyle=":", label=f"chance {curve.share:.3f}")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    save(drawing, path)
+
+
+def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) -> None:
+    """Accuracy by confidence with 95 % intervals, and under it how many pictures each bin has."""
+    drawing = blank(7, 6)
+    upper, lower = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    bins = reliability.filled
+    confidence = [item.confidence for item in bins]
+    accuracy = np.array([item.accuracy.value for item in bins])
+    bounds = np.array([item.accuracy.interval for item in bins]).T
+    # Rounding may put a bound of the interval a hair beyond an accuracy of 0 or 1.
+    errors = np.maximum(np.abs(bounds - accuracy), 0)
+    upper.plot([0, 1], [0, 1], color="#999", linestyle=":", label="perfect")
+    upper.errorbar(confidence, accuracy, yerr=errors, marker="o", capsize=3, label="model, 95 % CI", color="#c4512d")
+    upper.set_ylabel("accuracy")
+    upper.set_title(title)
+    upper.legend(loc="upper left")
+    widths = [item.high - item.low for item in bins]
+    lower.bar([item.low for item in bins], [item.accuracy.n for item in bins], widths, align="edge", color="#7a8ca3")
+    lower.set_ylabel("pictures")
+    lower.set_xlabel("confidence (probability of the answer)")
+    for axes in (upper, lower):
+        axes.set_xlim(0, 1)
+        axes.grid(alpha=0.3)
+    save(drawing, path)
+
+
+def plot_mistakes(
+    pictures: np.ndarray, mistakes: Sequence[Mistake], path: str | Path, *, title: str, columns: int = 6
+) -> None:
+    """Pictures with what they are and what they were taken for.
+
+    Args:
+        pictures: uint8 (n, height, width, channels), as the model sees them.
+        mistakes: one for each picture.
+        path: of the picture.
+        title: of the plot.
+        columns: pictures in a row.
+    """
+    rows = -(-len(mistakes) // columns)
+    drawing = blank(1.7 * columns, 2.2 * rows + 0.5)
+    grid = drawing.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, pixels, mistake in zip(grid, pictures, mistakes, strict=False):
+        axes.imshow(pixels.squeeze(axis=-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
+        text = f"true: {mistake.truth}\n{mistake.predicted} {mistake.probability:.1%}"
+        axes.set_title(text, fontsize=9)
+    drawing.suptitle(title)
     save(drawing, path)

@@ -119,3 +119,13 @@ def test_predict_names_one_of_both(models: dict[str, Path], two_faces_zip: Path,
     expected = Classifier.open(models["int8"]).probabilities(test.pictures[0])
     assert face["label"] == ("happy", "surprise")[int(expected.argmax())]
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_evaluate_ranks_the_positive_class(models: dict[str, Path], two_faces_zip: Path, tmp_path: Path) -> None:
+    result = invoke("evaluate", models["int8"], "--data", two_faces_zip, "--out", tmp_path / "new", "--json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["roc_auc"]["positive"] == figures["average_precision"]["positive"] == "surprise"
+    assert figures["roc_auc"]["value"] > 0.8
+    assert figures["average_precision"]["value"] > 0.8
+    assert (tmp_path / "new/precision_recall.png").is_file()

@@ -16,6 +16,10 @@ from edgeemo.train.datasets.reader import read_dataset
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 
+#: What --out has for seven classes.
+FILES = {"metrics.json", "report.html", "confusion.png", "confusion_normalised.png", "roc.png", "reliability.png"}
+FILES |= {"mistakes.png"}
+
 
 def evaluate(model: Path, data: Path | str, *options: str) -> Result:
     return CliRunner().invoke(edgeemo, ["evaluate", str(model), "--data", str(data), *options])
@@ -46,8 +50,13 @@ def test_a_float_model_has_the_run_s_figures_in_every_runtime(
     converted: dict[str, Path], faces_zip: Path, of_run: dict, runtime: str
 ) -> None:
     figures = json.loads(evaluate(converted["float32"], faces_zip, "--runtime", runtime, "--json").stdout)
-    differing = [key for key in figures if figures[key] != of_run[key]]
-    assert differing == ["model"]
+    counted = ("data", "split", "content_hash", "accuracy", "correct", "n", "ci95", "report", "confusion")
+    assert [key for key in counted if figures[key] != of_run[key]] == []
+    # These hang on the last bits of the probabilities.
+    assert figures["roc_auc"]["per_class"] == pytest.approx(of_run["roc_auc"]["per_class"], abs=1e-4)
+    assert figures["calibration"]["ece"] == pytest.approx(of_run["calibration"]["ece"], abs=1e-4)
+    sure = [[mistake["probability"] for mistake in which["mistakes"]] for which in (figures, of_run)]
+    assert sure[0] == pytest.approx(sure[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("runtime", installed())
@@ -70,7 +79,15 @@ def test_the_table_is_for_people(trained_run: Path, faces_zip: Path, of_run: dic
 def test_results_go_into_a_new_folder(converted: dict[str, Path], faces_zip: Path, tmp_path: Path) -> None:
     result = evaluate(converted["int8"], faces_zip, "--out", str(tmp_path / "new"), "--json", "--limit", "70")
     assert json.loads((tmp_path / "new/metrics.json").read_text()) == json.loads(result.stdout)
-    assert (tmp_path / "new/confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == FILES
+
+
+def test_a_run_s_report_has_its_curves(trained_run: Path, faces_zip: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in trained_run.iterdir() if path.is_file()}
+    assert evaluate(trained_run, faces_zip, "--out", str(tmp_path / "new"), "--limit", "70").exit_code == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == FILES | {"curves.png"}
+    assert "Loss and accuracy over 6 epochs." in (tmp_path / "new/report.html").read_text()
+    assert {path: path.read_bytes() for path in trained_run.iterdir() if path.is_file()} == before
 
 
 def test_a_folder_with_contents_is_refused_and_stays(
@@ -99,9 +116,13 @@ def test_pictures_of_another_size_are_fitted(converted: dict[str, Path]) -> None
 
 def test_fewer_classes_than_the_model_has_are_fine(converted: dict[str, Path], tmp_path: Path, faces_zip: Path) -> None:
     chosen = read_dataset(faces_zip).split("test").where(lambda sample: sample.label in (3, 6))
-    write(chosen.pictures[:20], [chosen.labels[sample.label] for sample in chosen.samples[:20]], tmp_path)
+    chosen = chosen.take(range(0, len(chosen), 10))
+    write(list(chosen.pictures), [chosen.labels[sample.label] for sample in chosen.samples], tmp_path)
     figures = json.loads(evaluate(converted["int8"], tmp_path, "--split", "all", "--json").stdout)
     assert (figures["n"], len(figures["confusion"])) == (20, 7)
+    present = [chosen.labels[3], chosen.labels[6]]
+    assert figures["roc_auc"]["macro_over"] == present
+    assert set(figures["absent"]) == set(figures["roc_auc"]["undefined"]) == set(chosen.labels) - set(present)
 
 
 def write(pictures: list[np.ndarray], labels: list[str], folder: Path) -> None:

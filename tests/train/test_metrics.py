@@ -60,5 +60,15 @@ def test_table_has_a_row_for_every_class_and_average(result: Evaluation) -> None
 
 def test_json_has_everything(result: Evaluation) -> None:
     figures = result.to_dict()
-    assert set(figures) == {"accuracy", "correct", "n", "ci95", "report", "confusion"}
+    assert set(figures) == {"accuracy", "correct", "n", "ci95", "report", "recall_ci95", "absent", "confusion"}
     assert figures["confusion"] == CONFUSION.tolist()
+
+
+def test_recalls_have_their_n_and_a_class_that_is_not_there_has_none(result: Evaluation) -> None:
+    assert {name: (recall.correct, recall.n) for name, recall in result.recalls.items()} == {
+        "a": (3, 4),
+        "b": (4, 7),
+        "c": (0, 0),
+    }
+    assert result.absent == ("c",)
+    assert result.to_dict()["recall_ci95"]["c"] is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from ...edge.files import new_folder, write_json
+from ...edge.files import new_folder
 from ..datasets.choice import Choice
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, tell_left_out
@@ -19,7 +21,7 @@ from .options import evaluation_data
 @data_choice(modes=(Mode.MAJORITY,))
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--threads", default=1, show_default=True, help="For a .tflite.")
-@click.option("--out", metavar="DIR", help="New folder for metrics.json and the confusion matrix.")
+@click.option("--out", metavar="DIR", help="New folder for metrics.json, the plots and report.html.")
 @click.option("--force", is_flag=True, help="Write into an existing folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -44,23 +46,29 @@ def command(
     """
     from ..datasets.reader import read_evaluation_set
     from ..datasets.splits import holdout_of
-    from ..metrics import evaluate
     from ..predictor import open_predictor, predict_dataset
+    from ..report import Report
 
     predictor = open_predictor(model, runtime=runtime, threads=threads)
+    history = _history(Path(model)) if out else ()
     holdout = holdout_of([predictor.card])
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
     folder = new_folder(out, force=force) if out else None
-    result = evaluate(*predict_dataset(predictor, dataset), predictor.card.labels)
-    where = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
+    _, probabilities = predict_dataset(predictor, dataset)
+    report = Report.of(model, predictor.card, dataset, probabilities, split=split, history=history)
     if folder:
-        from ..plots import plot_confusion
-
-        write_json(folder / "metrics.json", {**where, **result.to_dict()})
-        title = f"{predictor.card.name} on {dataset.name}, {split}: {result.accuracy.value:.2%}"
-        plot_confusion(result.confusion, result.labels, folder / "confusion.png", title=title)
+        report.write(folder)
     if as_json:
-        click.echo(json.dumps({**where, **result.to_dict()}, indent=2))
+        click.echo(json.dumps(report.to_dict(), indent=2))
         return
     tell_left_out(dataset)
-    click.echo(f"{model} on {dataset.name}, split {split}\n\n{result.table()}\n\naccuracy {result.accuracy} (95 % CI)")
+    click.echo(str(report))
+
+
+def _history(model: Path) -> Sequence[dict[str, float]]:
+    """Epochs of a run; none of a .tflite, which a device measures without what runs need."""
+    if not model.is_dir():
+        return ()
+    from ..run import Run
+
+    return Run.open(model).history

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.optimize.calibration_error import expected_calibration_error
+from edgeemo.train.calibration_error import expected_calibration_error, reliability
 
 
 def two_classes(confidence: list[float]) -> np.ndarray:
@@ -48,3 +48,19 @@ def test_a_perfectly_calibrated_model_has_next_to_none() -> None:
     confidence = rng.uniform(0.5, 1, 200_000)
     targets = (rng.random(200_000) > confidence).astype(int)
     assert expected_calibration_error(targets, two_classes(list(confidence))) < 0.01
+
+
+def test_bins_have_their_n_and_interval() -> None:
+    result = reliability(np.array([0, 0, 0, 1]), two_classes([0.9, 0.9, 0.9, 0.6]), bins=10)
+    assert len(result.bins) == 10
+    figures = result.to_dict()
+    assert [(row["correct"], row["n"]) for row in figures["reliability"]] == [(0, 1), (3, 3)]
+    assert [row["confidence"] for row in figures["reliability"]] == pytest.approx([0.6, 0.9])
+    assert figures["reliability"][1]["ci95"] == pytest.approx([0.4385, 1.0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("targets", "overconfidence"), [([0, 0, 0, 0], -0.25), ([0, 0, 0, 1], 0.0), ([1, 1, 1, 1], 0.75)]
+)
+def test_overconfidence_has_a_sign(targets: list[int], overconfidence: float) -> None:
+    assert reliability(np.array(targets), two_classes([0.75] * 4)).overconfidence == pytest.approx(overconfidence)
