@@ -11,8 +11,8 @@ import numpy as np
 from ..edge.accuracy import Z95, Accuracy
 from ..edge.errors import EdgeemoError
 from ..edge.table import aligned
-from ..train.calibration_error import expected_calibration_error
-from ..train.metrics import evaluate
+from ..train.evaluation.calibration_error import expected_calibration_error
+from ..train.evaluation.metrics import evaluate
 
 RESAMPLES = 9_999
 _EPSILON = 1e-7  # below the resolution of a softmax; keeps the logarithm finite where int8 gives exactly 0

@@ -15,9 +15,9 @@ from ..edge.files import atomic_path, write_json
 from . import architectures, schedule
 from .backend import keras, set_seed, tf
 from .datasets.splits import TrainingData
+from .evaluation.plots import plot_history
 from .phases import Stage, current_stage, freeze
 from .pipeline import Batches
-from .plots import plot_history
 from .progress import Progress
 from .recipe import Recipe
 from .run import Run

@@ -16,7 +16,7 @@ from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.graph import read_graph
 from edgeemo.edge.runtime import load
 from edgeemo.train.datasets.reader import read_dataset
-from edgeemo.train.metrics import evaluate
+from edgeemo.train.evaluation.metrics import evaluate
 from edgeemo.train.predictor import open_predictor, predict_dataset
 from edgeemo.train.run import Run
 

@@ -46,8 +46,8 @@ def command(
     """
     from ..datasets.reader import read_evaluation_set
     from ..datasets.splits import holdout_of
+    from ..evaluation.report import Report
     from ..predictor import open_predictor, predict_dataset
-    from ..report import Report
 
     predictor = open_predictor(model, runtime=runtime, threads=threads)
     history = _history(Path(model)) if out else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.train.calibration_error import expected_calibration_error, reliability
+from edgeemo.train.evaluation.calibration_error import expected_calibration_error, reliability
 
 
 def two_classes(confidence: list[float]) -> np.ndarray:

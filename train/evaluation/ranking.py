@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.errors import EdgeemoError
+from ...edge.errors import EdgeemoError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .datasets.dataset import Dataset
+from ..datasets.dataset import Dataset
 
 #: A page's worth: six columns, four rows.
 SHOWN = 24

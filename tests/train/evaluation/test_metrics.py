@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.train.metrics import Evaluation, evaluate
+from edgeemo.train.evaluation.metrics import Evaluation, evaluate
 
 #: rows true, columns predicted; class c is never there and once predicted.
 CONFUSION = np.array([[3, 1, 0], [2, 4, 1], [0, 0, 0]])

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.accuracy import Accuracy
-from ..edge.card import ModelCard
-from ..edge.files import write_json, write_text
-from ..edge.page import Page
+from ...edge.accuracy import Accuracy
+from ...edge.card import ModelCard
+from ...edge.files import write_json, write_text
+from ...edge.page import Page
+from ..datasets.dataset import Dataset
 from .calibration_error import Reliability, reliability
-from .datasets.dataset import Dataset
 from .metrics import Evaluation, evaluate
 from .mistakes import Mistake, most_confident
 from .plots import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.train.datasets.dataset import Dataset, Sample
-from edgeemo.train.mistakes import most_confident
+from edgeemo.train.evaluation.mistakes import most_confident
 
 LABELS = ("a", "b", "c")
 

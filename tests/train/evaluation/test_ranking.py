@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.ranking import rank
+from edgeemo.train.evaluation.ranking import rank
 
 ABC = ("a", "b", "c")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.files import atomic_path
+from ...edge.files import atomic_path
 from .calibration_error import Reliability
 from .mistakes import Mistake
 from .ranking import Curve, Ranking

@@ -12,9 +12,9 @@ import pytest
 
 from edgeemo.edge.card import ModelCard
 from edgeemo.edge.preprocess import InputSpec
-from edgeemo.train import report as module
 from edgeemo.train.datasets.dataset import Dataset, Sample
-from edgeemo.train.report import Report
+from edgeemo.train.evaluation import report as module
+from edgeemo.train.evaluation.report import Report
 
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5} for epoch in (1.0, 2.0)
