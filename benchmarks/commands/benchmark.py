@@ -12,7 +12,7 @@ from ...edge.errors import MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.runtime import RUNTIMES
 from ...train.datasets.choice import Choice
-from ...train.datasets.options import data_choice, tell_left_out
+from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.reader import read_evaluation_set
 from ...train.datasets.splits import holdout_of
 from ..plot import plot_records
@@ -46,12 +46,7 @@ class Progress:
 
 @click.command("benchmark", epilog=_EXAMPLE)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option(
-    "--data", metavar="PATH", help="Data set to measure the accuracy on: folder, zip, fer2013.csv or synthetic."
-)
-@click.option("--split", default="test", show_default=True, help="Which of its pictures.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures, stratified by class.")
-@click.option("--skip-bad", is_flag=True, help="Leave out broken pictures instead of refusing the data set.")
+@evaluation_data(required=False)
 @data_choice()
 @click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
 @click.option(

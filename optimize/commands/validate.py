@@ -8,15 +8,14 @@ import click
 
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, write_json
-from ...train.commands.options import evaluation_data
 from ...train.datasets.choice import Choice
-from ...train.datasets.options import data_choice, tell_left_out
+from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 
 
 @click.command("validate")
 @click.argument("reference")
 @click.argument("candidate")
-@evaluation_data
+@evaluation_data()
 @data_choice()
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")

@@ -11,13 +11,12 @@ import click
 from ...edge.files import new_folder
 from ..datasets.choice import Choice
 from ..datasets.ferplus import Mode
-from ..datasets.options import data_choice, tell_left_out
-from .options import evaluation_data
+from ..datasets.options import data_choice, evaluation_data, tell_left_out
 
 
 @click.command("evaluate")
 @click.argument("model")
-@evaluation_data
+@evaluation_data()
 @data_choice(modes=(Mode.MAJORITY,))
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--threads", default=1, show_default=True, help="For a .tflite.")

@@ -11,8 +11,7 @@ from ...edge.errors import EdgeemoError
 from ...edge.files import new_folder
 from ..datasets.choice import Choice
 from ..datasets.ferplus import Mode
-from ..datasets.options import data_choice, tell_left_out
-from .options import data_cleaning
+from ..datasets.options import data_choice, data_cleaning, tell_left_out
 
 
 @click.command("train")

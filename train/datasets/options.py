@@ -1,4 +1,4 @@
-"""Options that choose what is used of a data set. Here, because the benchmark must not import the training."""
+"""Options that say which data is used, and what of it. Here, because the benchmark must not import the training."""
 
 from __future__ import annotations
 
@@ -16,6 +16,48 @@ from .ferplus import Mode
 from .kdef import ANGLES
 
 _Command = Callable[..., Any]
+
+_SKIP_BAD = click.option(
+    "--skip-bad", is_flag=True, help="Leave out broken pictures and rows instead of refusing the data."
+)
+
+
+def data_cleaning(command: _Command) -> _Command:
+    """``--exclude``, ``--drop-leaks``, ``--skip-bad``."""
+    for option in (
+        _SKIP_BAD,
+        click.option(
+            "--drop-leaks", is_flag=True, help="Leave out training pictures that also stand in the test split."
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="CSV",
+            help="Leave out the training pictures that this list names by row or key; repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def evaluation_data(*, required: bool = True) -> Callable[[_Command], _Command]:
+    """``--data``, ``--split``, ``--limit``, ``--skip-bad`` of commands that measure accuracy.
+
+    Args:
+        required: whether the command can do nothing without ``--data``.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        for option in (
+            _SKIP_BAD,
+            click.option("--limit", type=click.IntRange(1), help="At most so many pictures, stratified by class."),
+            click.option("--split", default="test", show_default=True, help="Split, or part by its name (PublicTest)."),
+            click.option("--data", required=required, metavar="PATH", help="Folder, zip or CSV; or 'synthetic'."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Command]:
