@@ -18,6 +18,7 @@ from .datasets.splits import TrainingData
 from .evaluation.plots import plot_history
 from .phases import Stage, current_stage, freeze
 from .pipeline import Batches
+from .precision import as_float32, precision
 from .progress import Progress
 from .recipe import Recipe
 from .run import Run
@@ -83,7 +84,8 @@ def build_model(recipe: Recipe, classes: int) -> Any:
         EdgeemoError: it cannot be built, or the recipe is for another number of classes.
     """
     network, outputs = recipe.architecture, recipe.outputs(classes)
-    return architectures.build(network.name, recipe.input, outputs, l2=recipe.optimiser.l2, options=network.options)
+    with precision(recipe.optimiser.precision):
+        return architectures.build(network.name, recipe.input, outputs, l2=recipe.optimiser.l2, options=network.options)
 
 
 def compile_model(model: Any, recipe: Recipe, *, learning_rate: float) -> None:
@@ -176,7 +178,7 @@ class _Keeper(keras.callbacks.Callback):
 def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -> ModelCard:
     history = run.history
     best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
-    model = load_model(run.checkpoint(best), compile=False)
+    model = as_float32(load_model(run.checkpoint(best), compile=False))
     # What was frozen in a phase is free again for whoever trains further, as quantization-aware training does.
     model.trainable = True
     outputs = model.predict(validation.dataset().map(lambda x, y, w: x), verbose=0)

@@ -88,6 +88,7 @@ class Optimiser:
         momentum: of ``sgd``.
         l2: penalty on kernels.
         weight_decay: of ``adamw``: fraction of every weight taken off in a step, times the learning rate.
+        precision: in which layers compute while training: ``float32``, or ``bfloat16`` or ``float16`` (mixed).
     """
 
     name: str = "adam"
@@ -95,6 +96,7 @@ class Optimiser:
     momentum: float = 0.9
     l2: float = 0.0
     weight_decay: float = 0.0
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class Recipe:
         _one_of("task", self.task, TASKS)
         _one_of("loss.class_weights", self.loss.class_weights, ("none", "balanced", "sqrt"))
         _one_of("optimiser.name", self.optimiser.name, ("adam", "adamw", "sgd"))
+        _one_of("optimiser.precision", self.optimiser.precision, ("float32", "bfloat16", "float16"))
         _one_of("schedule.kind", self.schedule.kind, ("constant", "plateau", "cosine"))
         _one_of("early_stopping.monitor", self.early_stopping.monitor, ("val_accuracy", "val_loss"))
         for key, value, low, high in (

@@ -16,4 +16,7 @@ def classifier(x: Any, outputs: int, *, penalty: Any = None) -> Any:
         penalty: regulariser of the kernel.
     """
     activation = "sigmoid" if outputs == 1 else "softmax"
-    return keras.layers.Dense(outputs, activation=activation, kernel_regularizer=penalty, name="emotion")(x)
+    # In float32 even where the layers before compute in 16 bits: the logarithm in the loss needs the small numbers.
+    return keras.layers.Dense(
+        outputs, activation=activation, kernel_regularizer=penalty, dtype="float32", name="emotion"
+    )(x)

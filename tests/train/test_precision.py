@@ -1,0 +1,43 @@
+"""Mixed precision: 16-bit layers while training, float32 afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeemo.edge.errors import EdgeemoError
+from edgeemo.train.loop import build_model
+from edgeemo.train.precision import POLICIES, as_float32
+from edgeemo.train.recipe import load_recipe
+
+SMALL = ("architecture.stem=[4,8]", "architecture.widths=[8]", "architecture.strides=[2]")
+
+
+@pytest.mark.parametrize(("name", "policy"), POLICIES.items())
+def test_layers_compute_as_the_recipe_says_and_the_classifier_in_float32(name: str, policy: str) -> None:
+    model = build_model(load_recipe("edge-res", (*SMALL, f"optimiser.precision={name}")), 7)
+    assert model.get_layer("stem1_conv").dtype_policy.name == policy
+    assert model.get_layer("stem1_conv").kernel.dtype == "float32"
+    assert model.output.dtype == "float32"
+
+
+def test_a_model_built_later_is_float32_again() -> None:
+    build_model(load_recipe("edge-res", (*SMALL, "optimiser.precision=bfloat16")), 7)
+    assert build_model(load_recipe("edge-res", SMALL), 7).get_layer("stem1_conv").dtype_policy.name == "float32"
+
+
+def test_as_float32_keeps_the_weights_and_nearly_the_outputs() -> None:
+    mixed = build_model(load_recipe("edge-res", (*SMALL, "optimiser.precision=bfloat16")), 7)
+    plain = as_float32(mixed)
+    for before, after in zip(mixed.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert all(layer.dtype_policy.name == "float32" for layer in plain.layers)
+    faces = np.random.default_rng(0).random((4, 48, 48, 1), np.float32)
+    # bfloat16 has 8 bits of precision.
+    np.testing.assert_allclose(plain(faces), mixed(faces), atol=0.02)
+    assert as_float32(plain) is plain
+
+
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(EdgeemoError, match="float32, bfloat16, float16"):
+        load_recipe("edge-res", ("optimiser.precision=half",))
