@@ -23,6 +23,7 @@ from edgeemo.train.recipe import load_recipe
         ("kdef-binary", 135_500_097),
         ("edge-res", 273_055),
         ("demo", 57_791),
+        ("linear", 16_135),
     ],
 )
 def test_a_recipe_s_network_has_its_size(recipe: str, parameters: int) -> None:
@@ -75,7 +76,7 @@ def test_the_penalty_is_asked_for(name: str, l2: float) -> None:
         (
             "resnet",
             {},
-            "unknown architecture, expected one of cnn3, cnn38, densenet169, happy-sad, kdef, residual, got",
+            "unknown architecture, expected one of cnn3, cnn38, densenet169, happy-sad, kdef, linear, residual, got",
         ),
         ("cnn3", {"widths": [8]}, "architecture 'cnn3' has no option 'widths', expected one of filters, dense"),
         ("cnn3", {"l2": 1.0}, "architecture 'cnn3' has no option 'l2'"),

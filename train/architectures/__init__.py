@@ -13,6 +13,7 @@ from .cnn38 import cnn38
 from .densenet169 import densenet169
 from .happy_sad import happy_sad
 from .kdef import kdef
+from .linear import linear
 from .residual import residual
 
 #: name in a recipe -> builder(shape, outputs, l2, **options)
@@ -22,6 +23,7 @@ ARCHITECTURES: dict[str, Callable[..., Any]] = {
     "densenet169": densenet169,
     "happy-sad": happy_sad,
     "kdef": kdef,
+    "linear": linear,
     "residual": residual,
 }
 
