@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
+    "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
     "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
 }

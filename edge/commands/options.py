@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from ..card import read_card_file
+from ..catalogue import find_model
 from ..classifier import Classifier
 from ..detect import Detector, HaarDetector, WholePicture
 from ..runtime import RUNTIMES
@@ -48,7 +49,8 @@ def open_classifier(model: str, *, card: str | None, runtime: str, threads: int)
     Raises:
         EdgeemoError: the model or the card cannot be used.
     """
-    return Classifier.open(model, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
+    path = find_model(model)
+    return Classifier.open(path, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
 
 
 def open_detector(*, no_detect: bool) -> Detector:
