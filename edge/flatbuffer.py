@@ -86,10 +86,11 @@ class Table:
         return memoryview(self.buffer.data)[place + 4 : place + 4 + self.buffer.count(place, 1)]
 
     def text(self, field: int) -> str:
-        """A string; bytes that are not UTF-8 are replaced."""
+        """A string; bytes that are not UTF-8, and characters that no terminal should be sent, are replaced."""
         value = self.raw(field)
         self.buffer.spend(len(value))
-        return bytes(value).decode("utf-8", "replace")
+        text = bytes(value).decode("utf-8", "replace")
+        return text if text.isprintable() else "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
     def table(self, field: int) -> Table | None:
         """A table inside this one, or None."""

@@ -34,7 +34,6 @@ class TensorInfo:
         buffer: number of the buffer that holds them; tensors may share one.
         scales, zero_points: affine quantisation: one each, or one per channel along ``axis``; empty for none.
         values: the contents of a short int32 constant, such as the axes of a reduction.
-        dynamic: whether the shape is known only when the model runs.
     """
 
     index: int
@@ -48,7 +47,6 @@ class TensorInfo:
     zero_points: tuple[int, ...] = ()
     axis: int = 0
     values: tuple[int, ...] = ()
-    dynamic: bool = False
 
     @property
     def floating(self) -> bool:
@@ -139,13 +137,15 @@ def read_graph(model: bytes, where: str = "the model") -> Graph:
         if data[4:8] != TFLITE_MAGIC:
             raise ValueError("the mark TFL3 is missing")
         return _graph(Buffer(data).root)
-    except (ValueError, IndexError, struct.error, StopIteration) as error:
+    except (ValueError, IndexError, struct.error) as error:
         raise EdgeemoError(f"{where} is not a readable TFLite model ({error})", mend="convert it again") from error
 
 
 def _graph(root: Table) -> Graph:
     codes = [_operator_code(code) for code in root.tables(1)]
-    main = next(root.tables(2))
+    main = next(root.tables(2), None)
+    if main is None:
+        raise ValueError("it has no graph")
     buffers = list(root.tables(4))
     tensors = [_tensor(index, table, buffers) for index, table in enumerate(main.tables(0))]
 
@@ -205,5 +205,4 @@ def _tensor(index: int, table: Table, buffers: list[Table]) -> TensorInfo:
         quantisation.numbers(3, "q") if quantisation else (),
         quantisation.number(6) if quantisation else 0,
         struct.unpack(f"<{len(contents) // 4}i", contents) if operand else (),
-        any(side < 0 for side in table.numbers(7)),
     )

@@ -83,11 +83,41 @@ class Session:
     @property
     def delegate(self) -> str:
         """``xnnpack`` when it took at least one operator, ``none``, or empty when the runtime does not tell."""
-        details = getattr(self._interpreter, "_get_ops_details", None)
-        if details is None:
+        nodes = self._nodes()
+        if nodes is None:
             return ""
         # No other delegate than the runtime's own is ever loaded.
-        return "xnnpack" if any(operator["op_name"] == "DELEGATE" for operator in details()) else "none"
+        return "xnnpack" if any(node["op_name"] == "DELEGATE" for node in nodes) else "none"
+
+    @property
+    def delegated(self) -> frozenset[int] | None:
+        """Positions of the graph's operators that a delegate runs, or None when the runtime does not tell."""
+        nodes = self._nodes()
+        if nodes is None:
+            return None
+        own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+        maker = {int(tensor): position for position, node in enumerate(own) for tensor in node["outputs"]}
+        found: set[int] = set()
+        for node in nodes:
+            if node["op_name"] != "DELEGATE":
+                continue
+            # A delegate's node keeps the tensors at its borders only: everything between them is its work.
+            given, wanted = {int(tensor) for tensor in node["inputs"]}, [int(tensor) for tensor in node["outputs"]]
+            while wanted:
+                tensor = wanted.pop()
+                position = maker.get(tensor)
+                if position is not None and tensor not in given and position not in found:
+                    found.add(position)
+                    wanted += [int(needed) for needed in own[position]["inputs"]]
+        return frozenset(found)
+
+    def _nodes(self) -> list[dict[str, Any]] | None:
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        try:
+            return list(details()) if details else None
+        except UnicodeDecodeError:
+            # A tensor whose name is not text.
+            return None
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
