@@ -177,12 +177,11 @@ class Inspection:
         chip = [f"* Edge TPU, predicted: {mapped} of {len(operators)} operators are mapped"]
         chip += _grouped((op.name, s) for op, s in zip(operators, self.edgetpu, strict=True) if s != MAPPED)
         if mapped:
-            over = (
-                f", {size - CACHE_BYTES:,} too many: they are streamed for every picture" if size > CACHE_BYTES else ""
-            )
-            chip.append(
-                f"  their parameters: {size:,} bytes of {CACHE_BYTES:,} on the chip ({size / CACHE_BYTES:.1%}){over}"
-            )
+            note = ", some of which the program itself needs"
+            if size > CACHE_BYTES:
+                note = f"; {size - CACHE_BYTES:,} bytes are too many and streamed for every picture"
+            share = f"{size:,} bytes of {CACHE_BYTES:,} on the chip ({size / CACHE_BYTES:.1%})"
+            chip.append(f"  their parameters: {share}{note}")
         return ["\n".join(lines), "\n".join(chip), *self._compiled()]
 
     def _check(self) -> str:

@@ -43,9 +43,8 @@ def list_models(folder: str, as_json: bool) -> None:
     if as_json:
         click.echo(Path(catalogue.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
         return
-    rows = [("name", "input", "quantisation", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")]
-    rows += [_row(entry) for entry in catalogue.entries]
-    click.echo(aligned(rows, left=(0, 1, 2, 6)))
+    head = ("name", "input", "quantisation", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")
+    click.echo(aligned([head, *map(_row, catalogue.entries)], left=(0, 1, 2, 6)))
 
 
 @command.command("show")

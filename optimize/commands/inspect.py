@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ...edge.catalogue import Catalogue, find_model
-from ...edge.errors import EdgeemoError, MissingExtra
+from ...edge.errors import EdgeemoError
 from ...edge.inspection import Inspection
 from ...edge.table import aligned
 
@@ -61,7 +61,11 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
     try:
         from ...train.recipe import load_recipe, recipe_names
     except ImportError as error:
-        raise MissingExtra(error.name or "tomlkit", "train") from error
+        raise EdgeemoError(
+            f"{recipe} is no model, and recipes need packages that are not installed here",
+            expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
+            mend="for recipes, install it with: pip install 'edgeemo[train]'",
+        ) from error
     if not recipe.endswith(".toml") and recipe not in recipe_names():
         raise EdgeemoError(
             f"unknown recipe or model {recipe!r}",
