@@ -146,14 +146,13 @@ class Inspection:
         """For people."""
         rows = [("file", str(self.path)), ("bytes", f"{self.bytes:,}"), ("SHA-256", self.sha256)]
         rows += card_rows(self.card) if self.card else [("card", "none")]
-        return "\n\n".join([sheet(rows), self._table(), *self._verdicts()])
+        return "\n\n".join([sheet(rows), self._table(), self._on_xnnpack(), self._on_edgetpu(), *self._compiled()])
 
     def _table(self) -> str:
         head = ["", "operator", "output", "type", "scale", "zero", "weights", "bytes", "MACs", "XNNPACK", "Edge TPU*"]
         rows = [head]
-        for position, (op, reason, status) in enumerate(
-            zip(self.graph.operators, self.xnnpack, self.edgetpu, strict=True)
-        ):
+        found = zip(self.graph.operators, self.xnnpack, self.edgetpu, strict=True)
+        for position, (op, reason, status) in enumerate(found):
             out = op.outputs[0]
             marks = ["no" if reason else "yes", "yes" if status == MAPPED else "no"]
             name = op.name if op.activation == "NONE" else f"{op.name} {op.activation}"
@@ -165,24 +164,26 @@ class Inspection:
         rows.append(["", "total", *[""] * 5, *total])
         return aligned(rows, left=(1, 3, 6))
 
-    def _verdicts(self) -> list[str]:
-        operators = self.graph.operators
-        kept = [(op, reason) for op, reason in zip(operators, self.xnnpack, strict=True) if reason]
-        share = 1 - sum(op.macs for op, _ in kept) / self.graph.macs if self.graph.macs else 0.0
-        lines = [f"XNNPACK ({RULES}'s rules): takes {len(operators) - len(kept)} of {len(operators)} operators"]
-        lines[0] += f", {share:.1%} of the MACs" if self.graph.macs else ""
-        lines += _grouped((op.name, reason) for op, reason in kept)
-        lines.append(f"  {self._check()}")
-        size, mapped = parameter_bytes(self.graph), self.edgetpu.count(MAPPED)
-        chip = [f"* Edge TPU, predicted: {mapped} of {len(operators)} operators are mapped"]
-        chip += _grouped((op.name, s) for op, s in zip(operators, self.edgetpu, strict=True) if s != MAPPED)
+    def _on_xnnpack(self) -> str:
+        operators, macs = self.graph.operators, self.graph.macs
+        left = [(op, reason) for op, reason in zip(operators, self.xnnpack, strict=True) if reason]
+        first = f"XNNPACK ({RULES}'s rules): takes {len(operators) - len(left)} of {len(operators)} operators"
+        if macs:
+            first += f", {1 - sum(op.macs for op, _ in left) / macs:.1%} of the MACs"
+        return "\n".join([first, *_grouped((op.name, reason) for op, reason in left), f"  {self._check()}"])
+
+    def _on_edgetpu(self) -> str:
+        operators, mapped = self.graph.operators, self.edgetpu.count(MAPPED)
+        lines = [f"* Edge TPU, predicted: {mapped} of {len(operators)} operators are mapped"]
+        lines += _grouped((op.name, s) for op, s in zip(operators, self.edgetpu, strict=True) if s != MAPPED)
         if mapped:
+            size = parameter_bytes(self.graph)
             note = ", some of which the program itself needs"
             if size > CACHE_BYTES:
                 note = f"; {size - CACHE_BYTES:,} bytes are too many and streamed for every picture"
             share = f"{size:,} bytes of {CACHE_BYTES:,} on the chip ({size / CACHE_BYTES:.1%})"
-            chip.append(f"  their parameters: {share}{note}")
-        return ["\n".join(lines), "\n".join(chip), *self._compiled()]
+            lines.append(f"  their parameters: {share}{note}")
+        return "\n".join(lines)
 
     def _check(self) -> str:
         if self.delegated is None:

@@ -42,14 +42,33 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
     ]
 
 
-def figure_text(figure: Any) -> str:
-    """One figure of a card's metrics in a line: an accuracy with interval, data, split and n; others as they are."""
-    if isinstance(figure, dict) and {"accuracy", "ci95", "n", "data", "split"} <= set(figure):
+def accuracy_text(figure: Any) -> tuple[str, str] | None:
+    """An accuracy with its interval, and on which data, split and n; None when it is no such figure."""
+    try:
         low, high = figure["ci95"]
-        interval = f"[{100 * low:.2f}, {100 * high:.2f}]"
-        return f"{figure['accuracy']:.2%} {interval} on {figure['data']} {figure['split']}, n = {figure['n']:,}"
+        text = f"{figure['accuracy']:.2%} [{100 * low:.2f}, {100 * high:.2f}]"
+        return text, f"{figure['data']} {figure['split']}, n = {figure['n']:,}"
+    except (TypeError, KeyError, ValueError):
+        return None
+
+
+def figure_text(figure: Any) -> str:
+    """One figure of a card's metrics in a line: an accuracy, a paired difference, or whatever it is as it is."""
+    if found := accuracy_text(figure) or _change_text(figure):
+        return " on ".join(found)
     if isinstance(figure, dict):
         return ", ".join(f"{key} {figure_text(item)}" for key, item in figure.items())
     if isinstance(figure, (list, tuple)):
         return "[" + ", ".join(map(figure_text, figure)) + "]"
     return f"{figure:.4g}" if isinstance(figure, float) else str(figure)
+
+
+def _change_text(figure: Any) -> tuple[str, str] | None:
+    """What ``edgeemo validate --record`` writes of two models on the same pictures."""
+    try:
+        low, high = figure["ci95"]
+        text = f"{figure['difference']:+.2f} points [{low:+.2f}, {high:+.2f}] from {figure['reference']}"
+        where = f"{figure['data']} {figure['split']}, n = {figure['n']:,}"
+        return text, f"{where}; loss at most {figure['worst_loss']:.2f}, agreement {figure['agreement']:.1%}"
+    except (TypeError, KeyError, ValueError):
+        return None

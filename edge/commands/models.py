@@ -12,7 +12,7 @@ from ..card import read_card
 from ..catalogue import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
 from ..errors import EdgeemoError
 from ..files import sha256_file
-from ..sheet import card_rows, sheet
+from ..sheet import accuracy_text, card_rows, sheet
 from ..table import aligned
 
 _folder = click.option(
@@ -109,18 +109,11 @@ def manifest(folder: str, write: bool) -> None:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     size = entry.card["input"]
-    figure = entry.measured
-    accuracy, on = "-", "-"
-    if figure:
-        low, high = figure["ci95"]
-        accuracy = f"{figure['accuracy']:.2%} [{100 * low:.2f}, {100 * high:.2f}]"
-        on = f"{figure['data']} {figure['split']}, n = {figure['n']:,}"
     return (
         entry.name,
         f"{size['height']} x {size['width']} {size['channels']}",
         entry.card["quantisation"],
         f"{entry.bytes:,}",
         f"{entry.macs / 1e6:.1f}",
-        accuracy,
-        on,
+        *(accuracy_text(entry.measured) or ("-", "-")),
     )
