@@ -7,102 +7,22 @@ that makes it is named.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..edge.card import ModelCard, card_of, split_model
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.graph import read_graph
 from ..train.recipe import Recipe, load_recipe, recipe_names
-from ..train.run import Run
+from ..train.run import Run, Settings
+from .figures import Change, Figure
 from .timing import Timing
 
 #: Columns of a system, by the card's method of quantisation.
 METHODS = ("float32", "int8", "qat")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An accuracy on a test split, as a card holds it.
-
-    Args:
-        accuracy: top-1.
-        low, high: 95 % interval.
-        n: pictures.
-        data, split: of the data set.
-        content_hash: of exactly the pictures that were used; empty where the card does not say.
-    """
-
-    accuracy: float
-    low: float
-    high: float
-    n: int
-    data: str
-    split: str
-    content_hash: str = ""
-
-    @property
-    def where(self) -> str:
-        """Data, split and n."""
-        return f"{self.data} {self.split}, n = {self.n:,}"
-
-    @classmethod
-    def of(cls, value: Any) -> Figure | None:
-        """From a card's metrics; None where there is no such figure."""
-        try:
-            low, high = value["ci95"]
-            return cls(
-                float(value["accuracy"]),
-                float(low),
-                float(high),
-                int(value["n"]),
-                str(value["data"]),
-                str(value["split"]),
-                str(value.get("content_hash", "")),
-            )
-        except (TypeError, KeyError, ValueError, AttributeError):
-            return None
-
-
-@dataclass(frozen=True)
-class Change:
-    """The paired difference of a quantised model from the float one, in percentage points; a loss is negative.
-
-    Args:
-        points: the difference.
-        low, high: 95 % interval.
-        worst_loss: upper 95 % bound of the loss.
-        agreement: fraction of the pictures with the same label from both.
-        content_hash: of the pictures.
-    """
-
-    points: float
-    low: float
-    high: float
-    worst_loss: float
-    agreement: float
-    content_hash: str = ""
-
-    @classmethod
-    def of(cls, value: Any, references: set[str]) -> Change | None:
-        """From a card's metrics; None where there is none, or one from a model that is not among ``references``."""
-        try:
-            if value["reference"] not in references:
-                return None
-            low, high = value["ci95"]
-            return cls(
-                float(value["difference"]),
-                float(low),
-                float(high),
-                float(value["worst_loss"]),
-                float(value["agreement"]),
-                str(value.get("content_hash", "")),
-            )
-        except (TypeError, KeyError, ValueError, AttributeError):
-            return None
 
 
 @dataclass(frozen=True)
@@ -152,7 +72,7 @@ class System:
         name: of its recipe.
         published: the published figure, by the recipe.
         folder: of its run; None when only models are there.
-        data: with which it was trained, for the commands that are named.
+        data: options that choose the data with which it was trained, for the commands that are named.
         parameters: of the network; None when unknown.
         models: method -> model.
         timing: latency of float32 and a quantised model in one benchmark run; None when unknown.
@@ -161,7 +81,7 @@ class System:
     name: str
     published: str
     folder: Path | None
-    data: str
+    data: tuple[str, ...]
     parameters: int | None
     models: dict[str, Model]
     timing: Timing | None = None
@@ -176,8 +96,12 @@ class System:
     def reference(self) -> Figure | None:
         """Accuracy of the float model: as measured together with a quantised one, or else its own."""
         model = self.models.get("float32")
-        together = [Figure.of(self.models[m].card.metrics.get("float32 test")) for m in METHODS if m in self.models]
-        return next((figure for figure in together if figure), model.test if model else None)
+        return next(iter(self._references), model.test if model else None)
+
+    @property
+    def _references(self) -> list[Figure]:
+        cards = [self.models[method].card for method in METHODS if method in self.models]
+        return [figure for card in cards if (figure := Figure.of(card.metrics.get("float32 test")))]
 
     def change(self, method: str) -> Change | None:
         """What quantising changed."""
@@ -200,32 +124,36 @@ class System:
     @property
     def doubts(self) -> list[str]:
         """Why figures in its row must not be held against each other; empty when they may."""
+        found = []
         if len({(f.data, f.split, f.n, f.content_hash) for f in self.figures}) > 1:
             measured = ", ".join(f"{m} on {f.where}" for m in METHODS if (f := self.accuracy(m)))
-            return [f"{self.name}: its accuracies are of different pictures ({measured})"]
-        return []
+            found.append(f"{self.name}: its accuracies are of different pictures ({measured})")
+        floats = {f"{figure.accuracy:.2%}" for figure in self._references}
+        if len(floats) > 1:
+            found.append(f"{self.name}: its models were compared with float models of {' and '.join(sorted(floats))}")
+        return found
 
     @property
     def missing(self) -> list[tuple[str, str]]:
         """(what is missing, the command that makes it), in the order in which to run them."""
         run = str(self.folder) if self.folder else f"runs/{self.name}"
         if self.folder and not (self.folder / "card.json").is_file():
-            return [("everything", f"edgeemo train --resume {run}")]
+            return [("everything", _line("train", "--resume", run))]
         found = []
         if self.parameters is None:
-            found.append(("parameters", f"edgeemo inspect {self.name}"))
+            found.append(("parameters", _line("inspect", self.name)))
         for method in METHODS:
-            path = self.models[method].path if method in self.models else Path(run) / f"{self.name}-{method}.tflite"
+            path = str(self.models[method].path) if method in self.models else f"{run}/{self.name}-{method}.tflite"
             if method not in self.models:
-                found.append((method, f"edgeemo quantize {run} --method {method}"))
+                found.append((method, _line("quantize", run, "--method", method)))
             measured = self.accuracy(method) and (method == "float32" or self.change(method))
             # The reference is measured along with each quantised model.
             if not measured and (method != "float32" or not {"int8", "qat"} & set(self.models)):
-                command = f"edgeemo validate {run} {path} --data {self.data} --split test --record"
-                found.append((f"{method} accuracy" + ("" if method == "float32" else " and drift"), command))
+                what = f"{method} accuracy" + ("" if method == "float32" else " and drift")
+                found.append((what, _line("validate", run, path, *self.data, "--split", "test", "--record")))
         if self.timing is None:
-            files = " ".join(f"{run}/{self.name}-{method}.tflite" for method in ("float32", "int8"))
-            found.append(("latency", f"edgeemo benchmark {files} --out report; then --records report/records.jsonl"))
+            files = [f"{run}/{self.name}-{method}.tflite" for method in ("float32", "int8")]
+            found.append(("latency (--records report/records.jsonl)", _line("benchmark", *files, "--out", "report")))
         return found
 
 
@@ -259,7 +187,8 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
             systems[hosts[0]] = replace(host, models={**chosen, **_kept(host.models, chosen)})
         else:
             recipe = load_recipe(name) if name in recipe_names() else None
-            systems.append(System(name, recipe.published if recipe else "", None, "DATA", None, chosen))
+            published = recipe.published if recipe else ""
+            systems.append(System(name, published, None, ("--data", "DATA"), None, chosen))
     return systems
 
 
@@ -267,16 +196,30 @@ def _of_run(folder: Path) -> System:
     run = Run.open(folder)
     recipe: Recipe = run.recipe
     models = [model for path in sorted(folder.glob("*.tflite")) if (model := Model.read(path))]
-    source = run.settings.data
     return System(
         recipe.name,
         recipe.published,
         folder,
-        # Where the data lies on this machine is nobody else's business.
-        Path(source).name if "/" in source else source,
+        _data_options(run.settings),
         _parameters(folder / "metrics.json"),
         _by_method(recipe.name, models),
     )
+
+
+def _data_options(settings: Settings) -> tuple[str, ...]:
+    # Where the data lies on this machine is nobody else's business.
+    source = Path(settings.data).name if "/" in settings.data else settings.data
+    choice = settings.choice
+    return (
+        *("--data", source),
+        *(("--classes", choice.classes) if choice.classes else ()),
+        *(("--angles", ",".join(choice.angles)) if choice.angles else ()),
+        *(("--skip-bad",) if settings.skip_bad else ()),
+    )
+
+
+def _line(*words: str) -> str:
+    return shlex.join(("edgeemo", *words))
 
 
 def _parameters(path: Path) -> int | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
-from .summary import METHODS, Figure, System
+from .figures import Figure
+from .summary import METHODS, System
 
 ABSENT = "-"
 START, END = "<!-- summary -->", "<!-- /summary -->"
@@ -18,8 +20,9 @@ _QUANTISED = ("int8", "qat")
 
 def markdown(systems: Sequence[System]) -> str:
     """A Markdown table, and below it: where latencies are from, what is in doubt, what is missing and how to get it."""
+    names = Counter(system.name for system in systems)
     columns: dict[str, Callable[[System], str]] = {
-        "system": lambda s: f"`{s.name}`",
+        "system": lambda s: f"`{s.name}`" + (f" ({s.folder.name})" if s.folder and names[s.name] > 1 else ""),
         "parameters": lambda s: f"{s.parameters:,}" if s.parameters is not None else ABSENT,
         "M MACs": lambda s: f"{s.macs / 1e6:,.1f}" if s.macs is not None else ABSENT,
         "published": lambda s: s.published or ABSENT,

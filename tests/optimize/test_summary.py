@@ -109,7 +109,7 @@ def test_what_is_missing_comes_with_its_command_and_without_private_paths(run: P
     output = summary(run).stdout
     validate = f"edgeemo validate {run} {run}/demo-qat.tflite --data faces.zip --split test --record"
     assert f"- demo lacks qat accuracy and drift: `{validate}`\n" in output
-    assert "- demo lacks latency: `edgeemo benchmark " in output
+    assert "- demo lacks latency (--records report/records.jsonl): `edgeemo benchmark " in output
     assert "int8 accuracy" not in output
     assert "/home/somebody" not in output
 
@@ -120,7 +120,10 @@ def test_json_has_the_same_with_null_for_what_is_missing(run: Path) -> None:
     assert found["models"]["int8"]["accuracy"]["n"] == 700
     assert found["models"]["int8"]["change"]["agreement"] == 0.975
     assert (found["models"]["qat"]["accuracy"], found["models"]["qat"]["change"]) == (None, None)
-    assert [gap["what"] for gap in found["missing"]] == ["qat accuracy and drift", "latency"]
+    assert [gap["what"] for gap in found["missing"]] == [
+        "qat accuracy and drift",
+        "latency (--records report/records.jsonl)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,13 @@ def test_each_gap_names_the_command_that_fills_it(run: Path, gone: tuple[str, ..
     assert f"- demo lacks {lacks}: `{command.format(run=run)}" in summary(run).stdout
 
 
+def test_a_command_names_the_chosen_classes(run: Path) -> None:
+    choice = {"classes": "low=sad+fear,happy", "angles": ["S"]}
+    (run / "run.json").write_text(json.dumps({"data": "my faces.zip", "skip_bad": True, "choice": choice}))
+    options = "--data 'my faces.zip' --classes low=sad+fear,happy --angles S --skip-bad --split test --record"
+    assert f"demo-qat.tflite {options}`" in summary(run).stdout
+
+
 def test_a_difference_from_another_model_than_the_float_one_is_not_shown(run: Path, tiny_int8: Path) -> None:
     drift = {**MEASURED["drift"], "reference": "demo-qat"}
     make_model(run / "demo-int8.tflite", tiny_int8, "int8", {"test": INT8, "drift": drift})
@@ -152,6 +162,20 @@ def test_accuracies_on_different_pictures_are_said_to_be_so(run: Path, tiny_int8
     output = summary(run).stdout
     assert "- demo: its accuracies are of different pictures (float32 on faces.zip test, n = 700, int8 on" in output
     assert "faces.zip test, n = 700; others.zip test, n = 700" in output
+
+
+def test_models_compared_with_different_floats_are_said_to_be_so(run: Path, tiny_int8: Path) -> None:
+    other = {**MEASURED, "float32 test": {**FLOAT, "accuracy": 0.75}}
+    make_model(run / "demo-qat.tflite", tiny_int8, "qat", other)
+    assert "- demo: its models were compared with float models of 75.00% and 80.00%\n" in summary(run).stdout
+
+
+def test_two_runs_of_a_recipe_are_told_apart(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "runs" / "again")
+    assert [row[0] for row in rows(summary(run, tmp_path / "runs" / "again").stdout)[1:]] == [
+        "`demo` (demo)",
+        "`demo` (again)",
+    ]
 
 
 @pytest.mark.parametrize(
