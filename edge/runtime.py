@@ -83,16 +83,32 @@ class Session:
     @property
     def delegate(self) -> str:
         """``xnnpack`` when it took at least one operator, ``none``, or empty when the runtime does not tell."""
-        nodes = self._nodes()
-        if nodes is None:
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        if details is None:
             return ""
         # No other delegate than the runtime's own is ever loaded.
-        return "xnnpack" if any(node["op_name"] == "DELEGATE" for node in nodes) else "none"
+        return "xnnpack" if any(operator["op_name"] == "DELEGATE" for operator in details()) else "none"
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
+        self._interpreter.set_tensor(self.input.index, tensor)
+        self._interpreter.invoke()
+        result: np.ndarray = self._interpreter.get_tensor(self.output.index)
+        return result
+
+    def run(self, values: np.ndarray) -> np.ndarray:
+        """Run the model on real values: float32 (height, width, channels) -> float32 (outputs,)."""
+        return self.output.decode(self.invoke(self.input.encode(values)[None]))[0].ravel()
 
     @property
     def delegated(self) -> frozenset[int] | None:
         """Positions of the graph's operators that a delegate runs, or None when the runtime does not tell."""
-        nodes = self._nodes()
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        try:
+            nodes = details() if details else None
+        except UnicodeDecodeError:
+            # A tensor whose name is not text.
+            nodes = None
         if nodes is None:
             return None
         own = [node for node in nodes if node["op_name"] != "DELEGATE"]
@@ -110,25 +126,6 @@ class Session:
                     found.add(position)
                     wanted += [int(needed) for needed in own[position]["inputs"]]
         return frozenset(found)
-
-    def _nodes(self) -> list[dict[str, Any]] | None:
-        details = getattr(self._interpreter, "_get_ops_details", None)
-        try:
-            return list(details()) if details else None
-        except UnicodeDecodeError:
-            # A tensor whose name is not text.
-            return None
-
-    def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
-        self._interpreter.set_tensor(self.input.index, tensor)
-        self._interpreter.invoke()
-        result: np.ndarray = self._interpreter.get_tensor(self.output.index)
-        return result
-
-    def run(self, values: np.ndarray) -> np.ndarray:
-        """Run the model on real values: float32 (height, width, channels) -> float32 (outputs,)."""
-        return self.output.decode(self.invoke(self.input.encode(values)[None]))[0].ravel()
 
 
 def installed() -> list[str]:

@@ -49,8 +49,8 @@ def open_classifier(model: str, *, card: str | None, runtime: str, threads: int)
     Raises:
         EdgeemoError: the model or the card cannot be used.
     """
-    path = find_model(model)
-    return Classifier.open(path, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
+    model = str(find_model(model))
+    return Classifier.open(model, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
 
 
 def open_detector(*, no_detect: bool) -> Detector:
