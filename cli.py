@@ -19,10 +19,12 @@ COMMANDS = {
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
     "quantize": ("optimize.commands.quantize", "Turn a trained run into an int8 .tflite."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
-    "inspect": ("train.commands.inspect", "Show the network of a recipe: layers, parameters, MACs."),
+    "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
+    "summary": ("optimize.commands.summary", "One table of systems, from their run folders."),
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
+    "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
     "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
 }

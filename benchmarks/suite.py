@@ -18,7 +18,7 @@ from ..edge.accuracy import Accuracy
 from ..edge.card import ModelCard, read_card
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256_file
-from ..edge.graph import read_graph, readable
+from ..edge.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from .device import read_device, taint
 from .latency import Measurement, check_amount, measure
@@ -212,8 +212,8 @@ def _records(
     return records
 
 
-def _macs(path: Path) -> int | None:
-    return read_graph(path.read_bytes(), str(path)).macs if readable() else None
+def _macs(path: Path) -> int:
+    return read_graph(path.read_bytes(), str(path)).macs
 
 
 def unique_names(choices: Sequence[tuple[str, str]]) -> list[str]:

@@ -1,37 +1,75 @@
-"""What is inside a .tflite: operators, shapes, types and multiply-accumulate counts, read from the flatbuffer."""
+"""What is inside a .tflite: operators, shapes, types, quantisation and multiply-accumulate counts.
+
+Read from the flatbuffer itself, without a runtime: it works wherever Python does.
+"""
 
 from __future__ import annotations
 
-import importlib
 import struct
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
-from typing import Any
 
-from .card import split_model
+from .card import TFLITE_MAGIC, split_model
 from .errors import EdgeemoError
+from .flatbuffer import Buffer, Table
+from .schema import ACTIVATIONS, OPERATORS, OPTIONS, TYPES
 
 _FLOATS = ("FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16")
+#: Integer constants up to this length are operands (axes, paddings, sizes), not weights.
+_OPERAND = 16
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Shape, schema type (``INT8``) and whether the contents are constants stored in the file."""
+    """A tensor of the graph.
 
+    Args:
+        index: in the graph.
+        name: that the converter gave it.
+        shape: with the batch axis.
+        type: of the schema (``INT8``).
+        constant: whether the contents are stored in the file.
+        bytes: size of these contents.
+        buffer: number of the buffer that holds them; tensors may share one.
+        scales, zero_points: affine quantisation: one each, or one per channel along ``axis``; empty for none.
+        values: the contents of a short int32 constant, such as the axes of a reduction.
+    """
+
+    index: int
     name: str
     shape: tuple[int, ...]
     type: str
     constant: bool
+    bytes: int = 0
+    buffer: int = 0
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    axis: int = 0
+    values: tuple[int, ...] = ()
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds floating-point values."""
+        return self.type in _FLOATS
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One node of the graph, with MACs for one picture (0 where an operator multiplies nothing)."""
+    """One node of the graph, with MACs for one picture (0 where an operator multiplies nothing).
+
+    Args:
+        name: of the schema, or of the custom operator.
+        inputs, outputs: optional inputs that are absent are left out.
+        version: of the operator.
+        options: those that :data:`edgeemo.edge.schema.OPTIONS` names.
+    """
 
     name: str
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+    version: int = 1
+    options: dict[str, int] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:
@@ -47,7 +85,17 @@ class Operator:
     @property
     def floating(self) -> bool:
         """Whether it reads or writes floating-point values."""
-        return any(tensor.type in _FLOATS for tensor in (*self.inputs, *self.outputs))
+        return any(tensor.floating for tensor in (*self.inputs, *self.outputs))
+
+    @property
+    def constants(self) -> tuple[TensorInfo, ...]:
+        """Inputs that are stored in the file: weights, biases and operands."""
+        return tuple(tensor for tensor in self.inputs if tensor.constant)
+
+    @property
+    def activation(self) -> str:
+        """The activation that is fused into it, ``NONE`` without one."""
+        return ACTIVATIONS[self.options.get("activation", 0)]
 
 
 @dataclass(frozen=True)
@@ -68,10 +116,10 @@ class Graph:
         """Names and counts of the operators that touch floating point; empty for a full-int8 model."""
         return Counter(operator.name for operator in self.operators if operator.floating)
 
-
-def readable() -> bool:
-    """Whether the schema that is needed for reading is installed (it comes with LiteRT)."""
-    return _schema() is not None
+    @property
+    def constant_bytes(self) -> int:
+        """Size of all constants that operators use; a shared buffer counts once."""
+        return sum({tensor.buffer: tensor.bytes for op in self.operators for tensor in op.constants}.values())
 
 
 def read_graph(model: bytes, where: str = "the model") -> Graph:
@@ -82,48 +130,79 @@ def read_graph(model: bytes, where: str = "the model") -> Graph:
         where: file name for messages.
 
     Raises:
-        EdgeemoError: no schema is installed, or the flatbuffer is damaged.
+        EdgeemoError: it is no TFLite model, or it is cut or damaged.
     """
-    schema = _schema()
-    if schema is None:
-        raise EdgeemoError(f"{where} cannot be taken apart without a schema", mend="pip install ai-edge-litert")
-    names = {value: key for key, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    types = {value: key for key, value in vars(schema.TensorType).items() if isinstance(value, int)}
+    data = split_model(model)[0]
     try:
-        root = schema.Model.GetRootAs(split_model(model)[0], 0)
-        main = root.Subgraphs(0)
-        tensors = [_tensor(root, main.Tensors(index), types) for index in range(main.TensorsLength())]
-        operators = []
-        for index in range(main.OperatorsLength()):
-            node = main.Operators(index)
-            code = root.OperatorCodes(node.OpcodeIndex())
-            # Codes above 127 do not fit the old field; the larger of the two is right (schema.fbs, OperatorCode).
-            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            name = code.CustomCode().decode() if names[number] == "CUSTOM" else names[number]
-            inputs = tuple(tensors[i] for i in _integers(node.InputsAsNumpy()) if i >= 0)
-            operators.append(Operator(name, inputs, tuple(tensors[i] for i in _integers(node.OutputsAsNumpy()))))
-        return Graph(
-            tuple(operators),
-            tuple(tensors[i] for i in _integers(main.InputsAsNumpy())),
-            tuple(tensors[i] for i in _integers(main.OutputsAsNumpy())),
-        )
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
+        if data[4:8] != TFLITE_MAGIC:
+            raise ValueError("the mark TFL3 is missing")
+        return _graph(Buffer(data).root)
+    except (ValueError, IndexError, struct.error) as error:
         raise EdgeemoError(f"{where} is not a readable TFLite model ({error})", mend="convert it again") from error
 
 
-def _tensor(root: Any, tensor: Any, types: dict[int, str]) -> TensorInfo:
-    shape = tuple(_integers(tensor.ShapeAsNumpy()))
-    constant = root.Buffers(tensor.Buffer()).DataLength() > 0
-    return TensorInfo((tensor.Name() or b"").decode(), shape, types[tensor.Type()], constant)
+def _graph(root: Table) -> Graph:
+    codes = [_operator_code(code) for code in root.tables(1)]
+    main = next(root.tables(2), None)
+    if main is None:
+        raise ValueError("it has no graph")
+    buffers = list(root.tables(4))
+    tensors = [_tensor(index, table, buffers) for index, table in enumerate(main.tables(0))]
+
+    def chosen(indices: tuple[int, ...]) -> tuple[TensorInfo, ...]:
+        # -1 stands for an optional input that is absent.
+        return tuple(tensors[index] for index in indices if index != -1)
+
+    if any(index < -1 for node in main.tables(3) for index in (*node.numbers(1), *node.numbers(2))):
+        raise ValueError("an operator names a tensor that does not exist")
+    operators = []
+    for node in main.tables(3):
+        name, version = codes[node.number(0, "I")]
+        table = node.table(4)
+        fields = OPTIONS.get(name, {})
+        options = {key: table.number(*place) if table else place[2] for key, place in fields.items()}
+        if not 0 <= options.get("activation", 0) < len(ACTIVATIONS):
+            raise ValueError(f"unknown activation in {name}")
+        operators.append(Operator(name, chosen(node.numbers(1)), chosen(node.numbers(2)), version, options))
+    graph = Graph(tuple(operators), chosen(main.numbers(1)), chosen(main.numbers(2)))
+    # Operators without the tensors that they need are found here, and not by whoever counts later.
+    if graph.macs < 0 or not all(operator.outputs for operator in operators):
+        raise ValueError("an operator has no output")
+    return graph
 
 
-def _integers(values: Any) -> list[int]:
-    # The generated accessors give 0 instead of an array for an absent vector.
-    return [] if isinstance(values, int) else [int(value) for value in values]
+def _operator_code(code: Table) -> tuple[str, int]:
+    # Codes above 127 do not fit the old field; the larger of the two is right (schema.fbs, OperatorCode).
+    number = max(code.number(3), code.number(0, "b"))
+    if not 0 <= number < len(OPERATORS):
+        raise ValueError(f"unknown operator {number}")
+    name = OPERATORS[number]
+    return (code.text(1) or name) if name == "CUSTOM" else name, code.number(2, default=1)
 
 
-def _schema() -> Any:
-    try:
-        return importlib.import_module("ai_edge_litert.schema_py_generated")
-    except ImportError:
-        return None
+def _tensor(index: int, table: Table, buffers: list[Table]) -> TensorInfo:
+    shape = table.numbers(0)
+    if any(side < 0 for side in shape):
+        raise ValueError(f"tensor {index} has a negative side")
+    number = table.number(1, "b")
+    if not 0 <= number < len(TYPES):
+        raise ValueError(f"unknown tensor type {number}")
+    buffer = table.number(2, "I")
+    contents = buffers[buffer].raw(0) if buffers else memoryview(b"")
+    # Models above 2 GB keep their constants behind the flatbuffer and store where (fields 1 and 2).
+    size = len(contents) or (buffers[buffer].number(2, "Q") if buffers else 0)
+    quantisation = table.table(4)
+    operand = TYPES[number] == "INT32" and len(contents) == 4 * prod(shape) <= 4 * _OPERAND
+    return TensorInfo(
+        index,
+        table.text(3),
+        shape,
+        TYPES[number],
+        size > 0,
+        size,
+        buffer,
+        quantisation.numbers(2, "f") if quantisation else (),
+        quantisation.numbers(3, "q") if quantisation else (),
+        quantisation.number(6) if quantisation else 0,
+        struct.unpack(f"<{len(contents) // 4}i", contents) if operand else (),
+    )

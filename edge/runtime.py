@@ -100,6 +100,33 @@ class Session:
         """Run the model on real values: float32 (height, width, channels) -> float32 (outputs,)."""
         return self.output.decode(self.invoke(self.input.encode(values)[None]))[0].ravel()
 
+    @property
+    def delegated(self) -> frozenset[int] | None:
+        """Positions of the graph's operators that a delegate runs, or None when the runtime does not tell."""
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        try:
+            nodes = details() if details else None
+        except UnicodeDecodeError:
+            # A tensor whose name is not text.
+            nodes = None
+        if nodes is None:
+            return None
+        own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+        maker = {int(tensor): position for position, node in enumerate(own) for tensor in node["outputs"]}
+        found: set[int] = set()
+        for node in nodes:
+            if node["op_name"] != "DELEGATE":
+                continue
+            # A delegate's node keeps the tensors at its borders only: everything between them is its work.
+            given, wanted = {int(tensor) for tensor in node["inputs"]}, [int(tensor) for tensor in node["outputs"]]
+            while wanted:
+                tensor = wanted.pop()
+                position = maker.get(tensor)
+                if position is not None and tensor not in given and position not in found:
+                    found.add(position)
+                    wanted += [int(needed) for needed in own[position]["inputs"]]
+        return frozenset(found)
+
 
 def installed() -> list[str]:
     """Names of the runtimes that can be imported, in order of preference. Nothing is loaded."""

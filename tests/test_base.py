@@ -53,6 +53,8 @@ def test_a_face_is_found_and_classified(photo: Path) -> None:
         (["evaluate", str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
         (["validate", str(MODEL), str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
         (["demo", "--out", "demo"], "train"),
+        (["inspect", "fer-cnn3"], "train"),
+        (["summary", "."], "train"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )

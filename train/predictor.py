@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..edge.card import ModelCard
+from ..edge.catalogue import find_model
 from ..edge.classifier import Classifier, as_probabilities
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import normalise
@@ -69,7 +70,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
             expected="a run folder or a .tflite",
             mend="give its run folder",
         )
-    return Classifier.open(path, runtime=runtime, threads=threads)
+    return Classifier.open(find_model(str(path)), runtime=runtime, threads=threads)
 
 
 def predict_dataset(predictor: Predictor, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

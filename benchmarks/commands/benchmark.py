@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ...edge.card import read_card, read_card_file
+from ...edge.catalogue import find_model
 from ...edge.errors import MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.runtime import RUNTIMES
@@ -89,7 +90,7 @@ def command(
         raise click.UsageError("--limit needs --data")
     if data is None and choice != Choice():
         raise click.UsageError("--classes and --angles need --data")
-    paths = [existing(model, "a .tflite model") for model in models]
+    paths = [existing(find_model(model), "a .tflite model") for model in models]
     fallback = read_card_file(card) if card else None
     folder = new_folder(out, force=force) if out else None
     pictures = None

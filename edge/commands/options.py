@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from ..card import read_card_file
+from ..catalogue import find_model
 from ..classifier import Classifier
 from ..detect import Detector, HaarDetector, WholePicture
 from ..runtime import RUNTIMES
@@ -48,6 +49,7 @@ def open_classifier(model: str, *, card: str | None, runtime: str, threads: int)
     Raises:
         EdgeemoError: the model or the card cannot be used.
     """
+    model = str(find_model(model))
     return Classifier.open(model, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
 
 

@@ -1,8 +1,9 @@
-"""``edgeemo inspect`` as a user calls it."""
+"""``edgeemo inspect RECIPE`` as a user calls it; models are looked at in tests/edge/test_inspection.py."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -57,14 +58,22 @@ def test_a_binary_recipe_has_one_output() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("fer-cnn4",), 1, "unknown recipe 'fer-cnn4'"),
+        (("fer-cnn4",), 1, "unknown recipe or model 'fer-cnn4', expected a recipe (demo, "),
+        (("absent.toml",), 1, "unknown recipe 'absent.toml'"),
+        (("demo", "--compile", "edgetpu"), 2, "--compile is for a .tflite model"),
         (("demo", "--classes", "1"), 2, "1 is not in the range x>=2"),
         (("happy-sad", "--classes", "7"), 1, "happy-sad tells two classes apart"),
         (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
-        ((), 2, "Missing argument 'RECIPE'"),
+        ((), 2, "Missing argument 'RECIPE|MODEL'"),
     ],
 )
 def test_what_does_not_fit_is_named(words: tuple[str, ...], code: int, sentence: str) -> None:
     result = inspect(*words)
     assert result.exit_code == code
     assert sentence in result.output
+
+
+def test_a_folder_does_not_hide_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert json.loads(inspect("demo", "--json").stdout)["recipe"] == "demo"

@@ -1,0 +1,119 @@
+"""``edgeemo models``: the models that come with the package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..card import read_card
+from ..catalogue import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
+from ..errors import EdgeemoError
+from ..files import sha256_file
+from ..sheet import accuracy_text, card_rows, sheet
+from ..table import aligned
+
+_folder = click.option(
+    "--folder", metavar="DIR", default=str(FOLDER), help="Another folder of models, with a manifest."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.group("models", short_help="The models that come with the package.")
+def command() -> None:
+    """List, show and verify the models that come with the package.
+
+    Their names serve wherever a MODEL is asked for.
+
+    Example: edgeemo models list
+    """
+
+
+@command.command("list")
+@_folder
+@_json
+def list_models(folder: str, as_json: bool) -> None:
+    """Name, input, size, cost and accuracy of each model. The accuracy is the card's; data and split stand beside it.
+
+    Example: edgeemo models list
+    """
+    catalogue = Catalogue.open(folder)
+    if as_json:
+        click.echo(Path(catalogue.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
+        return
+    head = ("name", "input", "quantisation", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")
+    click.echo(aligned([head, *map(_row, catalogue.entries)], left=(0, 1, 2, 6)))
+
+
+@command.command("show")
+@click.argument("model")
+@_json
+def show(model: str, as_json: bool) -> None:
+    """Print the card of MODEL, a shipped name or a .tflite file, and the SHA-256 of its file.
+
+    Example: edgeemo models show edge-res-int8
+    """
+    path = find_model(model)
+    card = read_card(path)
+    if card is None:
+        raise EdgeemoError(f"{path} has no model card", expected="a model made by edgeemo quantize")
+    facts: dict[str, Any] = {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    if as_json:
+        click.echo(json.dumps({**facts, "card": card.to_dict()}, indent=2, ensure_ascii=False))
+        return
+    size = f"{facts['bytes']:,}"
+    click.echo(sheet([("file", str(path)), ("bytes", size), ("SHA-256", facts["sha256"]), *card_rows(card)]))
+
+
+@command.command("verify")
+@click.argument("model", required=False)
+@_folder
+@_json
+def verify(model: str | None, folder: str, as_json: bool) -> None:
+    """Hold the files of all models, or of the one named, against the manifest: size, SHA-256, card and cost.
+
+    Exit code 1 when one differs, is missing, or is not listed.
+
+    Example: edgeemo models verify
+    """
+    findings = Catalogue.open(folder).verify(model)
+    if as_json:
+        value = [{"name": finding.name, "problem": finding.problem or None} for finding in findings]
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        rows = [("model", "finding"), *((finding.name, finding.problem or "as listed") for finding in findings)]
+        click.echo(aligned(rows, left=(0, 1)))
+    if wrong := [finding.name for finding in findings if finding.problem]:
+        raise EdgeemoError(
+            f"{len(wrong)} of {len(findings)} models are not as listed: {', '.join(wrong)}",
+            mend="install edgeemo again, or list new files: edgeemo models manifest --write",
+        )
+
+
+@command.command("manifest")
+@_folder
+@click.option("--write", is_flag=True, help="Write it into the folder, in place of the one that is there.")
+def manifest(folder: str, write: bool) -> None:
+    """Make the manifest of a folder of models from its files: for whoever adds a model.
+
+    Example: edgeemo models manifest --write
+    """
+    if not write:
+        click.echo(make_manifest(folder), nl=False)
+        return
+    catalogue = write_manifest(folder)
+    click.echo(f"wrote {catalogue.folder / MANIFEST}: {len(catalogue.entries)} models")
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    size = entry.card["input"]
+    return (
+        entry.name,
+        f"{size['height']} x {size['width']} {size['channels']}",
+        entry.card["quantisation"],
+        f"{entry.bytes:,}",
+        f"{entry.macs / 1e6:.1f}",
+        *(accuracy_text(entry.measured) or ("-", "-")),
+    )

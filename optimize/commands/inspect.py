@@ -1,0 +1,107 @@
+"""``edgeemo inspect``: the network of a recipe, or what a .tflite is made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ...edge.catalogue import Catalogue, find_model
+from ...edge.errors import EdgeemoError
+from ...edge.inspection import Inspection
+from ...edge.table import aligned
+
+
+@click.command("inspect")
+@click.argument("target", metavar="RECIPE|MODEL")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
+)
+@click.option(
+    "--classes", type=click.IntRange(2), help="Number of classes.  [default: FER-2013's 7, or 2 for a binary task]"
+)
+@click.option(
+    "--compile",
+    "compiler",
+    type=click.Choice(["edgetpu"]),
+    help="Run edgetpu_compiler on the MODEL too, and hold its log against the prediction.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(target: str, overrides: tuple[str, ...], classes: int | None, compiler: str | None, as_json: bool) -> None:
+    """Show what a network is made of. Nothing is trained or downloaded.
+
+    A RECIPE (the name of one of the package, or a .toml file): every layer with its output shape, parameters and
+    multiply-accumulates (MACs).
+
+    A MODEL (a .tflite, or the name of one that ships): its card, every operator with shapes, types, scales, weights and
+    MACs, which of them XNNPACK runs, and which the Edge TPU compiler is predicted to map. docs/inspect.md explains it.
+
+    Example: edgeemo inspect kdef-binary, or edgeemo inspect edge-res-int8
+    """
+    if _is_model(target):
+        if overrides or classes:
+            raise click.UsageError("--set and --classes are for a recipe")
+        found = Inspection.of(find_model(target), compiler=compiler is not None)
+        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else found.text())
+        return
+    if compiler:
+        raise click.UsageError("--compile is for a .tflite model")
+    _show_recipe(target, overrides, classes, as_json=as_json)
+
+
+def _is_model(target: str) -> bool:
+    """Whether the user means a .tflite: nothing of a recipe, nor what recipes need, is loaded to find out."""
+    if target.endswith(".toml"):
+        return False
+    return target.endswith(".tflite") or Path(target).is_file() or target in Catalogue.open().names
+
+
+def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:
+    try:
+        from ...train.recipe import load_recipe, recipe_names
+    except ImportError as error:
+        raise EdgeemoError(
+            f"{recipe} is no model, and recipes need packages that are not installed here",
+            expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
+            mend="for recipes, install it with: pip install 'edgeemo[train]'",
+        ) from error
+    if not recipe.endswith(".toml") and recipe not in recipe_names():
+        raise EdgeemoError(
+            f"unknown recipe or model {recipe!r}",
+            expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalogue.open().names)}) or a path",
+        )
+    from ...train.datasets.labels import CANONICAL
+    from ...train.loop import build_model
+    from ...train.macs import layer_costs
+
+    loaded = load_recipe(recipe, overrides)
+    if "weights" in loaded.architecture.options:
+        # The size does not depend on where the weights come from.
+        loaded = load_recipe(recipe, (*overrides, "architecture.weights=none"))
+    layers = layer_costs(build_model(loaded, classes or (2 if loaded.task == "binary" else len(CANONICAL))))
+    parameters, macs = sum(layer.parameters for layer in layers), sum(layer.macs for layer in layers)
+    size = loaded.input
+    if as_json:
+        figures = {
+            "recipe": loaded.name,
+            "title": loaded.title,
+            "architecture": loaded.architecture.name,
+            "task": loaded.task,
+            "input": list(size.shape),
+            "layers": [layer.to_dict() for layer in layers],
+            "parameters": parameters,
+            "macs": macs,
+            "published": loaded.published,
+        }
+        click.echo(json.dumps(figures, indent=2))
+        return
+    rows = [["layer", "type", "output", "parameters", "MACs"]]
+    for layer in layers:
+        shape = " x ".join(map(str, layer.output))
+        rows.append([layer.name, layer.type, shape, f"{layer.parameters:,}", f"{layer.macs:,}"])
+    rows.append([f"{len(layers)} layers", "", "", f"{parameters:,}", f"{macs:,}"])
+    click.echo(f"{loaded.name}: {loaded.title}")
+    click.echo(f"input {size.height} x {size.width} {size.channels}, {size.normalisation}; {loaded.task}\n")
+    click.echo(aligned(rows, left=(0, 1)))
+    click.echo(f"\nours       {parameters:,} parameters, {macs / 1e6:,.1f} M MACs\npublished  {loaded.published}")

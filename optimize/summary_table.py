@@ -1,0 +1,147 @@
+"""The systems as one Markdown table, and the block of a README that holds it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..edge.errors import EdgeemoError
+from ..edge.files import existing, write_text
+from .figures import Figure
+from .summary import METHODS, System
+
+ABSENT = "-"
+START, END = "<!-- summary -->", "<!-- /summary -->"
+_NAMES = {"float32": "float32", "int8": "int8 PTQ", "qat": "int8 QAT"}
+_QUANTISED = ("int8", "qat")
+
+
+def markdown(systems: Sequence[System]) -> str:
+    """A Markdown table, and below it: where latencies are from, what is in doubt, what is missing and how to get it."""
+    names = Counter(system.name for system in systems)
+    columns: dict[str, Callable[[System], str]] = {
+        "system": lambda s: f"`{s.name}`" + (f" ({s.folder.name})" if s.folder and names[s.name] > 1 else ""),
+        "parameters": lambda s: f"{s.parameters:,}" if s.parameters is not None else ABSENT,
+        "M MACs": lambda s: f"{s.macs / 1e6:,.1f}" if s.macs is not None else ABSENT,
+        "published": lambda s: s.published or ABSENT,
+        "measured on": lambda s: "; ".join(dict.fromkeys(figure.where for figure in s.figures)) or ABSENT,
+        **{_NAMES[method]: _accuracy_of(method) for method in METHODS},
+        "change, points": lambda s: _pairs(s, _change),
+        "agreement": lambda s: _pairs(s, _agreement),
+        "KB": _sizes,
+        "ms": _latency,
+    }
+    left = ("system", "published", "measured on")
+    lines = [list(columns), [":--" if name in left else "--:" for name in columns]]
+    lines += [[cell(system).replace("|", "\\|") for cell in columns.values()] for system in systems]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"{table}\n\n" + "\n".join(f"- {note}" for note in notes(systems)) + "\n"
+
+
+def notes(systems: Sequence[System]) -> list[str]:
+    """What must be known to read the table, one sentence each."""
+    lines = [
+        "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
+        "with its 95 % bootstrap interval; KB: float32 / int8 PTQ / int8 QAT"
+    ]
+    timings = [system.timing for system in systems if system.timing]
+    lines += dict.fromkeys(f"ms: median latency, float32 / int8 (ratio in one run), {t.where}" for t in timings)
+    if any(timing.tainted for timing in timings):
+        lines.append("`*`: other programs were busy, or the device was throttled, while this was measured")
+    older = [system.name for system in systems if system.timing and system.timing.older]
+    if older:
+        lines.append(
+            f"latency of {', '.join(older)} was measured before the cards were last written (same name and MACs)"
+        )
+    lines += [doubt for system in systems for doubt in system.doubts]
+    lines += [f"{s.name} lacks {what}: `{command}`" for s in systems for what, command in s.missing]
+    return lines
+
+
+def to_dict(systems: Sequence[System]) -> list[dict[str, Any]]:
+    """For JSON; null stands for what is missing."""
+    return [
+        {
+            "system": system.name,
+            "run": str(system.folder) if system.folder else None,
+            "parameters": system.parameters,
+            "macs": system.macs,
+            "published": system.published or None,
+            "models": {
+                method: {
+                    "file": str(system.models[method].path) if method in system.models else None,
+                    "bytes": len(system.models[method].data) if method in system.models else None,
+                    "accuracy": vars(figure) if (figure := system.accuracy(method)) else None,
+                    "change": vars(change) if (change := system.change(method)) else None,
+                }
+                for method in METHODS
+            },
+            "latency": vars(system.timing) if system.timing else None,
+            "doubts": system.doubts,
+            "missing": [{"what": what, "command": command} for what, command in system.missing],
+        }
+        for system in systems
+    ]
+
+
+def replace_block(readme: str | Path, table: str) -> None:
+    """Put the table between the markers of a file, atomically; the rest of it stays as it is.
+
+    Raises:
+        EdgeemoError: no such file, or it has not exactly one pair of markers.
+    """
+    path = existing(readme, "a Markdown file")
+    try:
+        # Bytes, so that the ends of lines stay what they are.
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EdgeemoError(f"{path} cannot be read ({error})", expected="a Markdown file") from error
+    if (text.count(START), text.count(END)) != (1, 1) or text.index(START) > text.index(END):
+        raise EdgeemoError(
+            f"{path} has no place for the table",
+            expected=f"one line {START} and, below it, one line {END}",
+            mend="put both where the table is to stand",
+        )
+    before, rest = text.split(START)
+    write_text(path, f"{before}{START}\n{table}{END}{rest.split(END)[1]}")
+
+
+def _accuracy_of(method: str) -> Callable[[System], str]:
+    def cell(system: System) -> str:
+        figure: Figure | None = system.accuracy(method)
+        return f"{figure.accuracy:.2%} [{100 * figure.low:.2f}, {100 * figure.high:.2f}]" if figure else ABSENT
+
+    return cell
+
+
+def _pairs(system: System, cell: Callable[[System, str], str]) -> str:
+    """PTQ and QAT in one cell."""
+    return "<br>".join(f"{_NAMES[method].split()[1]} {cell(system, method)}" for method in _QUANTISED)
+
+
+def _change(system: System, method: str) -> str:
+    change = system.change(method)
+    return f"{change.points:+.2f} [{change.low:+.2f}, {change.high:+.2f}]" if change else ABSENT
+
+
+def _agreement(system: System, method: str) -> str:
+    change = system.change(method)
+    return f"{change.agreement:.1%}" if change else ABSENT
+
+
+def _sizes(system: System) -> str:
+    return _joined(f"{len(system.models[m].data) / 1000:,.0f}" if m in system.models else ABSENT for m in METHODS)
+
+
+def _latency(system: System) -> str:
+    timing = system.timing
+    if timing is None:
+        return ABSENT
+    mark = " *" if timing.tainted else ""
+    return f"{timing.reference_ms:#.3g} / {timing.candidate_ms:#.3g} ({timing.ratio:.2f}){mark}"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " / ".join(parts)
