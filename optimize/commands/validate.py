@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, write_json
 from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
+
+#: Options that say where results go; they change none.
+_OUTPUTS = ("out", "force", "as_json", "record")
 
 
 @click.command("validate")
@@ -20,9 +27,16 @@ from ...train.datasets.options import data_choice, evaluation_data, tell_left_ou
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--out", metavar="FILE", help="Write the report as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite the report.")
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Write the test figures into CANDIDATE's card, and the report to REFERENCE/drift if that is a run.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the report and recorded figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     reference: str,
     candidate: str,
     data: str,
@@ -33,6 +47,7 @@ def command(
     max_drop: float,
     runtime: str,
     out: str | None,
+    record: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -47,10 +62,15 @@ def command(
     from ...train.datasets.splits import holdout_of
     from ...train.predictor import open_predictor, predict_dataset
     from ..drift import drift
+    from ..drift.record import Measurement, Record, check_recordable, runtime_of
 
     if max_drop < 0:
         raise click.UsageError("--max-drop must not be negative: give the points that may be lost, as 1.0")
-    target = new_file(out, force=force) if out else None
+    reports = [new_file(out, force=force)] if out else []
+    book = Record(candidate, force=force) if record else None
+    if record and Path(reference).is_dir():
+        kept = Path(reference) / "drift" / f"{Path(candidate).stem}.json"
+        reports.append(new_file(kept, force=force))
     first, second = open_predictor(reference, runtime=runtime), open_predictor(candidate, runtime=runtime)
     if first.card.labels != second.card.labels:
         raise EdgeemoError(
@@ -60,6 +80,8 @@ def command(
         )
     holdout = holdout_of([first.card, second.card])
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+    if book:
+        check_recordable(dataset)
     tell_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
     report = drift(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
@@ -74,9 +96,15 @@ def command(
         "passed": passed,
         "drift": report.to_dict(),
     }
-    if target:
+    for target in reports:
         write_json(target, result)
+    if book:
+        again = _command_line(ctx)
+        measured = Measurement(first.card, second.card, dataset, split, max_drop, runtime_of(second), again)
+        book.write(measured.figures(report))
     click.echo(json.dumps(result, indent=2) if as_json else f"{report.table()}\n")
+    if book and not as_json:
+        click.echo(f"recorded in the card of {candidate}")
     verdict = f"the loss is at most {report.worst_loss:.2f} points (upper 95 % bound), allowed are {max_drop:g}"
     if not passed:
         raise GateFailed(
@@ -84,3 +112,22 @@ def command(
         )
     if not as_json:
         click.echo(f"gate passed: {verdict}")
+
+
+def _command_line(ctx: click.Context) -> str:
+    """The call as it was typed, without where its results went.
+
+    It travels with the model, so of absolute paths only the last part is kept: whose folders they are is nobody's
+    business, and the content hash tells the data.
+    """
+    words = ["edgeemo", "validate"]
+    for parameter in ctx.command.params:
+        name, value = str(parameter.name), ctx.params.get(str(parameter.name))
+        if name in _OUTPUTS or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Option):
+            words.append(parameter.opts[0])
+            if parameter.is_flag:
+                continue
+        words.append(os.path.basename(os.path.normpath(value)) if os.path.isabs(str(value)) else str(value))
+    return shlex.join(words)

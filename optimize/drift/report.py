@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..edge.accuracy import Z95, Accuracy
-from ..edge.errors import EdgeemoError
-from ..edge.table import aligned
-from ..train.evaluation.calibration_error import expected_calibration_error
-from ..train.evaluation.metrics import evaluate
+from ...edge.accuracy import Accuracy
+from ...edge.errors import EdgeemoError
+from ...edge.table import aligned
+from ...train.evaluation.calibration_error import expected_calibration_error
+from ...train.evaluation.metrics import evaluate
+from .paired import bootstrap_interval, mcnemar, score_interval
 
-RESAMPLES = 9_999
 _EPSILON = 1e-7  # below the resolution of a softmax; keeps the logarithm finite where int8 gives exactly 0
 
 
@@ -147,39 +146,3 @@ def drift(targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, lab
             expected_calibration_error(targets, candidate),
         ),
     )
-
-
-def mcnemar(lost: int, won: int) -> float:
-    """Two-sided exact p of McNemar's test (1947, Psychometrika 12:153-157): a binomial test of the discordant pairs."""
-    from scipy import stats
-
-    return float(stats.binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
-
-
-def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of a mean paired change, in percentage points.
-
-    Args:
-        change: (n,) of -1, 0, 1: candidate right minus reference right.
-        seed: of the resampling.
-    """
-    from scipy import stats
-
-    if not change.any():
-        return 0.0, 0.0
-    # A resample is decided by how often each of the three values is drawn: multinomial counts stand for n draws.
-    shares = np.array([(change == value).mean() for value in (-1, 0, 1)])
-    counts = stats.multinomial(len(change), shares, seed=seed).rvs(RESAMPLES)
-    low, high = np.quantile(100 * (counts[:, 2] - counts[:, 0]) / len(change), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def score_interval(lost: int, won: int, n: int) -> tuple[float, float]:
-    """95 % interval of a paired difference of proportions, in percentage points (Agresti & Min 2005, "Wald + 2").
-
-    Half a pair is added to each cell of the 2x2 table.
-    """
-    b, c, total = lost + 0.5, won + 0.5, n + 2
-    middle = (c - b) / total
-    half = Z95 * math.sqrt((b + c) - (c - b) ** 2 / total) / total
-    return 100 * (middle - half), 100 * (middle + half)
