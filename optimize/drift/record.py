@@ -14,6 +14,7 @@ from ...edge.files import existing, new_file, write_bytes
 from ...edge.runtime import version
 from ...train.datasets.dataset import Dataset
 from ...train.predictor import Predictor
+from .gate import Verdict
 from .report import Drift
 
 
@@ -25,7 +26,6 @@ class Measurement:
         reference, candidate: cards of both models.
         dataset: the pictures.
         split: by which name they were asked for.
-        max_drop: limit of the gate, percentage points.
         runtime: that ran the candidate, with its version.
         command: line that measures the same again.
     """
@@ -34,11 +34,10 @@ class Measurement:
     candidate: ModelCard
     dataset: Dataset
     split: str
-    max_drop: float
     runtime: str
     command: str
 
-    def figures(self, report: Drift) -> dict[str, dict[str, Any]]:
+    def figures(self, report: Drift, verdict: Verdict) -> dict[str, dict[str, Any]]:
         """Name -> figure for the candidate's card.
 
         ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantisation) the reference's,
@@ -64,8 +63,7 @@ class Measurement:
                 "mcnemar_p": report.mcnemar_p,
                 "agreement": report.agreement,
                 "mean_kl": report.mean_kl,
-                "max_drop": self.max_drop,
-                "passed": report.passes(self.max_drop),
+                **verdict.to_dict(),
                 "command": self.command,
             },
         }
