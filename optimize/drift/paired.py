@@ -83,6 +83,18 @@ def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, flo
     return float(low), float(high)
 
 
+def mean_interval(changes: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean of any changes by its standard error, in percentage points.
+
+    Args:
+        changes: float (n,), one for each picture, -1 to 1.
+    """
+    if len(changes) < 2:
+        return -100.0, 100.0
+    middle, half = changes.mean(), Z95 * changes.std(ddof=1) / math.sqrt(len(changes))
+    return float(100 * (middle - half)), float(100 * (middle + half))
+
+
 def score_interval(lost: int, won: int, n: int) -> tuple[float, float]:
     """95 % interval of a paired difference of proportions, in percentage points.
 
