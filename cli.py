@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
     "quantize": ("optimize.commands.quantize", "Turn a trained run into an int8 .tflite."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
+    "calibrate": ("optimize.commands.calibrate", "Refit the confidences of a .tflite (temperature scaling)."),
     "inspect": ("train.commands.inspect", "Show the network of a recipe: layers, parameters, MACs."),
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
