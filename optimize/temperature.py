@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from ..edge.classifier import tempered
 from ..edge.errors import EdgeemoError
 from ..train.datasets.dataset import Dataset
 from ..train.evaluation.calibration_error import reliability
-from ..train.run import Run
+
+if TYPE_CHECKING:
+    # What runs need is not installed where a .tflite is measured.
+    from ..train.run import Run
 
 #: Where a temperature is looked for. What needs more is broken in another way.
 LOWEST, HIGHEST = 0.05, 20.0

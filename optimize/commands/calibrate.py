@@ -12,6 +12,7 @@ from ...edge.errors import EdgeemoError
 from ...edge.files import new_file
 
 if TYPE_CHECKING:
+    from ...edge.card import ModelCard
     from ...train.datasets.dataset import Dataset
 
 
@@ -47,8 +48,7 @@ def command(
     from ...edge.card import write_model
     from ...edge.classifier import Classifier
     from ...train.predictor import predict_dataset
-    from ...train.run import Run
-    from ..temperature import fit_temperature, validation_role
+    from ..temperature import fit_temperature
 
     if not run and not data:
         raise click.UsageError("give --run RUN, or --data PATH with a validation split")
@@ -58,7 +58,7 @@ def command(
     card = classifier.card
     # A temperature that is there already is replaced, not added to.
     plain = replace(classifier, card=replace(card, temperature=1.0))
-    dataset = validation_role(Run.open(run), card, data) if run else _split(str(data), split)
+    dataset = _role(run, card, data) if run else _split(str(data), split)
     targets, probabilities = predict_dataset(plain, dataset)
     found = fit_temperature(targets, probabilities, floor=classifier.floor)
     if not found.helps:
@@ -79,6 +79,13 @@ def command(
             f"negative log-likelihood {item.nll:.4f}"
         )
     click.echo(f"by chance alone a perfectly calibrated model would show an error of {found.chance:.4f} here")
+
+
+def _role(run: str, card: ModelCard, source: str | None) -> Dataset:
+    from ...train.run import Run
+    from ..temperature import validation_role
+
+    return validation_role(Run.open(run), card, source)
 
 
 def _split(source: str, split: str) -> Dataset:

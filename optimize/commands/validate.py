@@ -97,7 +97,6 @@ def command(
     if record and Path(reference).is_dir():
         kept = Path(reference) / "drift" / f"{Path(candidate).stem}.json"
         reports.append(new_file(kept, force=force))
-    folder = new_folder(corruptions, force=force) if corruptions else None
     first, second = open_predictor(reference, runtime=runtime), open_predictor(candidate, runtime=runtime)
     if first.card.labels != second.card.labels:
         raise EdgeemoError(
@@ -109,6 +108,7 @@ def command(
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
     if book:
         check_recordable(dataset)
+    folder = new_folder(corruptions, force=force) if corruptions else None
     tell_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
     report = drift(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
