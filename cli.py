@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
     "summary": ("optimize.commands.summary", "One table of systems, from their run folders."),
+    "calibrate": ("optimize.commands.calibrate", "Refit the confidences of a .tflite (temperature scaling)."),
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -87,6 +88,8 @@ class ModelCard:
         licence: of the weights.
         intended_use: what it may be used for.
         notes: anything that a user must know; says so when the training data is synthetic.
+        temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
+            :func:`edgeemo.edge.classifier.tempered`.
     """
 
     name: str
@@ -99,6 +102,7 @@ class ModelCard:
     licence: str = "unstated"
     intended_use: str = INTENDED_USE
     notes: str = ""
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -109,6 +113,10 @@ class ModelCard:
             )
         if self.task == "binary" and len(self.labels) != 2:
             raise EdgeemoError("a binary card", expected="exactly two labels", got=str(len(self.labels)))
+        if type(self.temperature) not in (int, float) or not 0 < self.temperature < math.inf:
+            raise EdgeemoError(
+                "the temperature in a model card does not fit", expected="a number above 0", got=repr(self.temperature)
+            )
 
     @property
     def outputs(self) -> int:

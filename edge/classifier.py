@@ -13,6 +13,9 @@ from .errors import EdgeemoError
 from .preprocess import normalise, to_input
 from .runtime import Session, load
 
+#: Below what float32 softmax outputs tell apart from 0 in earnest.
+FLOOR = 1e-7
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -82,7 +85,13 @@ class Classifier:
             raise EdgeemoError(
                 f"{self.session.path} gives values that are not numbers", mend="train or convert the model again"
             )
-        return as_probabilities(values, self.card)
+        found = as_probabilities(values, self.card)
+        return found if self.card.temperature == 1 else tempered(found, self.card.temperature, floor=self.floor)
+
+    @property
+    def floor(self) -> float:
+        """The smallest probability that is told from 0; see :func:`tempered`."""
+        return self.session.output.scale / 2 or FLOOR
 
     def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
         """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
@@ -95,6 +104,26 @@ def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
     if card.task == "binary":
         return np.concatenate([1 - outputs, outputs], axis=-1)
     return outputs
+
+
+def tempered(probabilities: np.ndarray, temperature: float, *, floor: float = FLOOR) -> np.ndarray:
+    """Probabilities with corrected confidence: temperature scaling (Guo et al. 2017, arXiv:1706.04599).
+
+    Logarithms of softmax outputs are its inputs up to a constant, so that they can be divided by the temperature in
+    their place; for a sigmoid the logarithms of (1-p, p) do the same. The most probable label stays the same.
+
+    Args:
+        probabilities: float (..., labels).
+        temperature: above 1 makes surer answers less sure, below 1 more.
+        floor: what is below counts as this. A quantised output of 0 stands for anything that rounds to it, up to half a
+            step; it is taken for that half step, because 0 would stay 0 at every temperature.
+
+    Returns:
+        float32 of the same shape, sums to 1.
+    """
+    logits = np.log(np.maximum(probabilities, floor, dtype=np.float64)) / temperature
+    values = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def check_card(card: ModelCard, session: Session) -> None:

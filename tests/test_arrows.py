@@ -20,7 +20,7 @@ ALLOWED = {
     "benchmarks": ("edge", "train.datasets"),
 }
 HEAVY = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "keras")
-LIGHT = ("edge", "benchmarks", "train/datasets", "train/evaluation")
+LIGHT = ("edge", "benchmarks", "train/datasets", "train/evaluation", "optimize/drift")
 
 
 def sources(room: str) -> Iterator[Path]:

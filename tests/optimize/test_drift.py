@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.optimize.drift import Drift, bootstrap_interval, drift, mcnemar, score_interval
+from edgeemo.optimize.drift import Drift, bootstrap_interval, drift, least_provable, mcnemar, score_interval
 
 #: Approval of the prime minister in two surveys of the same 1,600 people (Agresti, Categorical Data Analysis):
 #: yes-yes, yes-no, no-yes, no-no.
@@ -28,6 +28,22 @@ def cells(both: int, lost: int, won: int, neither: int) -> np.ndarray:
 )
 def test_mcnemar_equals_published_examples(lost: int, won: int, p: float) -> None:
     assert mcnemar(lost, won) == pytest.approx(p, abs=1e-6)
+
+
+#: Complete response to therapy, 59 / 6 / 16 / 80 patients (Cavo et al. 2012), with the figures that chapter 8 of
+#: Fagerland, Lydersen & Laake, Statistical Analysis of Contingency Tables (2017) and its R package give.
+CAVO = (59, 16, 6, 80)
+
+
+def test_the_table_of_cavo_2012() -> None:
+    _, lost, won, _ = CAVO
+    assert mcnemar(lost, won) == pytest.approx(0.052479, abs=5e-7)
+    assert score_interval(lost, won, sum(CAVO)) == pytest.approx((-11.82, -0.45), abs=0.005)
+
+
+def test_mcnemar_of_airway_reactivity() -> None:
+    # 1 / 1 / 7 / 12 children: Fagerland, Lydersen & Laake 2013 (BMC Medical Research Methodology 13:91).
+    assert mcnemar(1, 7) == pytest.approx(0.0703, abs=5e-5)
 
 
 def test_mcnemar_of_the_approval_table_is_the_binomial_tail() -> None:
@@ -60,6 +76,18 @@ def test_bootstrap_interval_is_near_the_analytic_one(counts: tuple[int, int, int
     assert bootstrap_interval(cells(*counts)) == pytest.approx(wald(lost, won, sum(counts)), abs=0.06)
 
 
+@pytest.mark.parametrize("counts", [CAVO, (30, 3, 0, 23), (300, 9, 12, 79)])
+def test_bootstrap_interval_is_scipy_s(counts: tuple[int, int, int, int]) -> None:
+    from scipy import stats
+
+    change = 100.0 * cells(*counts)
+    theirs = stats.bootstrap((change,), np.mean, method="percentile", n_resamples=9999, rng=1, batch=500)
+    # Both are quantiles of 9,999 draws from one discrete distribution: they may differ by a picture or two.
+    assert bootstrap_interval(cells(*counts)) == pytest.approx(
+        tuple(theirs.confidence_interval), abs=2.01 * 100 / len(change)
+    )
+
+
 def test_bootstrap_is_seeded() -> None:
     change = cells(*(9 * count for count in APPROVAL))
     assert bootstrap_interval(change) == bootstrap_interval(change) != bootstrap_interval(change, seed=1)
@@ -68,6 +96,13 @@ def test_bootstrap_is_seeded() -> None:
 def test_exchanging_the_models_mirrors_the_score_interval() -> None:
     low, high = score_interval(30, 10, 500)
     assert score_interval(10, 30, 500) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(("lost", "won", "n", "interval"), [(2, 0, 2, (-100, 19.3)), (0, 2, 2, (-19.3, 100))])
+def test_score_interval_ends_where_everything_is_lost(
+    lost: int, won: int, n: int, interval: tuple[float, float]
+) -> None:
+    assert score_interval(lost, won, n) == pytest.approx(interval, abs=0.05)
 
 
 LABELS = ("a", "b", "c")
@@ -93,7 +128,7 @@ def test_counts_and_difference() -> None:
     assert (found.n, found.reference.correct, found.candidate.correct) == (200, 176, 170)
     assert (found.lost, found.won, found.difference) == (10, 4, pytest.approx(-3.0))
     assert found.agreement == pytest.approx(186 / 200)
-    assert found.recall_change == pytest.approx({"a": -3.0, "b": 0.0, "c": 0.0})
+    assert found.recall_change == pytest.approx({"a": -3.0})
 
 
 def test_the_worst_loss_is_the_larger_bound() -> None:
@@ -115,6 +150,55 @@ def test_equal_predictions_prove_a_bound_with_many_pictures_alone(n: int, passes
 )
 def test_the_gate_of_one_point_with_3589_pictures(lost: int, won: int, passes: bool) -> None:
     assert report(3589, lost, won, wrong=1200).passes(1.0) is passes
+
+
+def classes(n: tuple[int, int, int], lost: tuple[int, int, int], won: tuple[int, int, int]) -> Drift:
+    """By class: pictures, of which the candidate alone has some wrong, and some right."""
+    targets = np.repeat(np.arange(3), n)
+    reference, candidate = targets.copy(), targets.copy()
+    for label, start in enumerate(np.cumsum((0, *n))[:3]):
+        candidate[start : start + lost[label]] = (label + 1) % 3
+        reference[start + lost[label] : start + lost[label] + won[label]] = (label + 1) % 3
+    return drift(targets, predictions(reference), predictions(candidate), LABELS)
+
+
+def test_recall_by_class_has_its_counts_and_bound() -> None:
+    found = classes((900, 500, 56), (5, 9, 2), (6, 2, 1))
+    rare = found.classes["c"]
+    assert (rare.reference.correct, rare.candidate.correct, rare.change.n) == (55, 54, 56)
+    assert (rare.change.lost, rare.change.won) == (2, 1)
+    assert found.recall_change == pytest.approx({"a": 100 / 900, "b": -1.4, "c": -100 / 56})
+    assert rare.change.worst_loss >= -score_interval(2, 1, 56)[0] > 8
+    assert {name: item["n"] for name, item in found.to_dict()["classes"].items()} == {"a": 900, "b": 500, "c": 56}
+
+
+def test_a_class_without_pictures_is_left_out() -> None:
+    assert set(classes((9, 0, 9), (0, 0, 0), (0, 0, 0)).classes) == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "limit", "failed"),
+    [
+        ((0, 0, 0), 10.0, []),
+        ((0, 0, 0), 3.0, ["c"]),
+        ((0, 0, 20), 10.0, ["c"]),
+        ((80, 0, 20), 10.0, ["a", "c"]),
+        ((60, 0, 0), 10.0, []),
+    ],
+)
+def test_every_class_is_held_to_its_own_bound(lost: tuple[int, int, int], limit: float, failed: list[str]) -> None:
+    assert list(classes((900, 500, 56), lost, (0, 0, 0)).failed_classes(limit)) == failed
+
+
+def test_a_class_may_be_lost_while_the_whole_passes() -> None:
+    found = classes((3000, 500, 56), (0, 0, 25), (25, 0, 0))
+    assert found.passes(1.0)
+    assert list(found.failed_classes(10.0)) == ["c"]
+
+
+@pytest.mark.parametrize(("n", "points"), [(56, 3.38), (607, 0.32), (895, 0.22)])
+def test_what_n_pictures_can_prove_at_all(n: int, points: float) -> None:
+    assert least_provable(n) == pytest.approx(points, abs=0.005)
 
 
 def test_a_loss_within_the_limit_but_unproven_does_not_pass() -> None:
@@ -160,6 +244,7 @@ def test_json_has_all_figures() -> None:
     assert figures["reference"]["accuracy"] == 1.0
     assert figures["worst_loss"] > 4
     assert {"bootstrap", "score", "mcnemar_p", "agreement", "macro_f1", "mean_kl", "calibration_error"} <= set(figures)
+    assert {"lost", "won", "difference", "worst_loss", "least_provable"} <= set(figures["classes"]["a"])
 
 
 def test_the_table_says_what_decides() -> None:

@@ -110,6 +110,24 @@ def test_few_pictures_do_not_prove_even_the_same_model(converted: dict[str, Path
     assert "measure more" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("limit", "code", "sentence"),
+    [
+        ("10", 0, "no class lost more than 10 points of its recall"),
+        ("1.9", 3, "may have lost more than 1.9 points of their recall: angry up to 1.9 (n = 100, which cannot prove"),
+    ],
+)
+def test_classes_are_held_to_a_limit_of_their_own(
+    tiny_int8: Path, faces_zip: Path, limit: str, code: int, sentence: str
+) -> None:
+    result = validate(tiny_int8, tiny_int8, faces_zip, "--max-class-drop", limit)
+    assert result.exit_code == code
+    assert sentence in result.output
+    figures = json.loads(validate(tiny_int8, tiny_int8, faces_zip, "--max-class-drop", limit, "--json").stdout)
+    assert (figures["max_class_drop"], figures["passed"]) == (float(limit), code == 0)
+    assert len(figures["failed_classes"]) == (7 if code else 0)
+
+
 def test_the_accuracies_are_those_of_evaluate(trained_run: Path, converted: dict[str, Path], faces_zip: Path) -> None:
     report = json.loads(validate(trained_run, converted["int8"], faces_zip, "--max-drop", "9", "--json").stdout)
     for key, model in (("reference", trained_run), ("candidate", converted["int8"])):
@@ -151,6 +169,7 @@ def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Pat
     ("candidate", "options", "code", "sentence"),
     [
         ("same", ("--max-drop", "-1"), 2, "--max-drop must not be negative"),
+        ("same", ("--max-class-drop", "-1"), 2, "--max-class-drop must not be negative"),
         ("same", ("--max-drop", "much"), 2, "'much' is not a valid float"),
         ("same", ("--limit", "0"), 2, "0 is not in the range x>=1"),
         ("same", ("--split", "dev"), 1, "no pictures in split 'dev'"),

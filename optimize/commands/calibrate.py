@@ -1,0 +1,102 @@
+"""``edgeemo calibrate``."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ...edge.errors import EdgeemoError
+from ...edge.files import new_file
+
+if TYPE_CHECKING:
+    from ...edge.card import ModelCard
+    from ...train.datasets.dataset import Dataset
+
+
+@click.command("calibrate")
+@click.argument("model")
+@click.option("--run", metavar="RUN", help="The run that MODEL comes from: its validation role is used.")
+@click.option("--data", metavar="PATH", help="The run's data, if it has moved; without --run, data to fit on.")
+@click.option("--split", default="validation", show_default=True, help="Without --run: which split of --data.")
+@click.option("--out", metavar="FILE", help="The .tflite to write; without it, MODEL itself with --force.")
+@click.option("--force", is_flag=True, help="Overwrite it.")
+@click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: str,
+    run: str | None,
+    data: str | None,
+    split: str,
+    out: str | None,
+    force: bool,
+    runtime: str,
+    as_json: bool,
+) -> None:
+    """Make the confidences of MODEL, a .tflite, mean what they say: temperature scaling.
+
+    One number is fitted on validation pictures and put into the model's card; predict, run and evaluate then give the
+    corrected probabilities. The answers stay the same, and so do the model's own bytes. Nothing is written when the
+    calibration error would not become smaller. (The ranges of int8, which are calibrated too, are edgeemo quantize's.)
+
+    Example: edgeemo calibrate runs/cnn3/fer-cnn3-int8.tflite --run runs/cnn3 --out calibrated.tflite
+    """
+    from dataclasses import replace
+
+    from ...edge.card import write_model
+    from ...edge.classifier import Classifier
+    from ...train.predictor import predict_dataset
+    from ..temperature import fit_temperature
+
+    if not run and not data:
+        raise click.UsageError("give --run RUN, or --data PATH with a validation split")
+    # Where the model is a link, what it leads to is written.
+    target = new_file(out or os.path.realpath(model), force=force)
+    classifier = Classifier.open(model, runtime=runtime)
+    card = classifier.card
+    # A temperature that is there already is replaced, not added to.
+    plain = replace(classifier, card=replace(card, temperature=1.0))
+    dataset = _role(run, card, data) if run else _split(str(data), split)
+    targets, probabilities = predict_dataset(plain, dataset)
+    found = fit_temperature(targets, probabilities, floor=classifier.floor)
+    if not found.helps:
+        raise EdgeemoError(
+            f"no temperature makes {model} better calibrated: the likeliest, {found.value:g}, leaves a calibration "
+            f"error of {found.after.calibration_error:.4f} where {found.before.calibration_error:.4f} was",
+            mend=f"leave it as it is; a perfect model would show {found.chance:.4f} on {found.n:,} pictures by chance",
+        )
+    with open(model, "rb") as stream:
+        write_model(target, stream.read(), found.card(card, dataset))
+    if as_json:
+        click.echo(json.dumps({"model": str(target), "data": dataset.name, **found.to_dict()}, indent=2))
+        return
+    click.echo(f"{target}: temperature {found.value:g}, fitted on {found.n:,} validation pictures of {dataset.name}")
+    for name, item in (("before", found.before), ("after", found.after)):
+        click.echo(
+            f"{name:>6}: calibration error {item.calibration_error:.4f}, overconfidence {item.overconfidence:+.4f}, "
+            f"negative log-likelihood {item.nll:.4f}"
+        )
+    click.echo(f"by chance alone a perfectly calibrated model would show an error of {found.chance:.4f} here")
+
+
+def _role(run: str, card: ModelCard, source: str | None) -> Dataset:
+    from ...train.run import Run
+    from ..temperature import validation_role
+
+    return validation_role(Run.open(run), card, source)
+
+
+def _split(source: str, split: str) -> Dataset:
+    from ...train.datasets.reader import read_evaluation_set
+
+    dataset = read_evaluation_set(source, split)
+    if others := sorted({sample.split for sample in dataset.samples} - {"validation"}):
+        raise EdgeemoError(
+            f"a temperature is fitted on validation pictures, and {dataset.name} has others here",
+            expected="split validation",
+            got=", ".join(others),
+            mend="put pictures that the model has not seen into a folder validation/, or give its --run",
+        )
+    return dataset
