@@ -4,65 +4,116 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import time
 from typing import Any
+
+import numpy as np
 
 from ..edge.accuracy import Accuracy
 from ..edge.card import ModelCard, Provenance
 from ..edge.classifier import as_probabilities
 from ..edge.errors import EdgeemoError
 from ..edge.files import atomic_path, write_json
-from . import architectures, schedule
+from . import schedule
+from .averages import Averages, lend_averages
 from .backend import keras, set_seed, tf
 from .datasets.splits import TrainingData
 from .evaluation.plots import plot_history
+from .model import build_model, build_training_model, compile_model, load_model
+from .pace import Pace
 from .phases import Stage, current_stage, freeze
 from .pipeline import Batches
-from .precision import as_float32, precision
+from .precision import as_float32
 from .progress import Progress
 from .recipe import Recipe
 from .run import Run
+from .strategy import Strategy, open_strategy
+from .summaries import Summaries
+from .votes import votes_to_learn, without_votes_head
+
+__all__ = ["build_model", "compile_model", "load_model", "train", "training_batches", "versions"]
 
 SYNTHETIC_NOTE = "Trained on synthetic, drawn faces: for demonstration and tests only, useless on real people."
 
 
-def train(run: Run, data: TrainingData, *, quiet: bool = False) -> ModelCard:
+def train(
+    run: Run,
+    data: TrainingData,
+    *,
+    quiet: bool = False,
+    strategy: Strategy | None = None,
+    tensorboard: bool = False,
+) -> ModelCard:
     """Train the recipe of a run, from its last finished epoch on.
 
     Args:
         run: a run folder, new or with finished epochs.
         data: training and validation roles; no test set comes near this code.
         quiet: show no progress.
+        strategy: where the replicas are trained; one, here, without it. Every worker needs a run folder of its own.
+        tensorboard: write event files into the run; a run that has some goes on writing.
 
     Returns:
         The card of the finished model, as written into the run.
 
     Raises:
-        EdgeemoError: the data is not the data with which the run was begun, or training diverged.
+        EdgeemoError: the data is not the data with which the run was begun, training diverged, or a worker is gone.
     """
     recipe, seed = run.recipe, run.settings.seed
-    run.hold_to(data)
+    strategy = strategy or open_strategy("none")
+    votes, hashes = votes_to_learn(recipe.loss, run.settings.choice, data.train)
+    run.hold_to(data, **hashes)
     set_seed(seed)
     # Runs from before there were phases have none in their history.
     history = [{"epoch": row["epoch"], "phase": 1.0, **row} for row in run.history]
-    batches, validation = training_batches(recipe, data, seed=seed)
+    batches, validation = training_batches(recipe, data, seed=seed, votes=votes, replicas=strategy.replicas)
+    events = run.folder / "tensorboard"
+    summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
     while stage := current_stage(recipe, history):
-        keeper = _Keeper(run, recipe, history, stage, batches.steps, quiet)
-        _model_at(run, recipe, history, stage, len(data.train.labels)).fit(
-            batches.dataset(len(history)),
-            initial_epoch=len(history),
-            epochs=stage.end,
-            steps_per_epoch=batches.steps,
-            validation_data=validation.dataset(),
-            callbacks=[keeper],
-            verbose=0,
-        )
+        with strategy.scope():
+            model = _model_at(run, recipe, history, stage, len(data.train.labels))
+        try:
+            model.fit(
+                strategy.feed(batches, len(history)),
+                initial_epoch=len(history),
+                epochs=stage.end,
+                steps_per_epoch=batches.steps,
+                validation_data=strategy.feed(validation),
+                validation_steps=validation.steps,
+                callbacks=_callbacks(run, recipe, history, stage, batches.steps, summaries, quiet),
+                verbose=0,
+            )
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            raise EdgeemoError(
+                f"another worker is gone ({str(error).splitlines()[0][:200]})",
+                mend=f"start all of them again with --resume {run.folder}",
+            ) from error
     return _finish(run, recipe, data, validation)
 
 
-def training_batches(recipe: Recipe, data: TrainingData, *, seed: int) -> tuple[Batches, Batches]:
-    """Batches of the training role, shuffled and augmented, and of the validation role, in order."""
-    size = recipe.schedule.batch
+def training_batches(
+    recipe: Recipe, data: TrainingData, *, seed: int, votes: np.ndarray | None = None, replicas: int = 1
+) -> tuple[Batches, Batches]:
+    """Batches of the training role, shuffled and augmented, and of the validation role, in order.
+
+    Args:
+        recipe: for the input and everything random.
+        data: the roles.
+        seed: of shuffling and augmentation.
+        votes: of the training role, for a network with a second head.
+        replicas: that share a batch.
+
+    Raises:
+        EdgeemoError: there are more replicas than pictures in a batch.
+    """
+    size, task = recipe.schedule.batch, recipe.task
+    if (smallest := min(size, len(data.train), len(data.validation))) < replicas:
+        raise EdgeemoError(
+            f"batches of {smallest} pictures cannot be shared by {replicas} replicas",
+            expected="a picture for each of them in training and validation",
+            mend="raise schedule.batch, or train on fewer devices",
+        )
+    # The second head is not selected by: in validation its weight is 0.
+    nobody = None if votes is None else np.zeros((len(data.validation), votes.shape[1]), np.float32)
     return (
         Batches(
             data.train,
@@ -71,106 +122,93 @@ def training_batches(recipe: Recipe, data: TrainingData, *, seed: int) -> tuple[
             loss=recipe.loss,
             augmentation=recipe.augmentation,
             seed=seed,
-            task=recipe.task,
+            task=task,
+            votes=votes,
+            replicas=replicas,
         ),
-        Batches(data.validation, recipe.input, size, task=recipe.task),
+        Batches(data.validation, recipe.input, size, task=task, votes=nobody, replicas=replicas),
     )
-
-
-def build_model(recipe: Recipe, classes: int) -> Any:
-    """An untrained network for a recipe; see :func:`architectures.build`.
-
-    Raises:
-        EdgeemoError: it cannot be built, or the recipe is for another number of classes.
-    """
-    network, outputs = recipe.architecture, recipe.outputs(classes)
-    with precision(recipe.optimiser.precision):
-        return architectures.build(network.name, recipe.input, outputs, l2=recipe.optimiser.l2, options=network.options)
-
-
-def compile_model(model: Any, recipe: Recipe, *, learning_rate: float) -> None:
-    """Compile with the recipe's optimiser, smoothed cross-entropy (binary for one sigmoid) and top-1 accuracy."""
-    optimiser, smoothing = recipe.optimiser, recipe.loss.label_smoothing
-    if optimiser.name == "sgd":
-        chosen = keras.optimizers.SGD(learning_rate, momentum=optimiser.momentum, nesterov=True)
-    elif optimiser.name == "adamw":
-        chosen = keras.optimizers.AdamW(learning_rate, weight_decay=optimiser.weight_decay)
-    else:
-        chosen = keras.optimizers.Adam(learning_rate)
-    binary = recipe.task == "binary"
-    loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
-    # jit_compile made training four times slower on the CPU.
-    model.compile(chosen, loss(label_smoothing=smoothing), metrics=["accuracy"], jit_compile=False)
 
 
 def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, classes: int) -> Any:
     """The compiled model with which a stage begins or goes on."""
     if len(history) > stage.start:
         return load_model(run.checkpoint(len(history)))
-    if history:
-        best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
-        model = load_model(run.checkpoint(best), compile=False)
-    else:
-        model = build_model(recipe, classes)
+    model = _best_model(run, recipe, history) if history else build_training_model(recipe, classes)
     freeze(model, stage.phase.frozen)
     compile_model(model, recipe, learning_rate=stage.phase.learning_rate)
     return model
 
 
-def load_model(path: Any, *, compile: bool = True) -> Any:
-    """Load a .keras file of tf_keras.
+def _best_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> Any:
+    """The model of the best finished epoch, with its averages if it was measured with them."""
+    best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
+    model = load_model(run.checkpoint(best), compile=False)
+    if recipe.optimiser.ema:
+        lend_averages(model, run.averages(best))
+    return model
 
-    Raises:
-        EdgeemoError: it cannot be read.
-    """
-    try:
-        return keras.models.load_model(path, compile=compile)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EdgeemoError(
-            f"{path} cannot be loaded as a Keras model ({first})", expected="a .keras or .h5 file of tf_keras"
-        ) from error
+
+def _callbacks(
+    run: Run,
+    recipe: Recipe,
+    history: list[dict[str, float]],
+    stage: Stage,
+    steps: int,
+    summaries: Summaries | None,
+    quiet: bool,
+) -> list[Any]:
+    """What happens in a stage besides fitting, in the order in which it must happen."""
+    course = dataclasses.replace(recipe.schedule, epochs=stage.phase.epochs)
+
+    def rate(done: float) -> float:
+        return schedule.learning_rate(course, stage.phase.learning_rate, stage.own(history), done - stage.start)
+
+    pace = Pace(rate, Progress(stage.planned, steps, quiet=quiet), steps)
+    averages = None
+    if decay := recipe.optimiser.ema:
+        saved = run.averages(len(history)) if len(history) > stage.start else None
+        averages = Averages(decay, steps, stage.start, saved)
+    keeper = _Keeper(run, recipe, history, stage, pace, averages, summaries)
+    return [pace, *([averages] if averages else []), keeper]
 
 
 class _Keeper(keras.callbacks.Callback):
-    """Sets the rate before each step; after each epoch saves, records, prunes and decides whether to go on."""
+    """After each epoch saves, records, prunes and decides whether to go on."""
 
     def __init__(
-        self, run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, steps: int, quiet: bool
+        self,
+        run: Run,
+        recipe: Recipe,
+        history: list[dict[str, float]],
+        stage: Stage,
+        pace: Pace,
+        averages: Averages | None,
+        summaries: Summaries | None,
     ) -> None:
         super().__init__()
-        self.run, self.recipe, self.history, self.stage, self.steps = run, recipe, history, stage, steps
-        self.schedule = dataclasses.replace(recipe.schedule, epochs=stage.phase.epochs)
-        self.progress = Progress(stage.planned, steps, quiet=quiet)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.began, self.epoch = time.monotonic(), epoch
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        stage, done = self.stage, self.epoch - self.stage.start + batch / self.steps
-        self.rate = schedule.learning_rate(self.schedule, stage.phase.learning_rate, stage.own(self.history), done)
-        self.model.optimizer.learning_rate.assign(self.rate)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.progress.step(self.epoch, batch, logs["loss"], logs["accuracy"])
+        self.run, self.recipe, self.history, self.stage = run, recipe, history, stage
+        self.pace, self.averages, self.summaries = pace, averages, summaries
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = {"epoch": epoch + 1.0, "phase": float(self.stage.number)}
-        row |= {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        row |= {"learning_rate": self.rate, "seconds": round(time.monotonic() - self.began, 2)}
+        row = self.pace.row(logs)
         if row["loss"] != row["loss"]:
             raise EdgeemoError(
                 f"training diverged in epoch {epoch + 1} (the loss is not a number)",
                 mend=f"lower it with --set {self.stage.rate_key}=...",
             )
-        self.history.append(row)
+        self.history.append({"epoch": row["epoch"], "phase": float(self.stage.number), **row})
         # The checkpoint comes first: a kill between the two leaves a checkpoint that the history does not know of,
         # which is repeated; the other way round the history would promise a model that is not there.
+        if self.averages:
+            self.averages.save(self.run.averages(epoch + 1))
         self.run.save_checkpoint(self.model, epoch + 1)
         self.run.write_history(self.history)
         best = schedule.best_epoch(self.history, self.recipe.early_stopping.monitor) + 1
         self.run.prune_checkpoints({best, epoch + 1})
-        self.progress.epoch(epoch, row, "  best" if best == epoch + 1 else "")
+        self.pace.progress.epoch(epoch, row, "  best" if best == epoch + 1 else "")
+        if self.summaries:
+            self.summaries.add(self.history[-1])
         if schedule.should_stop(self.recipe.early_stopping, self.stage.own(self.history)):
             self.model.stop_training = True
 
@@ -178,7 +216,7 @@ class _Keeper(keras.callbacks.Callback):
 def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -> ModelCard:
     history = run.history
     best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
-    model = as_float32(load_model(run.checkpoint(best), compile=False))
+    model = as_float32(without_votes_head(_best_model(run, recipe, history)))
     # What was frozen in a phase is free again for whoever trains further, as quantization-aware training does.
     model.trainable = True
     outputs = model.predict(validation.dataset().map(lambda x, y, w: x), verbose=0)

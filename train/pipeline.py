@@ -11,26 +11,35 @@ from ..edge.preprocess import InputSpec, normalise
 from .augment import augment
 from .backend import tf
 from .datasets.dataset import Dataset, class_counts
-from .recipe import Augmentation, Loss
+from .fitted import HELD_BYTES, fitted_pixels
+from .mixup import Mixup
+from .sections import Augmentation, Loss
+from .votes import EMOTION, VOTES
 
 #: Batches prepared ahead of the training step.
 AHEAD = 4
+
+#: Inputs, targets, sample weights: arrays, or with votes one for each head in the last two.
+Batch = tuple[Any, Any, Any]
 
 
 class Batches:
     """Pictures of a data set in batches.
 
     Everything random depends on (seed, epoch, batch) alone, so that a training that is resumed at an epoch sees the
-    batches that it would have seen.
+    batches that it would have seen, and so that all replicas of a strategy cut their parts from the same ones.
 
     Args:
-        dataset: where the pictures come from; fitted to ``spec`` once and held as uint8.
+        dataset: where the pictures come from.
         spec: the model's input.
         batch: pictures per batch; the last one of an epoch may be smaller.
         loss: for class weights; all weights are 1 without it.
-        augmentation: random changes; none without it.
+        augmentation: random changes and mixup; none without it.
         seed: of shuffling and augmentation; None keeps the order.
         task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
+        votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
+        replicas: that a batch is shared by. A last batch with fewer pictures joins the one before.
+        held_bytes: see :func:`fitted.fitted_pixels`.
     """
 
     def __init__(
@@ -43,10 +52,13 @@ class Batches:
         augmentation: Augmentation | None = None,
         seed: int | None = None,
         task: str = "multiclass",
+        votes: np.ndarray | None = None,
+        replicas: int = 1,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
-        self.pixels = dataset.pixels(spec)
-        self.targets = dataset.targets
+        self.pixels = fitted_pixels(dataset, spec, held_bytes=held_bytes)
+        self.targets, self.votes, self.replicas = dataset.targets, votes, replicas
         # Soft targets where the data set has them; class weights go by the labels all the same.
         one_hot = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
         expected = one_hot if dataset.soft is None else dataset.soft
@@ -56,42 +68,68 @@ class Batches:
     @property
     def steps(self) -> int:
         """Batches per epoch."""
-        return -(-len(self.pixels) // self.batch)
+        whole, rest = divmod(len(self.pixels), self.batch)
+        # A replica without a picture would normalise by the statistics of nothing.
+        return max(1, whole + (rest >= self.replicas))
 
-    def epoch(self, number: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of one epoch.
 
         Yields:
             inputs float32 (n, height, width, channels), targets (one-hot, soft, or of the second label alone) float32
-            (n, outputs), sample weights float32 (n,).
+            (n, outputs), sample weights float32 (n,). With votes, targets and weights are dicts by head.
         """
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
-        for step in range(self.steps):
-            chosen = order[step * self.batch : (step + 1) * self.batch]
-            pixels = self.pixels[chosen]
-            if self.augmentation is not None:
-                pixels = augment(pixels, self.augmentation, np.random.default_rng([self.seed or 0, number, step]))
-            yield normalise(pixels, self.spec), self.expected[chosen], self.weights[self.targets[chosen]]
+        for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
+            yield self._made(chosen, np.random.default_rng([self.seed or 0, number, step]))
 
-    def dataset(self, first_epoch: int | None = None) -> Any:
-        """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None."""
+    def _made(self, chosen: np.ndarray, rng: np.random.Generator) -> Batch:
+        pixels, settings = self.pixels[chosen], self.augmentation
+        inputs = normalise(pixels if settings is None else augment(pixels, settings, rng), self.spec)
+        heads = {EMOTION: (self.expected[chosen], self.weights[self.targets[chosen]])}
+        if self.votes is not None:
+            votes = self.votes[chosen]
+            heads[VOTES] = votes, votes.any(axis=1).astype(np.float32)
+        if settings is not None and settings.mixup:
+            mixup = Mixup.draw(len(chosen), settings.mixup, rng)
+            inputs = mixup.pictures(inputs)
+            heads = {name: mixup.targets(targets, weights) for name, (targets, weights) in heads.items()}
+        if self.votes is None:
+            return inputs, *heads[EMOTION]
+        targets, weights = ({name: pair[part] for name, pair in heads.items()} for part in (0, 1))
+        return inputs, targets, weights
 
-        def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            if first_epoch is None:
-                yield from self.epoch()
-                return
-            number = first_epoch
+    def dataset(self, first_epoch: int | None = None, *, replicas: range | None = None) -> Any:
+        """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None.
+
+        Args:
+            first_epoch: the epoch to begin with.
+            replicas: numbers of those replicas whose parts are wanted; the parts of a batch come one after the other.
+                Whole batches without it.
+        """
+
+        def generate() -> Iterator[Batch]:
+            number = first_epoch or 0
             while True:
-                yield from self.epoch(number)
+                for batch in self.epoch(number):
+                    if replicas is None:
+                        yield batch
+                        continue
+                    for replica in replicas:
+                        yield tf.nest.map_structure(lambda array, start=replica: array[start :: self.replicas], batch)
+                if first_epoch is None:
+                    return
                 number += 1
 
-        signature = (
-            tf.TensorSpec((None, *self.spec.shape), tf.float32),
-            tf.TensorSpec((None, self.expected.shape[1]), tf.float32),
-            tf.TensorSpec((None,), tf.float32),
-        )
+        def spec(shape: tuple[int, ...]) -> Any:
+            return tf.TensorSpec((None, *shape), tf.float32)
+
+        targets, weights = spec(self.expected.shape[1:]), spec(())
+        if self.votes is not None:
+            targets, weights = {EMOTION: targets, VOTES: spec(self.votes.shape[1:])}, {EMOTION: weights, VOTES: weights}
+        signature = (spec(self.spec.shape), targets, weights)
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,139 +14,20 @@ from tomlkit.exceptions import TOMLKitError
 from ..edge.card import TASKS
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import InputSpec
+from .sections import (
+    Architecture,
+    Augmentation,
+    Data,
+    EarlyStopping,
+    Loss,
+    Optimiser,
+    Phase,
+    Qat,
+    Schedule,
+)
 from .tables import apply_override, from_table
 
 FOLDER = Path(__file__).parent / "recipes"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Name of a network and its own options."""
-
-    name: str
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Data:
-    """Data handling: roles that the source does not have itself. Fractions are of all pictures that are divided.
-
-    Args:
-        validation: carved for selection, from a source without a validation split.
-        test: left out for evaluation, from a source without a test split; 0 leaves none out.
-        folds, fold: validate on part ``fold`` (from 0) of so many instead; 0 folds use ``validation``.
-    """
-
-    validation: float = 0.1
-    test: float = 0.0
-    folds: int = 0
-    fold: int = 0
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of training pictures; the defaults change nothing.
-
-    Args:
-        rotation: degrees, uniform in plus or minus.
-        scale: factor, uniform in [1 - scale, 1 + scale].
-        shift: fraction of the side, uniform in plus or minus.
-        flip: mirror half of the pictures.
-        contrast: factor around the picture's mean, uniform in [1 - contrast, 1 + contrast].
-        brightness: fraction of full scale added, uniform in plus or minus.
-        erase: probability of random erasing (Zhong et al. 2017, arXiv:1708.04896), of 2 to 20 % of the area.
-    """
-
-    rotation: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    flip: bool = False
-    contrast: float = 0.0
-    brightness: float = 0.0
-    erase: float = 0.0
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Cross-entropy.
-
-    Args:
-        label_smoothing: 0 to below 1.
-        class_weights: ``none``, ``balanced`` (n / (classes * n_class)) or ``sqrt`` (its square root).
-    """
-
-    label_smoothing: float = 0.0
-    class_weights: str = "none"
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """How weights are changed.
-
-    Args:
-        name: ``adam``, ``adamw`` (Loshchilov & Hutter 2019, arXiv:1711.05101) or ``sgd`` (Nesterov momentum).
-        momentum: of ``sgd``.
-        l2: penalty on kernels.
-        weight_decay: of ``adamw``: fraction of every weight taken off in a step, times the learning rate.
-        precision: in which layers compute while training: ``float32``, or ``bfloat16`` or ``float16`` (mixed).
-    """
-
-    name: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    l2: float = 0.0
-    weight_decay: float = 0.0
-    precision: str = "float32"
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Length of training and course of the learning rate.
-
-    Args:
-        kind: ``constant``, ``plateau`` (times ``factor`` after ``patience`` epochs without a better validation loss,
-            not below ``minimum``) or ``cosine`` (to zero, after a linear ``warmup`` in epochs).
-        epochs, batch: whole epochs, pictures per step.
-    """
-
-    kind: str = "plateau"
-    epochs: int = 30
-    batch: int = 64
-    warmup: float = 0.0
-    factor: float = 0.5
-    patience: int = 3
-    minimum: float = 1e-6
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of the training that begins anew: fresh optimiser, the schedule from its start, the best weights so far.
-
-    Args:
-        epochs: at most; early stopping ends the phase, and the next one begins.
-        learning_rate: base rate, instead of the optimiser's.
-        frozen: train only the classifier, behind the last layer that turns planes into a vector (pooling, Flatten).
-    """
-
-    epochs: int
-    learning_rate: float
-    frozen: bool = False
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is always kept."""
-
-    patience: int = 0
-    monitor: str = "val_accuracy"
-
-
-@dataclass(frozen=True)
-class Qat:
-    """Quantization-aware fine-tuning: few epochs at a low learning rate, cosine to zero."""
-
-    epochs: int = 3
-    learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -164,13 +45,13 @@ class Recipe:
     input: InputSpec
     architecture: Architecture
     task: str = "multiclass"
-    data: Data = Data()
-    augmentation: Augmentation = Augmentation()
-    loss: Loss = Loss()
-    optimiser: Optimiser = Optimiser()
-    schedule: Schedule = Schedule()
-    early_stopping: EarlyStopping = EarlyStopping()
-    qat: Qat = Qat()
+    data: Data = field(default_factory=Data)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: Loss = field(default_factory=Loss)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: Schedule = field(default_factory=Schedule)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    qat: Qat = field(default_factory=Qat)
     phase: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
@@ -184,9 +65,14 @@ class Recipe:
             ("schedule.epochs", self.schedule.epochs, 1, 100_000),
             ("schedule.batch", self.schedule.batch, 1, 65_536),
             ("qat.epochs", self.qat.epochs, 1, 100_000),
+            ("schedule.warmup", self.schedule.warmup, 0.0, 100_000.0),
             ("loss.label_smoothing", self.loss.label_smoothing, 0.0, 0.99),
+            ("loss.focal_gamma", self.loss.focal_gamma, 0.0, 10.0),
+            ("loss.ferplus_head", self.loss.ferplus_head, 0.0, 10.0),
             ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
+            ("augmentation.mixup", self.augmentation.mixup, 0.0, 10.0),
+            ("optimiser.ema", self.optimiser.ema, 0.0, 0.999999),
             ("data.validation", self.data.validation, 0.001, 0.5),
             ("data.test", self.data.test, 0.0, 0.5),
             ("data.validation / (1 - data.test)", self.data.validation / (1 - min(self.data.test, 0.5)), 0.001, 0.5),
@@ -213,6 +99,12 @@ class Recipe:
         if self.phase and self.architecture.options.get("weights") != "none":
             return self.phase
         return (Phase(self.schedule.epochs, self.optimiser.learning_rate),)
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The same training in so many epochs, in every phase if it has some; a shorter one has a shorter warm-up."""
+        warmup = self.schedule.warmup * min(1.0, epochs / self.schedule.epochs)
+        schedule = replace(self.schedule, epochs=epochs, warmup=warmup)
+        return replace(self, schedule=schedule, phase=tuple(replace(phase, epochs=epochs) for phase in self.phase))
 
     def outputs(self, classes: int) -> int:
         """Outputs of the network for so many classes.

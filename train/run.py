@@ -1,8 +1,9 @@
 """The run folder: what a training leaves behind, and how the other commands find it again.
 
 ``recipe.toml`` (resolved), ``run.json`` (data and seed), ``data.json`` (hashes of the pictures), ``history.csv``,
-``checkpoints/epoch-0007.keras``, and at the end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every
-file is written whole or not at all.
+``checkpoints/epoch-0007.keras`` (with averages of the weights ``epoch-0007.npz`` beside it), ``tensorboard/`` if asked
+for, and at the end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not
+at all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,10 @@ from .datasets.audit import drop_leaks, exclude_listed
 from .datasets.choice import Choice
 from .datasets.dataset import Dataset
 from .datasets.reader import read_dataset
-from .datasets.splits import Holdout, TrainingData, training_data
+from .datasets.splits import Holdout, TrainingData, stratified, training_data
 from .recipe import Data, Recipe, load_recipe
 
-_CHECKPOINT = re.compile(r"^epoch-(\d+)\.keras$")
+_CHECKPOINT = re.compile(r"^epoch-(\d+)\.(keras|npz)$")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Settings:
         skip_bad: leave out broken pictures.
         seed: of the split, the weights, the shuffling and the augmentation.
         choice: what is used of the data set.
+        limit: at most so many training pictures, drawn stratified by class; 0 takes all.
     """
 
     data: str
@@ -47,6 +50,7 @@ class Settings:
     skip_bad: bool = False
     seed: int = 0
     choice: Choice = field(default_factory=Choice)
+    limit: int = 0
 
     def dataset(self) -> Dataset:
         """Read the data set and leave out what is to be left out."""
@@ -70,7 +74,9 @@ class Settings:
         return self.choice.apply(drop_leaks(dataset) if self.drop_leaks else dataset)
 
     def _divided(self, dataset: Dataset, roles: Data, validation: float) -> TrainingData:
-        return training_data(dataset, validation=validation, seed=self.seed, folds=roles.folds, fold=roles.fold)
+        data = training_data(dataset, validation=validation, seed=self.seed, folds=roles.folds, fold=roles.fold)
+        # After the division: whatever the limit, the same pictures are selected on.
+        return replace(data, train=stratified(data.train, self.limit, seed=self.seed)) if self.limit else data
 
 
 class Run:
@@ -107,6 +113,12 @@ class Run:
             )
         return cls(path)
 
+    def copy(self, folder: Path) -> Run:
+        """The same run in another, empty folder, for a worker that must not write into this one."""
+        # What is half-written is no part of the run; event files are the chief's.
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".*", "tensorboard"), dirs_exist_ok=True)
+        return Run(folder)
+
     @property
     def recipe(self) -> Recipe:
         """The resolved recipe."""
@@ -136,22 +148,27 @@ class Run:
         except (ValueError, TypeError, csv.Error) as error:
             raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
 
-    def hold_to(self, data: TrainingData) -> None:
+    def hold_to(self, data: TrainingData, **others: str) -> None:
         """Note the pictures with which the run begins; later, refuse others.
+
+        Args:
+            data: the roles.
+            others: hashes of what else is learned from.
 
         Raises:
             EdgeemoError: the run has finished epochs, and they saw other pictures.
         """
-        path = self.folder / "data.json"
+        path, hashes = self.folder / "data.json", {**data.hashes, **others}
         if not self.history or not path.is_file():
-            write_json(path, data.hashes)
+            write_json(path, hashes)
             return
         begun = json.loads(path.read_text(encoding="utf-8"))
-        if begun != data.hashes:
+        if begun != hashes:
+            what = next((name for name in hashes if begun.get(name) != hashes[name]), "train")
             raise EdgeemoError(
                 f"{self.settings.data} is not the data with which {self.folder} was begun",
-                expected=f"content hash {begun.get('train', '')[:16]}",
-                got=data.hashes["train"][:16],
+                expected=f"content hash {begun.get(what, '')[:16]} of {what}",
+                got=hashes.get(what, "")[:16],
                 mend="put the original data back, or begin a new run",
             )
 
@@ -166,6 +183,10 @@ class Run:
     def checkpoint(self, epoch: int) -> Path:
         """File of the model after ``epoch`` finished epochs."""
         return self.folder / "checkpoints" / f"epoch-{epoch:04d}.keras"
+
+    def averages(self, epoch: int) -> Path:
+        """File of the averages of the weights after ``epoch`` finished epochs."""
+        return self.checkpoint(epoch).with_suffix(".npz")
 
     def save_checkpoint(self, model: Any, epoch: int) -> None:
         """Save model and optimiser state after ``epoch`` finished epochs."""

@@ -1,4 +1,4 @@
-"""Drawn faces under the names of KDEF, which must not be passed on itself."""
+"""Drawn faces under the names of KDEF and FER-2013, which must not be passed on themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeemo.train.datasets.ferplus import VOTED
 from edgeemo.train.datasets.kdef import ANGLES, EMOTION_CODES
+from edgeemo.train.datasets.labels import canonical_name
+from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.datasets.synthetic.conditions import Pose, Sensor, sample_backdrop, sample_light, sample_occlusion
 from edgeemo.train.datasets.synthetic.expression import sample_units
 from edgeemo.train.datasets.synthetic.faces import FaceParameters, draw_face
@@ -63,3 +66,27 @@ def kdef_zip(kdef_folder: Path) -> Path:
         for file in sorted(kdef_folder.rglob("*.JPG")):
             archive.write(file, f"KDEF_and_AKDEF/{file.relative_to(kdef_folder.parent)}")
     return path
+
+
+@pytest.fixture(scope="session")
+def fer_with_votes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """140 drawn faces of 24x24 pixels in the names of FER-2013's Training, and a table of votes on them.
+
+    Seven of ten vote for the label and three for fear. Every tenth picture is called "unknown" by all.
+    """
+    faces = read_dataset("synthetic:train=140,test=0,size=24")
+    root = tmp_path_factory.mktemp("fer")
+    lines = ["Usage,Image name," + ",".join(VOTED)]
+    for row, (sample, pixels) in enumerate(zip(faces.samples, faces.pictures, strict=True)):
+        place = root / "fer" / "train" / faces.labels[sample.label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place / f"Training_{row:08d}.png")
+        votes = dict.fromkeys(VOTED, 0)
+        if row % 10 == 9:
+            votes["unknown"] = 10
+        else:
+            votes[next(name for name in VOTED if canonical_name(name) == faces.labels[sample.label])] += 7
+            votes["fear"] += 3
+        lines.append(",".join(["Training", f"fer{row:07d}.png", *map(str, votes.values())]))
+    (root / "fer2013new.csv").write_text("\n".join(lines) + "\n")
+    return root / "fer", root / "fer2013new.csv"

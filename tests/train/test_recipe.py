@@ -82,6 +82,11 @@ def test_the_last_override_holds() -> None:
         ("loss.label_smoothing=1.0", "loss.label_smoothing is out of range, expected 0.0 to 0.99"),
         ("data.validation=0.6", "data.validation is out of range"),
         ("augmentation.erase=nan", "augmentation.erase is out of range"),
+        ("augmentation.mixup=-0.1", "augmentation.mixup is out of range, expected 0.0 to 10.0, got -0.1"),
+        ("loss.focal_gamma=-1", "loss.focal_gamma is out of range, expected 0.0 to 10.0"),
+        ("loss.ferplus_head=-0.4", "loss.ferplus_head is out of range, expected 0.0 to 10.0"),
+        ("optimiser.ema=1.0", "optimiser.ema is out of range, expected 0.0 to 0.999999"),
+        ("schedule.warmup=-1", "schedule.warmup is out of range"),
         ("loss.class_weights=fair", "loss.class_weights is unknown, expected one of none, balanced, sqrt, got 'fair'"),
         ("optimiser.name=lion", "optimiser.name is unknown, expected one of adam, adamw, sgd"),
         ("optimiser.weight_decay=0.1", "optimiser.weight_decay is out of range, expected 0.0 to 0.0, got 0.1"),
@@ -132,6 +137,22 @@ def test_an_override_of_a_phase_that_does_not_fit_is_named(override: str, senten
     with pytest.raises(EdgeemoError) as caught:
         load_recipe("densenet169-fer", [override])
     assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "warmup", "phases"),
+    [
+        ("edge-res", 10, 0.5, ()),
+        ("edge-res", 80, 2.0, ()),
+        ("fer-cnn3", 1, 0.0, ()),
+        ("densenet169-fer", 2, 0.0, (2, 2)),
+    ],
+)
+def test_other_epochs_shorten_the_warm_up(name: str, epochs: int, warmup: float, phases: tuple[int, ...]) -> None:
+    recipe = load_recipe(name).with_epochs(epochs)
+    assert (recipe.schedule.epochs, recipe.schedule.warmup) == (epochs, warmup)
+    assert tuple(phase.epochs for phase in recipe.phase) == phases
+    assert all(phase.epochs == epochs for phase in recipe.plan)
 
 
 @pytest.mark.parametrize(("name", "classes", "outputs"), [("demo", 7, 7), ("demo", 2, 2), ("happy-sad", 2, 1)])

@@ -44,6 +44,19 @@ def test_a_run_from_before_there_was_a_choice_uses_all(run: Run) -> None:
     assert Run.open(run.folder).settings.choice == Choice()
 
 
+def test_a_run_from_before_there_were_limits_and_heads_is_as_it_was(run: Run) -> None:
+    table = json.loads((run.folder / "run.json").read_text())
+    del table["limit"]
+    (run.folder / "run.json").write_text(json.dumps(table))
+    path, new = run.folder / "recipe.toml", ("mixup", "focal_gamma", "ferplus_head", "ema")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if line.partition(" =")[0] not in new))
+    assert len(path.read_text().splitlines()) == len(lines) - len(new)
+    again = Run.open(run.folder)
+    assert again.recipe == load_recipe("demo")
+    assert again.settings == Settings("synthetic", ("a.csv", "b.csv"), True, False, 5)
+
+
 def test_a_new_run_has_no_history(run: Run) -> None:
     assert run.history == []
 
@@ -67,10 +80,13 @@ class _Model:
 def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
     for epoch in (1, 2, 3, 12):
         run.save_checkpoint(_Model(str(epoch)), epoch)
+    for epoch in (1, 2):
+        run.averages(epoch).write_text("averages")
     (run.folder / "checkpoints" / ".epoch-0013-half.keras").write_text("half")
     run.prune_checkpoints({2, 12})
     assert {path.name: path.read_text() for path in (run.folder / "checkpoints").iterdir()} == {
         "epoch-0002.keras": "2",
+        "epoch-0002.npz": "averages",
         "epoch-0012.keras": "12",
     }
 

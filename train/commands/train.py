@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +15,12 @@ from ...edge.files import new_folder
 from ..datasets.choice import Choice
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, data_cleaning, tell_left_out
+
+if TYPE_CHECKING:
+    from ...edge.card import ModelCard
+    from ..datasets.splits import TrainingData
+    from ..recipe import Recipe
+    from ..run import Run, Settings
 
 
 @click.command("train")
@@ -27,9 +36,26 @@ from ..datasets.options import data_choice, data_cleaning, tell_left_out
     metavar="imagenet|none|FILE",
     help="Weights with which a pretrained network begins, instead of the recipe's; none trains from scratch.",
 )
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train so many epochs instead of the recipe's, in each phase if it has some.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="At most so many training pictures, stratified by class."
+)
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
 @data_choice(modes=tuple(Mode))
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored", "multiworker"]),
+    default="none",
+    show_default=True,
+    help="Train on one device, on all GPUs of this machine, or with the machines that TF_CONFIG names.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard into RUN/tensorboard.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     recipe: str | None,
@@ -38,11 +64,15 @@ def command(
     resume: str | None,
     overrides: tuple[str, ...],
     weights: str | None,
+    epochs: int | None,
+    limit: int | None,
     seed: int,
     exclude: tuple[str, ...],
     drop_leaks: bool,
     skip_bad: bool,
     choice: Choice,
+    strategy: str,
+    tensorboard: bool,
     as_json: bool,
 ) -> None:
     """Train a model by a recipe.
@@ -51,47 +81,79 @@ def command(
     training pictures; the test split is never looked at. --set data.test=0.15 leaves a test role out of a source that
     has none; "edgeemo evaluate --split test" finds it by the model's card.
 
+    With --strategy multiworker the same command is started on every machine; the first worker alone writes RUN. To
+    resume, RUN must be where all of them can read it.
+
     \b
     Examples:
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
       edgeemo train densenet169-fer --data archive.zip --weights none --out runs/densenet
+      edgeemo train edge-res --data archive.zip --epochs 2 --limit 2000 --out runs/short
       edgeemo train --resume runs/cnn3
     """
-    from ..loop import build_model, train
+    new = recipe or data or out or overrides or weights or epochs or limit or choice != Choice()
+    if resume and new:
+        raise click.UsageError(
+            "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, --epochs, "
+            "--limit, no choice"
+        )
+    if not resume and not (recipe and data and out):
+        raise click.UsageError(
+            "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
+        )
+    from ..loop import train
+    from ..model import load_model, weights_digest
     from ..recipe import load_recipe
     from ..run import Run, Settings
+    from ..strategy import open_strategy
 
-    if resume:
-        if recipe or data or out or overrides or weights or choice != Choice():
-            raise click.UsageError(
-                "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, no choice"
-            )
-        run = Run.open(resume)
-        roles = run.settings.training_data(run.recipe)
-    else:
-        if not (recipe and data and out):
-            raise click.UsageError(
-                "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
-            )
-        if weights:
-            value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
-            # JSON's strings are TOML's.
-            overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
-        resolved = load_recipe(recipe, overrides)
-        lists = tuple(_absolute(path) for path in exclude)
-        settings = Settings(_absolute(data), lists, drop_leaks, skip_bad, seed, choice)
-        _free(out)
-        roles = settings.training_data(resolved)
-        # A recipe that cannot be built must not leave a run behind.
-        build_model(resolved, len(roles.train.labels))
-        run = Run.create(new_folder(out, force=None), resolved, settings)
-    tell_left_out(roles.train)
-    click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
-    try:
-        card = train(run, roles, quiet=as_json)
-    except KeyboardInterrupt:
-        click.echo(f"\nfinished epochs are kept; go on with: edgeemo train --resume {run.folder}", err=True)
-        raise
+    with contextlib.ExitStack() as stack:
+        if resume:
+            run = Run.open(resume)
+            place = open_strategy(strategy)
+            if not place.chief:
+                run = run.copy(_scratch(stack))
+            roles = run.settings.training_data(run.recipe)
+        else:
+            if weights:
+                value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
+                # JSON's strings are TOML's.
+                overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
+            resolved = load_recipe(str(recipe), overrides)
+            resolved = resolved.with_epochs(epochs) if epochs else resolved
+            lists = tuple(_absolute(path) for path in exclude)
+            settings = Settings(_absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0)
+            place = open_strategy(strategy)
+            if place.chief:
+                _free(str(out))
+            roles = settings.training_data(resolved)
+            _try_out(resolved, settings, roles)
+            run = Run.create(new_folder(str(out), force=None) if place.chief else _scratch(stack), resolved, settings)
+        tell_left_out(roles.train)
+        click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
+        quiet, tensorboard = as_json or not place.chief, tensorboard and place.chief
+        try:
+            card = train(run, roles, quiet=quiet, strategy=place, tensorboard=tensorboard)
+        except KeyboardInterrupt:
+            click.echo(f"\nfinished epochs are kept; go on with: edgeemo train --resume {resume or out}", err=True)
+            raise
+        if place.workers > 1:
+            digest = weights_digest(load_model(run.model_path, compile=False))
+            click.echo(f"worker {place.worker + 1} of {place.workers} ends with the weights {digest[:16]}", err=True)
+        if place.chief:
+            _tell(run, card, as_json)
+
+
+def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
+    """Fail on what cannot be trained, before there is a run."""
+    from ..model import build_model
+    from ..votes import votes_to_learn
+
+    votes_to_learn(recipe.loss, settings.choice, roles.train)
+    build_model(recipe, len(roles.train.labels))
+
+
+def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(json.dumps({"run": str(run.folder), **metrics}, indent=2))
@@ -102,6 +164,11 @@ def command(
         f"{run.folder}: validation accuracy {best['accuracy']:.2%} [{low:.2%}, {high:.2%}], n = {best['n']:,}, "
         f"epoch {best['epoch']} of {metrics['epochs']}, {metrics['parameters']:,} parameters"
     )
+
+
+def _scratch(stack: contextlib.ExitStack) -> Path:
+    """A folder for what a worker that is not the chief has to keep until the end."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeemo-worker-")))
 
 
 def _absolute(source: str) -> str:

@@ -34,11 +34,13 @@ class Mode(str, Enum):
     won are left out. (The paper's own rule asks for more than half of the votes; most votes keeps more pictures.)
     ``probability``: FER-2013's label stays, the emotions' shares of the votes are the soft target.
     ``mixed``: the soft target is the mean of these shares and FER-2013's label.
+    ``head``: nothing here; FER-2013's label stays, and the votes teach a second head of the network.
     """
 
     MAJORITY = "majority"
     PROBABILITY = "probability"
     MIXED = "mixed"
+    HEAD = "head"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
     Raises:
         EdgeemoError: the pictures have no row, or the table is that of other rows, or nothing is left.
     """
+    if mode is Mode.HEAD:
+        return dataset
     dataset = dataset.relabelled(CANONICAL)
     counts = _joined(dataset, votes)
     emotions = counts[:, _COLUMNS]
