@@ -17,7 +17,8 @@ from .edge.quiet import reader_may_leave
 COMMANDS = {
     "train": ("train.commands.train", "Train a model by a recipe."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
-    "quantize": ("optimize.commands.quantize", "Turn a trained run into an int8 .tflite."),
+    "quantize": ("optimize.commands.quantize", "Turn a trained model into an int8 .tflite."),
+    "blame": ("optimize.commands.blame", "Rank layers by the damage of quantising each."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("train.commands.inspect", "Show the network of a recipe: layers, parameters, MACs."),
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
@@ -34,6 +35,7 @@ EXTRAS = {
     "tf_keras": "train",
     "tensorflow_model_optimization": "train",
     "tomlkit": "train",
+    "ai_edge_quantizer": "train",
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",
