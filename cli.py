@@ -17,7 +17,8 @@ from .edge.quiet import reader_may_leave
 COMMANDS = {
     "train": ("train.commands.train", "Train a model by a recipe."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
-    "quantize": ("optimize.commands.quantize", "Turn a trained run into an int8 .tflite."),
+    "quantize": ("optimize.commands.quantize", "Turn a trained model into an int8 .tflite."),
+    "blame": ("optimize.commands.blame", "Rank layers by the damage of quantising each."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
     "summary": ("optimize.commands.summary", "One table of systems, from their run folders."),
@@ -37,6 +38,7 @@ EXTRAS = {
     "tf_keras": "train",
     "tensorflow_model_optimization": "train",
     "tomlkit": "train",
+    "ai_edge_quantizer": "train",
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",

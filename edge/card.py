@@ -61,16 +61,23 @@ class Quantisation:
     """How a model was quantised.
 
     Args:
-        method: ``float32``, ``int8`` (post-training) or ``qat``.
+        method: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int8-float-io``, ``int16x8`` (post-training) or
+            ``qat``.
         calibration_hash: content hash of the calibration set.
         calibration_size: number of pictures in it.
         calibration_seed: seed of its draw.
+        ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
+        per_channel: whether each output channel of the weights has a scale; None where weights have none.
+        kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
     """
 
     method: str = "float32"
     calibration_hash: str = ""
     calibration_size: int = 0
     calibration_seed: int | None = None
+    ranges: str = ""
+    per_channel: bool | None = None
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

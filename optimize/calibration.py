@@ -39,6 +39,34 @@ def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
     return pixels
 
 
+def check_calibration(pixels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
+    """Refuse calibration pixels that are not what the model sees.
+
+    Args:
+        pixels: uint8 (n, height, width, channels), or None.
+        spec: the model's input.
+
+    Returns:
+        The same pixels.
+
+    Raises:
+        EdgeemoError: none at all, another size, another number of channels, or not 8-bit pixels.
+    """
+    wanted = f"uint8 pictures of {spec.height} x {spec.width} pixels and {spec.depth} channels"
+    if pixels is None or not len(pixels):
+        raise EdgeemoError(
+            "static quantisation needs calibration faces", expected=wanted, got="none", mend="give them with --data"
+        )
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != spec.shape:
+        raise EdgeemoError(
+            "the calibration faces do not fit the model",
+            expected=wanted,
+            got=f"{pixels.dtype} of shape {pixels.shape}",
+            mend="fit them with Dataset.pixels(card.input)",
+        )
+    return pixels
+
+
 def neighbour_correlation(pixels: np.ndarray) -> float:
     """Median over pictures of Pearson's correlation between horizontally neighbouring pixels.
 

@@ -1,4 +1,4 @@
-"""A trained run to a .tflite: float32, post-training int8, or int8 after quantization-aware training."""
+"""A trained model to a .tflite: float, post-training quantised, or int8 after quantization-aware training."""
 
 from __future__ import annotations
 
@@ -11,16 +11,28 @@ from ..edge.accuracy import Accuracy
 from ..edge.card import ModelCard, Quantisation, write_model
 from ..edge.classifier import Classifier
 from ..edge.errors import EdgeemoError
-from ..edge.preprocess import InputSpec
-from ..train.datasets.splits import TrainingData, calibration_set
-from ..train.loop import load_model
-from ..train.predictor import KerasPredictor
+from ..train.datasets.dataset import Dataset
+from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.run import Run
 from .calibration import calibration_pixels
-from .convert import to_float, to_int8
+from .convert import convert, to_int8
+from .drift import Drift, drift
+from .promise import require_granularity, require_promise
 from .qat import fine_tune, quantization_aware
+from .ranges import ESTIMATORS, observe
+from .roles import training_roles
+from .selective import Selective, weights_only
+from .source import KERAS3, Source
 
-METHODS = ("float32", "int8", "qat")
+__all__ = ["CALIBRATED", "METHODS", "Quantised", "check_method", "quantize", "training_roles", "write_compared"]
+
+METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat")
+#: Methods whose ranges of activations come from calibration faces.
+CALIBRATED = ("int8", "int8-float-io", "int16x8")
+#: Methods that leave weights without a scale.
+_WITHOUT_SCALES = ("float32", "float16")
+#: Pictures of the validation role to measure a method on whose kernels are unoptimised: some 60 ms each.
+_SLOW = {"int16x8": 500}
 
 
 @dataclass(frozen=True)
@@ -30,94 +42,178 @@ class Quantised:
     Args:
         path: the .tflite with its card.
         card: the card.
-        reference, accuracy: of the float model and of this one, on the validation role.
-        agreement: fraction of the validation role on which both give the same label.
-        difference: mean absolute difference of their probabilities.
+        drift: the float model against this one on the validation role; None without data.
+        difference: mean absolute difference of their probabilities; NaN without data.
     """
 
     path: Path
     card: ModelCard
-    reference: Accuracy
-    accuracy: Accuracy
-    agreement: float
-    difference: float
+    drift: Drift | None = None
+    difference: float = float("nan")
+
+    @property
+    def compared(self) -> Drift:
+        """The drift, for those who gave data."""
+        if self.drift is None:
+            raise EdgeemoError(f"{self.path} was not compared with the float model", mend="give --data")
+        return self.drift
+
+    @property
+    def reference(self) -> Accuracy:
+        """Of the float model on the validation role."""
+        return self.compared.reference
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """Of this model on the validation role."""
+        return self.compared.candidate
+
+    @property
+    def agreement(self) -> float:
+        """Fraction of the validation role on which both give the same label."""
+        return self.compared.agreement
 
 
 def quantize(
-    run: Run, method: str, out: Path, *, data: TrainingData, calibration_size: int = 500, quiet: bool = False
+    source: Source | Run,
+    method: str,
+    out: Path,
+    *,
+    data: TrainingData | None = None,
+    calibration_size: int = 500,
+    ranges: str = "minmax",
+    per_channel: bool = True,
+    quiet: bool = False,
 ) -> Quantised:
-    """Convert the finished model of a run.
+    """Convert a float model.
 
     Args:
-        run: a finished run.
+        source: a finished run, or what :func:`edgeemo.optimize.source.open_source` has opened.
         method: one of :data:`METHODS`.
         out: file for the .tflite.
-        data: the roles with which the run was trained; see :func:`training_roles`.
+        data: the roles with which a run was trained, see :func:`training_roles`; of other sources, roles drawn from
+            faces of the kind they were trained on. Methods that calibrate nothing do without.
         calibration_size: training faces for post-training calibration, stratified by class.
+        ranges: how ranges are estimated from them, one of :data:`edgeemo.optimize.ranges.ESTIMATORS`.
+        per_channel: a scale for each output channel of the weights.
         quiet: show no progress.
 
     Raises:
-        EdgeemoError: unknown method, unfinished run, or a model that cannot be converted.
+        EdgeemoError: unknown method, unfinished run, no data, or a model that cannot be converted.
+    """
+    check_method(method, ranges)
+    source = Source.of_run(source) if isinstance(source, Run) else source
+    if data is None and method in (*CALIBRATED, "qat"):
+        raise EdgeemoError(
+            f"{method} needs faces to {'train on' if method == 'qat' else 'calibrate on'}",
+            expected="faces of the kind the model was trained on",
+            mend="give them with --data; float32, float16 and dynamic do without",
+        )
+    if method == "qat":
+        assert data is not None
+        flatbuffer, recorded = _quantization_aware(source, data, quiet)
+    else:
+        flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, per_channel)
+    return write_compared(source, flatbuffer, recorded, out, data)
+
+
+def check_method(method: str, ranges: str = "minmax") -> None:
+    """Raises:
+    EdgeemoError: unknown, or an estimator where there is nothing to estimate.
     """
     if method not in METHODS:
         raise EdgeemoError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
-    card, seed = run.card, run.settings.seed
-    model = load_model(run.model_path, compile=False)
-    recorded = Quantisation(method)
-    if method == "float32":
-        flatbuffer = to_float(model, card.input)
-    elif method == "int8":
-        chosen = calibration_set(data.train, size=calibration_size, seed=seed)
-        flatbuffer = to_int8(model, card.input, calibration_pixels(chosen, card.input))
-        recorded = Quantisation(method, chosen.content_hash, len(chosen), seed)
-    else:
-        aware = quantization_aware(model)
-        fine_tune(aware, run.recipe, data, seed=seed, quiet=quiet)
-        flatbuffer = to_int8(aware, card.input, None)
-        # The ranges were learned from every training picture.
-        recorded = Quantisation(method, data.train.content_hash, len(data.train), seed)
-    card = replace(card, name=f"{card.name}-{method}", quantisation=recorded)
-    write_model(out, flatbuffer, card)
-    result = _compare(out, KerasPredictor(card, model), data)
-    name = f"{method} validation"
-    figure = {"data": data.validation.name, "split": "validation", **result.accuracy.to_dict()}
-    write_model(out, flatbuffer, card.with_metric(name, figure))
-    return replace(result, card=card.with_metric(name, figure))
-
-
-def training_roles(run: Run, source: str | None = None) -> TrainingData:
-    """The roles with which a run was trained, read again.
-
-    Args:
-        run: a finished run.
-        source: where the data set lies now, if it has moved.
-
-    Raises:
-        EdgeemoError: the pictures are not those with which the run was trained.
-    """
-    settings = run.settings if source is None else replace(run.settings, data=source)
-    data = settings.training_data(run.recipe)
-    expected, got = run.card.provenance.split_hashes.get("train", ""), data.hashes["train"]
-    if expected != got:
+    if ranges not in ESTIMATORS:
+        raise EdgeemoError("unknown estimator of ranges", expected="one of " + ", ".join(ESTIMATORS), got=repr(ranges))
+    if ranges != "minmax" and method not in ("int8", "int8-float-io"):
         raise EdgeemoError(
-            f"{settings.data} is not the data with which {run.folder} was trained",
-            expected=f"content hash {expected[:16]}",
-            got=got[:16],
-            mend="give the original data with --data",
+            f"{method} has no ranges to be clipped", expected=f"--ranges {ranges} with int8 or int8-float-io"
         )
-    return data
 
 
-def _compare(path: Path, reference: KerasPredictor, data: TrainingData) -> Quantised:
-    spec: InputSpec = reference.card.input
-    pixels, targets = data.validation.pixels(spec), data.validation.targets
+def write_compared(
+    source: Source, flatbuffer: bytes, recorded: Quantisation, out: Path, data: TrainingData | None
+) -> Quantised:
+    """Write a converted model with its card, and compare it with the float model where there is data.
+
+    The figures go into the card only when the validation role is that of a run: pictures that somebody else's model
+    may have been trained on prove nothing.
+    """
+    method = recorded.method
+    card = replace(source.card, name=f"{source.card.name}-{method}", quantisation=recorded)
+    write_model(out, flatbuffer, card)
+    if data is None:
+        return Quantised(out, card)
+    validation = data.validation.relabelled(card.labels)
+    if method in _SLOW:
+        validation = stratified(validation, _SLOW[method])
+    result = _compare(out, source, validation)
+    if source.recipe is None:
+        return result
+    figure = {"data": validation.name, "split": "validation", **result.accuracy.to_dict()}
+    card = card.with_metric(f"{method} validation", figure)
+    write_model(out, flatbuffer, card)
+    return replace(result, card=card)
+
+
+def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Dataset, np.ndarray]:
+    """The calibration set, drawn from the training role by the source's seed, and its pixels fitted to the model."""
+    chosen = calibration_set(data.train, size=size, seed=source.seed)
+    return chosen, calibration_pixels(chosen, source.card.input)
+
+
+def _quantization_aware(source: Source, data: TrainingData, quiet: bool) -> tuple[bytes, Quantisation]:
+    if not source.trainable or source.recipe is None:
+        raise EdgeemoError(
+            f"{source.path} cannot be trained quantization-aware",
+            expected="a run, or a model of tf_keras with a recipe that tells how to train it (--recipe)",
+            got=source.kind,
+            mend="use --method int8, or build the network with tf_keras (Keras 2) and copy its weights"
+            if source.kind == KERAS3
+            else "use --method int8, or give the run folder",
+        )
+    aware = quantization_aware(source.model)
+    fine_tune(aware, source.recipe, data, seed=source.seed, quiet=quiet)
+    flatbuffer = to_int8(aware, source.card.input, None)
+    # The ranges were learned from every training picture.
+    return flatbuffer, Quantisation("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
+
+
+def _post_training(
+    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, per_channel: bool
+) -> tuple[bytes, Quantisation]:
+    spec, pixels = source.card.input, None
+    recorded = Quantisation(method, per_channel=None if method in _WITHOUT_SCALES else per_channel)
+    if method in CALIBRATED:
+        assert data is not None
+        chosen, pixels = calibrated_on(source, data, size)
+        recorded = replace(
+            recorded,
+            calibration_hash=chosen.content_hash,
+            calibration_size=len(chosen),
+            calibration_seed=source.seed,
+            ranges=ranges,
+        )
+    if source.model is not None and ranges == "minmax":
+        return convert(source.model, spec, method, pixels, per_channel=per_channel), recorded
+    model = source.float_flatbuffer()
+    if method == "float32":
+        flatbuffer = model
+    elif pixels is None:
+        flatbuffer = weights_only(model, method, per_channel=per_channel)
+    else:
+        seen = observe(model, spec, pixels)
+        flatbuffer = Selective(model, {name: found.clipped(ranges) for name, found in seen.items()}).quantise(
+            float_io=method == "int8-float-io", activations=16 if method == "int16x8" else 8, per_channel=per_channel
+        )
+        require_granularity(flatbuffer, per_channel=per_channel)
+    require_promise(flatbuffer, method)
+    return flatbuffer, recorded
+
+
+def _compare(path: Path, source: Source, validation: Dataset) -> Quantised:
+    pixels = validation.pixels(source.card.input)
     classifier = Classifier.open(path)
-    ours, theirs = classifier.predict(pixels), reference.predict(pixels)
-    return Quantised(
-        path,
-        classifier.card,
-        Accuracy.of(targets, theirs),
-        Accuracy.of(targets, ours),
-        float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
-        float(np.abs(ours - theirs).mean()),
-    )
+    ours, theirs = classifier.predict(pixels), source.predictor().predict(pixels)
+    report = drift(validation.targets, theirs, ours, classifier.card.labels)
+    return Quantised(path, classifier.card, report, float(np.abs(ours - theirs).mean()))

@@ -4,62 +4,213 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...edge.files import new_file
+from ...edge.errors import EdgeemoError, GateFailed
+from ...edge.files import new_file, new_folder, write_json
+from .options import described_source
+
+if TYPE_CHECKING:
+    from ...train.datasets.splits import TrainingData
+    from ..quantize import Quantised
+    from ..repair import Repaired
+    from ..source import Source
+
+_METHODS = ["float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat"]
+#: Bad figures on pictures that the model may have been trained on are too good, never too bad.
+_CAVEAT = "measured on training pictures that the model may have seen: prove it with edgeemo validate on others"
 
 
 @click.command("quantize")
-@click.argument("run")
+@click.argument("model", metavar="RUN_OR_MODEL")
 @click.option(
     "--method",
-    type=click.Choice(["float32", "int8", "qat"]),
+    type=click.Choice(_METHODS),
     default="int8",
     show_default=True,
-    help="float32 converts only; int8 is post-training; qat trains quantization-aware first.",
+    help="qat trains quantization-aware first; all others are post-training.",
 )
-@click.option("--out", metavar="FILE", help="The .tflite to write.  [default: RUN/<recipe>-<method>.tflite]")
-@click.option("--data", metavar="PATH", help="The training data, if it has moved since the training.")
+@click.option("--out", metavar="FILE", help="The .tflite to write.  [default: <name>-<method>.tflite in or beside it]")
+@described_source
+@click.option("--recipe", metavar="NAME", help="How qat goes on training a tf_keras model that is no run.")
+@click.option("--seed", default=0, show_default=True, help="Of the draws for a model that is no run.")
 @click.option(
     "--calibration-size", default=500, show_default=True, help="Training faces for post-training calibration."
+)
+@click.option(
+    "--ranges",
+    type=click.Choice(["minmax", "percentile", "mse"]),
+    default="minmax",
+    show_default=True,
+    help="Estimator of the activations' ranges, for int8 and int8-float-io.",
+)
+@click.option("--per-tensor", is_flag=True, help="One scale for each weight tensor instead of one for each channel.")
+@click.option("--max-drop", type=float, help="Gate: accuracy that may be lost on the validation role, points.")
+@click.option("--repair", "mend", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
+@click.option(
+    "--repair-in", type=click.Choice(["float32", "int16"]), default="float32", show_default=True, help="What in."
+)
+@click.option(
+    "--calibration-study", metavar="DIR", help="Instead: how drift depends on the calibration size; table and plot."
 )
 @click.option("--force", is_flag=True, help="Overwrite the .tflite.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    run: str, method: str, out: str | None, data: str | None, calibration_size: int, force: bool, as_json: bool
+    model: str,
+    method: str,
+    out: str | None,
+    description: Any,
+    data: str | None,
+    recipe: str | None,
+    seed: int,
+    calibration_size: int,
+    ranges: str,
+    per_tensor: bool,
+    max_drop: float | None,
+    mend: bool,
+    repair_in: str,
+    calibration_study: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Turn a trained run into a .tflite: full int8, int8 in and out, no floating-point operator left.
+    """Turn a trained model into a .tflite; by default full int8: int8 in and out, no floating-point operator left.
 
+    RUN_OR_MODEL is a run folder, a .keras or .h5 file (tf_keras or Keras 3), a SavedModel folder or a float .tflite.
     Calibration uses training faces only, stratified by class and drawn by the run's seed; their hash goes into the
-    card inside the .tflite.
+    card inside the .tflite. With --max-drop the exit code is 3 when more is lost at the upper 95 % bound.
 
-    Example: edgeemo quantize runs/cnn3 --method qat
+    Example: edgeemo quantize runs/cnn3 --max-drop 1.0 --repair
     """
-    from ...train.run import Run
+    _check_options(method, max_drop, mend)
+    study_folder = new_folder(calibration_study, force=force) if calibration_study else None
+    from ..quantize import check_method, quantize
+    from ..roles import source_roles
+    from ..source import open_source
 
-    source = Run.open(run)
-    target = new_file(out or Path(run) / f"{source.card.name}-{method}.tflite", force=force)
-    from ..quantize import quantize, training_roles
+    check_method(method, ranges)
+    source = _with_recipe(open_source(model, description, seed=seed), recipe)
+    target = new_file(out or _beside(source, method), force=force)
+    roles = source_roles(source, data)
+    if study_folder:
+        _study(source, roles, study_folder, as_json)
+        return
+    if max_drop is not None and roles is None:
+        raise EdgeemoError("the gate needs faces to measure with", mend="give them with --data")
+    result = quantize(
+        source,
+        method,
+        target,
+        data=roles,
+        calibration_size=calibration_size,
+        ranges=ranges,
+        per_channel=not per_tensor,
+        quiet=as_json,
+    )
+    repaired = None
+    if mend and roles is not None and max_drop is not None and not result.compared.passes(max_drop):
+        from ..fallback import quantize_repaired
 
-    roles = training_roles(source, data)
-    result = quantize(source, method, target, data=roles, calibration_size=calibration_size, quiet=as_json)
-    size = target.stat().st_size
-    if as_json:
-        figures = {
-            "model": str(target),
-            "bytes": size,
-            "card": result.card.to_dict(),
+        result, repaired = quantize_repaired(
+            source,
+            method,
+            target,
+            data=roles,
+            max_drop=max_drop,
+            kept_in=repair_in,
+            calibration_size=calibration_size,
+            per_channel=not per_tensor,
+            quiet=as_json,
+        )
+    click.echo(_document(result, repaired) if as_json else _report(source, result, repaired))
+    if max_drop is not None and roles is not None:
+        _gate(source, result, repaired, max_drop, roles, as_json)
+
+
+def _check_options(method: str, max_drop: float | None, mend: bool) -> None:
+    if max_drop is not None and max_drop < 0:
+        raise click.UsageError("--max-drop must not be negative: give the points that may be lost, as 1.0")
+    if mend and max_drop is None:
+        raise click.UsageError("--repair needs --max-drop: it stops when that gate passes")
+    if mend and method not in ("int8", "int8-float-io"):
+        raise click.UsageError("--repair mends --method int8 and int8-float-io")
+
+
+def _with_recipe(source: Source, recipe: str | None) -> Source:
+    if recipe is None or source.recipe is not None:
+        return source
+    from dataclasses import replace
+
+    from ...train.recipe import load_recipe
+
+    loaded = load_recipe(recipe)
+    return replace(source, recipe=replace(loaded, input=source.card.input, task=source.card.task))
+
+
+def _beside(source: Source, method: str) -> Path:
+    folder = source.path if source.kind == "a run" else source.path.parent
+    return folder / f"{source.card.name}-{method}.tflite"
+
+
+def _study(source: Source, roles: TrainingData | None, folder: Path, as_json: bool) -> None:
+    if roles is None:
+        raise EdgeemoError("a study needs faces to calibrate on and to measure with", mend="give them with --data")
+    from ..progress import Line
+    from ..study import plot_study, study
+
+    with Line(quiet=as_json) as line:
+        result = study(source, roles, progress=lambda done, of: line.tell(f"calibration set {done + 1} of {of}"))
+    write_json(folder / "calibration.json", result.to_dict())
+    plot_study(result, folder / "calibration.png")
+    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.table())
+
+
+def _document(result: Quantised, repaired: Repaired | None) -> str:
+    figures: dict[str, Any] = {
+        "model": str(result.path),
+        "bytes": result.path.stat().st_size,
+        "card": result.card.to_dict(),
+    }
+    if result.drift:
+        figures |= {
             "reference": result.reference.to_dict(),
             "accuracy": result.accuracy.to_dict(),
             "agreement": result.agreement,
             "mean_probability_difference": result.difference,
+            "drift": result.drift.to_dict(),
         }
-        click.echo(json.dumps(figures, indent=2))
-        return
-    click.echo(
-        f"{target}: {size:,} bytes, {method}\n"
-        f"validation: float {result.reference}; this model {result.accuracy}\n"
-        f"agreement {result.agreement:.2%}, mean difference of probabilities {result.difference:.4f}\n"
-        f"prove it on the test split with: edgeemo validate {run} {target} --data ... --max-drop 1.0"
-    )
+    if repaired:
+        figures["repair"] = repaired.to_dict()
+    return json.dumps(figures, indent=2)
+
+
+def _report(source: Source, result: Quantised, repaired: Repaired | None) -> str:
+    lines = [repaired.table() + "\n"] if repaired else []
+    lines.append(f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantisation.method}")
+    if result.drift:
+        lines += [
+            f"validation: float {result.reference}; this model {result.accuracy}",
+            f"agreement {result.agreement:.2%}, mean difference of probabilities {result.difference:.4f}",
+        ]
+    if result.drift and source.kind != "a run":
+        lines.append(_CAVEAT)
+    elif source.kind == "a run":
+        proof = f"edgeemo validate {source.path} {result.path} --data ... --max-drop 1.0"
+        lines.append(f"prove it on the test split with: {proof}")
+    return "\n".join(lines)
+
+
+def _gate(
+    source: Source, result: Quantised, repaired: Repaired | None, max_drop: float, data: TrainingData, as_json: bool
+) -> None:
+    from ..fallback import advice
+
+    worst = result.compared.worst_loss
+    verdict = f"the loss is at most {worst:.2f} points (upper 95 % bound, validation role), allowed are {max_drop:g}"
+    if not result.compared.passes(max_drop):
+        raise GateFailed(f"gate failed: {verdict}", mend=advice(source, result, repaired, max_drop, data))
+    if not as_json:
+        click.echo(f"gate passed: {verdict}")
+    if repaired and repaired.kept and not as_json:
+        click.echo(advice(source, result, repaired, max_drop, data))

@@ -1,0 +1,54 @@
+"""What commands ask that take a model of any kind."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ...edge.preprocess import CHANNELS, NORMALISATIONS
+
+_Command = Callable[..., Any]
+
+
+def described_source(command: _Command) -> _Command:
+    """``--data`` and what only a person knows of a model without a card, handed over as ``description``."""
+
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        labels: str | None,
+        normalisation: str | None,
+        height: int | None,
+        width: int | None,
+        channels: str | None,
+        card: str | None,
+        **others: Any,
+    ) -> Any:
+        # The sources load TensorFlow; --help does not need it.
+        from ..source import Description
+
+        names = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
+        description = Description(names, normalisation or "", height or 0, width or 0, channels or "", card or "")
+        return command(description=description, **others)
+
+    side = click.IntRange(1, 4096)
+    for option in (
+        click.option("--card", metavar="FILE", help="JSON model card, in place of the following."),
+        click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colours.  [default: as the model tells]"),
+        click.option("--width", type=side, metavar="N", help="Input width.  [default: as the model tells]"),
+        click.option("--height", type=side, metavar="N", help="Input height.  [default: as the model tells]"),
+        click.option(
+            "--normalisation", type=click.Choice(list(NORMALISATIONS)), help="How the model's pixels become values."
+        ),
+        click.option("--labels", metavar="LIST", help="The model's classes in the order of its outputs: happy,sad."),
+        click.option(
+            "--data",
+            metavar="PATH",
+            help="Faces of the kind the model was trained on; only the training split is used. A run knows its own.",
+        ),
+    ):
+        wrapper = option(wrapper)
+    return wrapper

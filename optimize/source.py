@@ -1,0 +1,311 @@
+"""What people bring to be quantised: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..edge.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, read_card_file, split_model
+from ..edge.errors import EdgeemoError
+from ..edge.files import existing
+from ..edge.graph import read_graph
+from ..edge.preprocess import CHANNELS, InputSpec
+from ..edge.quiet import quiet_native
+from ..train.loop import load_model
+from ..train.predictor import KerasPredictor, Predictor
+from ..train.recipe import Recipe
+from ..train.run import Run
+from .convert import to_float
+from .trial import classifier_of
+
+#: Kinds of sources, by the words that messages use.
+RUN, TF_KERAS, KERAS3 = "a run", "a tf_keras model", "a Keras 3 model"
+SAVED_MODEL, TFLITE = "a SavedModel", "a .tflite"
+_EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float .tflite"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What only a person knows of a model without a card.
+
+    Args:
+        labels: class names in the order of the outputs; two for a model with one sigmoid output.
+        normalisation: how pixels become values, see :data:`edgeemo.edge.preprocess.NORMALISATIONS`.
+        height, width: pixels; 0 to take them from the model.
+        channels: ``gray`` or ``rgb``; empty to take them from the model.
+        card: path of a JSON card, in place of all that.
+    """
+
+    labels: tuple[str, ...] = ()
+    normalisation: str = ""
+    height: int = 0
+    width: int = 0
+    channels: str = ""
+    card: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model that can be quantised.
+
+    Args:
+        path: where it lies.
+        kind: one of the five kinds above.
+        card: labels, input and what is known of its training.
+        model: callable ``model(face, training=False)``; None for a .tflite.
+        flatbuffer: of a .tflite.
+        recipe: of the training, when known.
+        seed: of the training, or of the draws to come.
+    """
+
+    path: Path
+    kind: str
+    card: ModelCard
+    model: Any = None
+    flatbuffer: bytes = b""
+    recipe: Recipe | None = None
+    seed: int = 0
+
+    @classmethod
+    def of_run(cls, run: Run) -> Source:
+        """The finished model of a run."""
+        model = load_model(run.model_path, compile=False)
+        return cls(run.folder, RUN, run.card, model, recipe=run.recipe, seed=run.settings.seed)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether quantization-aware training can start from it."""
+        return self.kind in (RUN, TF_KERAS)
+
+    def float_flatbuffer(self) -> bytes:
+        """The model as a float32 .tflite without a card."""
+        return self.flatbuffer or to_float(self.model, self.card.input)
+
+    def predictor(self) -> Predictor:
+        """The float model, to be compared with."""
+        if hasattr(self.model, "predict_on_batch"):
+            return KerasPredictor(self.card, self.model)
+        return classifier_of(self.float_flatbuffer(), self.card)
+
+
+def open_source(path: str | Path, description: Description | None = None, *, seed: int = 0) -> Source:
+    """Open whatever somebody wants to have quantised.
+
+    Args:
+        path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, or a float
+            .tflite.
+        description: what is to be known of a model that is no run and carries no card.
+        seed: for the draws, when there is no run to tell one.
+
+    Raises:
+        EdgeemoError: none of these, not readable, not one picture in and one answer out, or it contradicts its card.
+    """
+    path, description = existing(path, _EXPECTED), description or Description()
+    if path.is_dir() and (path / "run.json").is_file():
+        return Source.of_run(Run.open(path))
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return _described(path, SAVED_MODEL, _SavedNet(path), description, seed)
+    if path.is_dir():
+        raise EdgeemoError(f"{path} is not a run folder and not a SavedModel", expected=_EXPECTED, got="a folder")
+    if path.suffix in (".keras", ".h5", ".hdf5"):
+        if keras_generation(path) >= 3:
+            source = _described(path, KERAS3, _load_keras3(path), description, seed)
+            return replace(source, model=_exported(source))
+        return _described(path, TF_KERAS, load_model(path, compile=False), description, seed)
+    with open(path, "rb") as stream:
+        magic = stream.read(8)[4:]
+    if magic == TFLITE_MAGIC:
+        return _tflite(path, description, seed)
+    raise EdgeemoError(
+        f"{path} is not a model that can be quantised",
+        expected=_EXPECTED,
+        got=f"a {path.suffix or 'plain'} file" + ("" if path.stat().st_size else " that is empty"),
+    )
+
+
+def keras_generation(path: Path) -> int:
+    """Major version of the Keras that wrote a file, 0 when it does not tell."""
+    version = ""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
+        elif path.suffix != ".keras":
+            import h5py
+
+            with h5py.File(path, "r") as stored:
+                found = stored.attrs.get("keras_version", b"")
+                version = found.decode() if isinstance(found, bytes) else str(found)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        # The loader says what is wrong with the file.
+        return 0
+    major = version.split(".")[0]
+    return int(major) if major.isdigit() else 0
+
+
+def _load_keras3(path: Path) -> Any:
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with quiet_native(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EdgeemoError(f"{path} cannot be loaded as a Keras 3 model ({_first_line(error)})") from error
+
+
+def _exported(source: Source) -> _SavedNet:
+    """A Keras 3 model by way of its own export: its variables are none that the converter of TensorFlow would find."""
+    from ..train.backend import tf
+
+    signature = [tf.TensorSpec((1, *source.card.input.shape), tf.float32, name="face")]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with quiet_native(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                source.model.export(folder, verbose=False, input_signature=signature)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise EdgeemoError(f"{source.path} cannot be exported by Keras 3 ({_first_line(error)})") from error
+        return _SavedNet(Path(folder))
+
+
+class _SavedNet:
+    """A SavedModel's serving signature as a callable like a Keras model.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from ..train.backend import tf
+
+        try:
+            with quiet_native(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.loaded = tf.saved_model.load(str(path))
+        except Exception as error:
+            raise EdgeemoError(f"{path} cannot be loaded as a SavedModel ({_first_line(error)})") from error
+        if "serving_default" not in self.loaded.signatures:
+            raise EdgeemoError(
+                f"{path} cannot be called",
+                expected="a SavedModel with the signature serving_default",
+                got=", ".join(self.loaded.signatures) or "none",
+                mend="save it with model.export",
+            )
+        self.signature = self.loaded.signatures["serving_default"]
+        arguments = self.signature.structured_input_signature[1]
+        self.inputs, self.outputs = list(arguments.values()), list(self.signature.structured_outputs.values())
+        self._name = next(iter(arguments), "")
+
+    def __call__(self, face: Any, training: bool = False) -> Any:
+        """The first output for a batch of faces."""
+        return next(iter(self.signature(**{self._name: face}).values()))
+
+
+def _tflite(path: Path, description: Description, seed: int) -> Source:
+    data = path.read_bytes()
+    flatbuffer, card = split_model(data)[0], card_of(data, str(path))
+    graph = read_graph(flatbuffer, str(path))
+    # Integer constants are indices and shapes in a float model; activations are what tells.
+    quantised = {t.type for o in graph.operators for t in o.outputs} & {"INT8", "UINT8", "INT16"}
+    if quantised or any(t.type in ("INT8", "FLOAT16") and len(t.shape) > 1 for o in graph.operators for t in o.inputs):
+        raise EdgeemoError(
+            f"{path} is quantised already",
+            expected="a float32 .tflite",
+            got=", ".join(sorted(quantised)) or "int8 or float16 weights",
+            mend="start from the float model",
+        )
+    shapes = [tensor.shape for tensor in graph.inputs], [tensor.shape for tensor in graph.outputs]
+    card = _card(path, description, *shapes, card)
+    return Source(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
+
+
+def _described(path: Path, kind: str, model: Any, description: Description, seed: int) -> Source:
+    shapes = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
+    return Source(path, kind, _card(path, description, *shapes, None), model, seed=seed)
+
+
+def _card(
+    path: Path,
+    description: Description,
+    inputs: Sequence[tuple[int | None, ...]],
+    outputs: Sequence[tuple[int | None, ...]],
+    embedded: ModelCard | None,
+) -> ModelCard:
+    """The card of a model: the one given, the one embedded, or one made from the description and the shapes."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise EdgeemoError(
+            f"{path} is not a classifier of pictures",
+            expected="one input and one output",
+            got=f"{len(inputs)} and {len(outputs)}",
+        )
+    shape, answers = inputs[0], outputs[0][-1] if outputs[0] else None
+    if len(shape) != 4:
+        raise EdgeemoError(
+            f"{path} does not take pictures", expected="an input (batch, height, width, channels)", got=str(shape)
+        )
+    card = read_card_file(description.card) if description.card else embedded
+    if card is None:
+        card = _made(path, description, shape, answers)
+    _hold_against(path, card, shape, answers)
+    return replace(card, quantisation=Quantisation())
+
+
+def _made(path: Path, description: Description, shape: tuple[int | None, ...], answers: int | None) -> ModelCard:
+    missing = [name for name in ("labels", "normalisation") if not getattr(description, name)]
+    if missing:
+        raise EdgeemoError(
+            f"{path} does not tell what it was trained for",
+            expected=" and ".join(f"--{name}" for name in missing) + ", or --card FILE",
+            mend="a wrong normalisation ruins a model without a word, so none is assumed",
+        )
+    height, width = description.height or shape[1], description.width or shape[2]
+    if not _fixed(height) or not _fixed(width):
+        raise EdgeemoError(
+            f"{path} has a dynamic input size", got=str(tuple(shape)), mend="fix it with --height and --width"
+        )
+    names = {depth: name for name, depth in CHANNELS.items()}
+    channels = description.channels or names.get(shape[3] or 0, "")
+    if not channels:
+        raise EdgeemoError(f"{path} does not take pictures", expected="1 or 3 channels", got=str(shape[3]))
+    return ModelCard(
+        name=path.stem,
+        labels=description.labels,
+        input=InputSpec(int(height or 0), int(width or 0), channels, description.normalisation),
+        task="binary" if answers == 1 else "multiclass",
+    )
+
+
+def _fixed(side: int | None) -> bool:
+    return side is not None and side > 0
+
+
+def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], answers: int | None) -> None:
+    wrong = [(side, given) for side, given in zip(shape[1:], card.input.shape, strict=True) if _fixed(side)]
+    if any(side != given for side, given in wrong):
+        raise EdgeemoError(
+            f"what was said of {path} contradicts its input",
+            expected=" x ".join(str(side) for side in shape[1:]),
+            got=" x ".join(map(str, card.input.shape)),
+            mend="correct --height, --width, --channels or the card",
+        )
+    if answers is not None and answers != card.outputs:
+        raise EdgeemoError(
+            f"what was said of {path} contradicts its output",
+            expected=f"labels for {answers} outputs",
+            got=f"{len(card.labels)} labels: {', '.join(card.labels)}",
+            mend="name the labels in the order of the outputs; a single sigmoid output has two",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
