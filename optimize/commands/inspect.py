@@ -62,7 +62,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
         from ...train.recipe import load_recipe, recipe_names
     except ImportError as error:
         raise EdgeemoError(
-            f"{recipe} is no model, and recipes need packages that are not installed here",
+            f"{recipe!r} is no model, and recipes need packages that are not installed here",
             expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
             mend="for recipes, install it with: pip install 'edgeemo[train]'",
         ) from error
