@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,8 @@ def find_model(name_or_path: str | Path) -> Path:
             whoever opens it says so.
     """
     path = Path(name_or_path)
-    if path.name != str(name_or_path) or path.suffix or path.exists():
+    # os.path, because a name that is too long for a file is no file; pathlib would raise.
+    if path.name != str(name_or_path) or path.suffix or os.path.exists(path):
         return path
     catalogue = Catalogue.open()
     return catalogue.path(catalogue.entry(str(name_or_path)))

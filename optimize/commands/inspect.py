@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
 
 import click
 
@@ -54,7 +54,7 @@ def _is_model(target: str) -> bool:
     """Whether the user means a .tflite: nothing of a recipe, nor what recipes need, is loaded to find out."""
     if target.endswith(".toml"):
         return False
-    return target.endswith(".tflite") or Path(target).is_file() or target in Catalogue.open().names
+    return target.endswith(".tflite") or os.path.isfile(target) or target in Catalogue.open().names
 
 
 def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
         from ...train.recipe import load_recipe, recipe_names
     except ImportError as error:
         raise EdgeemoError(
-            f"{recipe} is no model, and recipes need packages that are not installed here",
+            f"{recipe!r} is no model, and recipes need packages that are not installed here",
             expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
             mend="for recipes, install it with: pip install 'edgeemo[train]'",
         ) from error

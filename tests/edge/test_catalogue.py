@@ -173,6 +173,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     [
         (("predict", "edge-res-int8", "absent.png"), 1, "absent.png is not there"),
         (("predict", "edge-res-int4", "absent.png"), 1, "unknown model 'edge-res-int4'"),
+        (("predict", "a" * 300, "absent.png"), 1, "unknown model 'aaaa"),
+        (("inspect", "a" * 300), 1, "'aaaa"),
         (("run", "edge-res-int4", "--source", "absent.avi"), 1, "absent.avi is not there"),
         (("benchmark", "edge-res-int4"), 1, "unknown model 'edge-res-int4'"),
         (("benchmark", "edge-res-int8", "--queries", "11"), 0, "edge-res-int8"),
