@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
     "data": ("train.commands.data", "Look at data sets."),
+    "doctor": ("edge.commands.doctor", "Say what this machine has and lacks."),
     "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
 }
 
