@@ -66,7 +66,8 @@ def runtime_findings() -> list[Finding]:
                 "pip install ai-edge-litert (32-bit Arm: pip install tflite-runtime 'numpy<2')",
             )
         ]
-    findings, working = [], []
+    findings: list[Finding] = []
+    working: list[str] = []
     for name in names:
         label = f"{name} {version(name)}".strip()
         # All of TensorFlow for a runtime that is the last resort.
