@@ -14,8 +14,11 @@ from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
 from .latency import Ratio
+from .watch import Trace
 
-SCHEMA = 1
+SCHEMA = 2
+#: What can be read: newer schemas only add fields that may be missing.
+_READABLE = (1, SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class BenchmarkRecord:
         accuracy: None when no data set was given.
         device, before, after: where it ran, and in which state the device was around the measuring.
         reasons: why the figures are tainted; empty when they are not.
+        trace: the state of the device every second in between; None in records of schema 1.
     """
 
     run: str
@@ -137,6 +141,7 @@ class BenchmarkRecord:
     before: DeviceState
     after: DeviceState
     reasons: tuple[str, ...] = ()
+    trace: Trace | None = None
 
     @property
     def tainted(self) -> bool:
@@ -168,7 +173,7 @@ class BenchmarkRecord:
         """
         if not isinstance(value, dict) or "schema" not in value:
             raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
-        if value["schema"] != SCHEMA:
+        if value["schema"] not in _READABLE:
             raise EdgeemoError(
                 f"{where} has another format",
                 expected=f"schema {SCHEMA}",
@@ -178,7 +183,7 @@ class BenchmarkRecord:
         entries = {key: item for key, item in value.items() if key not in ("schema", "tainted")}
         try:
             for key, kind in _NESTED.items():
-                if entries[key] is not None:
+                if entries.get(key) is not None:
                     known = {field.name for field in fields(kind)}
                     derived = ("value", "ci95") if kind is DataAccuracy else ()
                     if unknown := sorted(set(entries[key]) - known - set(derived)):
@@ -199,6 +204,7 @@ _NESTED: dict[str, type[Any]] = {
     "device": Device,
     "before": DeviceState,
     "after": DeviceState,
+    "trace": Trace,
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import __version__
 from ..edge.accuracy import Accuracy
-from ..edge.board import read_device
+from ..edge.board import Device, read_device
 from ..edge.card import ModelCard, read_card
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256_file
@@ -26,6 +26,7 @@ from .latency import Measurement, check_amount, measure
 from .percentiles import PERCENTILES
 from .process import ModelProcess
 from .record import BenchmarkRecord, DataAccuracy, Stages
+from .watch import Trace
 
 #: Told what is being done, how many steps of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -43,6 +44,7 @@ def benchmark(
     seconds: float = 0.0,
     data: Dataset | None = None,
     card: ModelCard | None = None,
+    root: str | Path = "/",
     progress: Progress | None = None,
 ) -> list[BenchmarkRecord]:
     """Measure models side by side on this device.
@@ -56,6 +58,7 @@ def benchmark(
         queries, seconds: at least so many queries and so long for each model.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
+        root: see :func:`edgeemo.edge.board.read_device`.
         progress: told how far it is.
 
     Returns:
@@ -88,6 +91,7 @@ def benchmark(
             processes,
             queries=queries,
             seconds=seconds,
+            root=root,
             progress=functools.partial(tell, "latency"),
         )
         peaks = [process.ask("memory")["peak_rss_mb"] for process in processes]
@@ -96,7 +100,7 @@ def benchmark(
             _accuracy(process, subject, Path(folder), functools.partial(tell, f"accuracy of {name}"))
             for process, subject, name in zip(processes, subjects, names, strict=True)
         ]
-        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, threads)
+        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, threads, read_device(root))
 
 
 class _Subject:
@@ -160,11 +164,11 @@ def _records(
     stages: Sequence[Stages | None],
     accuracies: Sequence[DataAccuracy | None],
     threads: int,
+    device: Device,
 ) -> list[BenchmarkRecord]:
-    device = read_device()
     now = datetime.now(timezone.utc)
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    common = taint(measurement.before, measurement.after, cores=device.cores, own=threads)
+    common = taint([look.state for look in measurement.looks], cores=device.cores, own=threads)
     records = []
     for index, (subject, process, latency) in enumerate(zip(subjects, processes, measurement.latencies, strict=True)):
         facts = process.facts
@@ -205,8 +209,9 @@ def _records(
                 stages=stages[index],
                 accuracy=accuracies[index],
                 device=device,
-                before=measurement.before,
-                after=measurement.after,
+                before=measurement.looks[0].state,
+                after=measurement.looks[-1].state,
+                trace=Trace.of(measurement.looks),
                 reasons=common + unsteady,
             )
         )

@@ -48,6 +48,7 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.accuracy
     )
+    lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,14 @@ from click.testing import CliRunner, Result
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records
 from edgeemo.benchmarks.suite import benchmark, unique_names
+from edgeemo.benchmarks.table import text_table
 from edgeemo.edge.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.datasets.reader import read_evaluation_set, synthetic_dataset
+
+from ..boards import PI5, Board, write_board
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -107,7 +111,7 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 1
+    assert value["schema"] == 2
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
 
@@ -132,6 +136,24 @@ def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     result = run(INT8, *QUICK)
     assert result.exit_code == 0, result.output
     assert "tainted: the board reports throttled, under-voltage" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("board", "reason"),
+    [
+        pytest.param(replace(PI5, governor="powersave"), "the governor powersave holds the clock down", id="governor"),
+        pytest.param(PI5, None, id="nothing in the way"),
+    ],
+)
+def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, reason: str | None) -> None:
+    write_board(tmp_path, board)
+    (record,) = benchmark([INT8], queries=30, root=tmp_path)
+    assert record.device.board == board.model
+    assert record.trace is not None
+    assert set(record.trace.temperature_mc) == {48212}
+    reasons = [found for found in record.reasons if "warm-up" not in found]
+    assert reasons == ([reason] if reason else [])
+    assert (f"tainted: {reason}" in text_table([record])) == bool(reason)
 
 
 def test_without_matplotlib_records_and_table_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
