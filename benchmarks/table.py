@@ -32,7 +32,9 @@ def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
 
 def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
     """What must be known to read the figures, one sentence each: device, ratios, missing percentiles, data, taint."""
-    lines = _unique(f"measured on {r.device}; {r.runtime} {r.runtime_version}, {_threads(r.threads)}" for r in records)
+    lines = _unique(
+        f"measured on {r.device}; {r.runtime} {r.runtime_version}, {thread_count(r.threads)}" for r in records
+    )
     lines += _unique(
         f"ratio: latency over that of {r.ratio.to}, median [quartiles] of {r.ratio.rounds} rounds"
         for r in records
@@ -62,7 +64,7 @@ def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str
         "model": [r.name for r in records],
         "quantisation": [r.quantisation for r in records],
         "KB": [f"{r.bytes / 1000:,.0f}" for r in records],
-        **{f"{p} ms": [_ms(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
+        **{f"{p} ms": [milliseconds(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
         "ratio": [
             f"{r.ratio.median:.2f} [{r.ratio.low:.2f}, {r.ratio.high:.2f}]" if r.ratio else ABSENT for r in records
         ],
@@ -76,7 +78,7 @@ def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str
     return list(kept), [list(row) for row in zip(*kept.values(), strict=True)]
 
 
-def _ms(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
     """Three significant digits: latencies go from 0.02 to 2,000 ms."""
     if value is None:
         return ABSENT
@@ -91,7 +93,7 @@ def _accuracy(record: BenchmarkRecord) -> str:
     return f"{figure.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _threads(n: int) -> str:
+def thread_count(n: int) -> str:
     return "1 thread" if n == 1 else f"{n} threads"
 
 

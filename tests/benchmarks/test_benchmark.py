@@ -116,6 +116,12 @@ def test_json_prints_one_record_a_line() -> None:
     assert value["p99_ms"] is None or value["n"] >= 662
 
 
+def test_measure_can_be_called_by_its_name() -> None:
+    result = run("measure", INT8, *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["file"] == str(INT8)
+
+
 def test_a_foreign_model_takes_part_by_its_card(tmp_path: Path) -> None:
     foreign, card = tmp_path / "foreign.tflite", tmp_path / "card.json"
     flatbuffer, _ = split_model(INT8.read_bytes())
