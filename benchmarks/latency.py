@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +95,12 @@ class Measurement:
     Args:
         latencies: in the order of the processes.
         looks: at the device: warmed up, every second, and at the end.
+        ends: seconds from the beginning to the end of each round.
     """
 
     latencies: tuple[Latency, ...]
     looks: tuple[Look, ...]
+    ends: tuple[float, ...]
 
 
 def check_amount(queries: int, seconds: float) -> None:
@@ -141,7 +144,9 @@ def measure(
     turns: list[list[np.ndarray]] = [[] for _ in processes]
     order, draw = list(range(len(processes))), random.Random(seed)
     done, spent = 0, [0.0 for _ in processes]
+    ends: list[float] = []
     with Watch(root=root) as watch:
+        began = time.monotonic()
         while done < rounds or min(spent) < seconds * 1000:
             draw.shuffle(order)
             for index in order:
@@ -149,6 +154,7 @@ def measure(
                 turns[index].append(turn)
                 spent[index] += float(turn.sum())
             done += 1
+            ends.append(time.monotonic() - began)
             if progress:
                 planned = max(rounds, math.ceil(done * seconds * 1000 / min(spent)))
                 progress(min(done, planned), planned)
@@ -156,4 +162,4 @@ def measure(
         Latency(tuple(own), int(state["queries"]), bool(state["steady"]))
         for own, state in zip(turns, warm, strict=True)
     )
-    return Measurement(latencies, tuple(watch.looks))
+    return Measurement(latencies, tuple(watch.looks), tuple(ends))

@@ -13,6 +13,8 @@ from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
+from .drift import Drift
+from .histogram import Histogram
 from .latency import Ratio
 from .watch import Trace
 
@@ -25,13 +27,19 @@ _READABLE = (1, SCHEMA)
 class Stages:
     """Medians in milliseconds of the steps from a frame to an emotion; None for steps that were not measured.
 
+    With frames, each figure is the median over those frames in which a face was found, all faces of a frame together;
+    medians do not add up, which is why there is ``total``.
+
     Args:
         decode: compressed picture to pixels.
         detect: frame to face boxes.
         preprocess: face crop to input tensor.
         invoke: input tensor to output tensor.
         postprocess: output tensor to label.
-        crop: shape of the face crops.
+        crop: shape of the face crops; of the first face with frames.
+        total: end to end, from compressed picture to labels.
+        frames: pictures that were gone through; 0 when face crops were fed.
+        faces: that were found in a frame on average.
     """
 
     preprocess: float
@@ -40,6 +48,9 @@ class Stages:
     crop: tuple[int, ...]
     decode: float | None = None
     detect: float | None = None
+    total: float | None = None
+    frames: int = 0
+    faces: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,12 @@ class BenchmarkRecord:
         accuracy: None when no data set was given.
         device, before, after: where it ran, and in which state the device was around the measuring.
         reasons: why the figures are tainted; empty when they are not.
-        trace: the state of the device every second in between; None in records of schema 1.
+        rounds_at_s: seconds from the beginning to the end of each round.
+        histogram: of all measured latencies.
+        drift: from the beginning of a sustained run to its end; None for others.
+        trace: the state of the device every second in between.
+
+    What follows ``reasons`` is missing in records of schema 1.
     """
 
     run: str
@@ -141,6 +157,9 @@ class BenchmarkRecord:
     before: DeviceState
     after: DeviceState
     reasons: tuple[str, ...] = ()
+    rounds_at_s: tuple[float, ...] = ()
+    histogram: Histogram | None = None
+    drift: Drift | None = None
     trace: Trace | None = None
 
     @property
@@ -204,6 +223,8 @@ _NESTED: dict[str, type[Any]] = {
     "device": Device,
     "before": DeviceState,
     "after": DeviceState,
+    "histogram": Histogram,
+    "drift": Drift,
     "trace": Trace,
 }
 

@@ -16,14 +16,14 @@ _LEFT = ("model", "quantisation", "accuracy", "")
 
 def text_table(records: Sequence[BenchmarkRecord]) -> str:
     """Aligned columns with notes below, for a terminal."""
-    head, rows = _cells(records)
+    head, rows = cells(records)
     left = [column for column, name in enumerate(head) if name in _LEFT]
     return "\n".join([aligned([head, *rows], left=left), "", *notes(records)]) + "\n"
 
 
 def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
     """A Markdown table with notes below."""
-    head, rows = _cells(records)
+    head, rows = cells(records)
     rule = [":--" if name in _LEFT else "--:" for name in head]
     safe = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in [head, rule, *safe]]
@@ -50,6 +50,20 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.accuracy
     )
+    lines += [
+        f"{r.name}: a frame takes {milliseconds(r.stages.total)} ms (decode {milliseconds(r.stages.decode)}, "
+        f"detect {milliseconds(r.stages.detect)}, preprocess {milliseconds(r.stages.preprocess)}, "
+        f"invoke {milliseconds(r.stages.invoke)}, postprocess {milliseconds(r.stages.postprocess)}), "
+        f"medians of {r.stages.frames} frames, {r.stages.faces:.1f} faces in each"
+        for r in records
+        if r.stages and r.stages.frames
+    ]
+    lines += [
+        f"{r.name}: after {r.drift.minutes:.1f} minutes {r.drift.ratio:.3f} times as slow as at the beginning "
+        f"(99 % interval {r.drift.low:.3f} to {r.drift.high:.3f})"
+        for r in records
+        if r.drift
+    ]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
@@ -58,7 +72,7 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
 _SHOWN = ("p50", "p90", "p99")
 
 
-def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]]]:
+def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]]]:
     """Header and rows. Columns that nobody fills (accuracy, ratio, mark) are left out."""
     columns = {
         "model": [r.name for r in records],

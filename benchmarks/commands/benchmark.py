@@ -6,6 +6,7 @@ import click
 
 from .compare import command as compare
 from .measure import command as measure
+from .report import command as report
 
 
 class MeasureByDefault(click.Group):
@@ -24,3 +25,4 @@ def command() -> None:
 
 command.add_command(measure)
 command.add_command(compare)
+command.add_command(report)

@@ -9,8 +9,9 @@ import click
 
 from ...edge.card import read_card, read_card_file
 from ...edge.catalogue import find_model
-from ...edge.errors import MissingExtra
+from ...edge.errors import EdgeemoError, MissingExtra
 from ...edge.files import existing, new_folder, write_text
+from ...edge.image import is_picture
 from ...edge.runtime import RUNTIMES
 from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
@@ -18,6 +19,7 @@ from ...train.datasets.reader import read_evaluation_set
 from ...train.datasets.splits import holdout_of
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
+from ..report import write_report
 from ..suite import benchmark
 from ..table import markdown_table, text_table
 
@@ -50,9 +52,22 @@ class Progress:
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @evaluation_data(required=False)
 @data_choice()
-@click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
 @click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="More pays on idle cores only."
+    "--runtime",
+    "runtimes",
+    type=click.Choice(["auto", *RUNTIMES]),
+    multiple=True,
+    default=["auto"],
+    show_default=True,
+    help="Give it several times to compare runtimes.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    multiple=True,
+    default=[1],
+    show_default=True,
+    help="Give it several times to compare. More pays on idle cores only.",
 )
 @click.option(
     "--queries",
@@ -62,8 +77,21 @@ class Progress:
     help="At least so many for each model; p90 needs 64, p95 130, p99 662.",
 )
 @click.option("--seconds", type=click.FloatRange(min=0), default=0.0, help="And at least so long for each model.")
+@click.option(
+    "--sustained",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Keep the device busy for so long, all models together, and tell how the medians drifted.",
+)
+@click.option(
+    "--frames",
+    metavar="PATH",
+    multiple=True,
+    help="Picture, or folder of pictures, of people: times decode, detect and all stages to the label.",
+)
 @click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
-@click.option("--out", metavar="DIR", help="Write records.jsonl, table.md and plot.png there.")
+@click.option("--out", metavar="DIR", help="Write records.jsonl, table.md, report.html and plot.png there.")
 @click.option("--force", is_flag=True, help="Write into a folder that has contents.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines instead of the table.")
 def command(
@@ -73,10 +101,12 @@ def command(
     limit: int | None,
     skip_bad: bool,
     choice: Choice,
-    runtime: str,
-    threads: int,
+    runtimes: tuple[str, ...],
+    threads: tuple[int, ...],
     queries: int,
     seconds: float,
+    sustained: float,
+    frames: tuple[str, ...],
     card: str | None,
     out: str | None,
     force: bool,
@@ -101,10 +131,12 @@ def command(
         tell_left_out(pictures)
     records = benchmark(
         paths,
-        runtime=runtime,
+        runtimes=runtimes,
         threads=threads,
         queries=queries,
         seconds=seconds,
+        sustained=sustained,
+        frames=[picture for frame in frames for picture in _pictures(frame)],
         data=pictures,
         card=fallback,
         progress=Progress(),
@@ -118,10 +150,21 @@ def command(
         click.echo(text_table(records), nl=False)
 
 
+def _pictures(place: str) -> list[Path]:
+    path = existing(place, "a picture, or a folder of pictures")
+    if not path.is_dir():
+        return [path]
+    found = sorted(picture for picture in path.iterdir() if is_picture(picture))
+    if not found:
+        raise EdgeemoError(f"{path} has no pictures", expected="pictures with faces", mend="check the path")
+    return found
+
+
 def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:
     write_records(folder / "records.jsonl", records)
     write_text(folder / "table.md", markdown_table(records))
-    names = ["records.jsonl", "table.md"]
+    write_report(records, folder / "report.html")
+    names = ["records.jsonl", "table.md", "report.html"]
     try:
         plot_records(records, folder / "plot.png")
         names.append("plot.png")

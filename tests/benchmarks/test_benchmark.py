@@ -10,8 +10,10 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records
@@ -53,7 +55,7 @@ def records(report: tuple[Path, Result]) -> list[BenchmarkRecord]:
 def test_the_report_has_records_and_table(report: tuple[Path, Result]) -> None:
     folder, result = report
     assert result.exit_code == 0, result.output
-    assert {path.name for path in folder.iterdir()} - {"plot.png"} == {"records.jsonl", "table.md"}
+    assert {path.name for path in folder.iterdir()} - {"plot.png"} == {"records.jsonl", "report.html", "table.md"}
     assert (folder / "table.md").read_text().startswith("| model |")
 
 
@@ -166,7 +168,7 @@ def test_without_matplotlib_records_and_table_are_written(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run(INT8, *QUICK, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["records.jsonl", "table.md"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["records.jsonl", "report.html", "table.md"]
     assert "edgeemo[evaluate]" in result.stderr
 
 
@@ -179,6 +181,44 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     result = run(INT8, *QUICK, "--out", tmp_path, "--force")
     assert result.exit_code == 0, result.output
     assert len(read_records(tmp_path / "records.jsonl")) == 1
+
+
+def test_every_model_is_measured_with_every_number_of_threads() -> None:
+    found = benchmark([INT8, FLOAT], threads=[1, 2], queries=20)
+    names = [(record.name, record.threads, record.quantisation) for record in found]
+    card = read_card(INT8)
+    assert card is not None
+    assert [(threads, kind) for _, threads, kind in names] == [(1, "int8"), (2, "int8"), (1, "float32"), (2, "float32")]
+    assert [name.rpartition(", ")[2] for name, *_ in names] == ["1 thread", "2 threads"] * 2
+    assert len({name for name, *_ in names}) == 4
+
+
+def test_a_sustained_run_tells_its_drift() -> None:
+    (record,) = benchmark([INT8], queries=20, sustained=0.02)
+    assert record.drift is not None
+    assert record.drift.minutes * 60 >= 1.2
+    assert record.rounds_at_s[-1] == pytest.approx(record.drift.minutes * 60, abs=0.01)
+    assert record.drift.low <= record.drift.ratio <= record.drift.high
+    assert record.trace is not None
+    assert len(record.trace.seconds) >= 3
+    assert "times as slow as at the beginning" in text_table([record])
+
+
+def test_frames_are_timed_from_the_file_to_the_label(tmp_path: Path) -> None:
+    data = pytest.importorskip("skimage.data")
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.jpg")
+    Image.fromarray(np.zeros((60, 80), np.uint8)).save(tmp_path / "nobody.png")
+    result = run(INT8, "--queries", "10", "--frames", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    stages = json.loads(result.stdout)["stages"]
+    assert (stages["frames"], stages["faces"]) == (10, 0.5)
+    parts = [stages[name] for name in ("decode", "detect", "preprocess", "invoke", "postprocess")]
+    assert min(parts) > 0
+    assert max(parts) == stages["detect"]
+    assert stages["total"] > stages["decode"] + stages["detect"]
+    nobody = run(INT8, "--queries", "10", "--frames", tmp_path / "nobody.png")
+    assert nobody.exit_code == 1
+    assert "no face was found in the frames" in nobody.stderr
 
 
 @pytest.fixture
@@ -217,6 +257,9 @@ def bad(tmp_path: Path) -> Path:
         pytest.param([INT8, "--limit", "5"], 2, "--limit needs --data", id="limit alone"),
         pytest.param([INT8, "--queries", "0"], 2, "'--queries': 0 is not in the range", id="queries"),
         pytest.param([INT8, "--seconds", "-1"], 2, "'--seconds'", id="seconds"),
+        pytest.param([INT8, "--frames", "none.jpg"], 1, "none.jpg is not there, expected a picture", id="no frame"),
+        pytest.param([INT8, "--frames", "card.json"], 1, "card.json is not a picture", id="frame is none"),
+        pytest.param([INT8, "--frames", "."], 1, "has no pictures", id="no frames in the folder"),
         pytest.param([INT8, "--threads", "0"], 2, "'--threads'", id="threads"),
         pytest.param([INT8, "--runtime", "onnx"], 2, "'onnx' is not one of", id="runtime"),
     ],
@@ -242,8 +285,9 @@ def test_help_shows_an_example() -> None:
     [
         ({"models": []}, "no models"),
         ({"models": [INT8], "queries": 0}, "queries out of range"),
-        ({"models": [INT8], "threads": 0}, "threads out of range"),
-        ({"models": [INT8], "runtime": "onnx"}, "unknown runtime"),
+        ({"models": [INT8], "threads": [0]}, "threads out of range"),
+        ({"models": [INT8], "runtimes": ["onnx"]}, "unknown runtime"),
+        ({"models": [INT8], "sustained": -1.0}, "sustained out of range"),
         ({"models": [INT8], "data": synthetic_dataset(train=1, test=1).take([])}, "has no pictures"),
     ],
 )
