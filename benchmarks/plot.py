@@ -13,6 +13,7 @@ import numpy as np
 from ..edge.errors import EdgeemoError, MissingExtra
 from ..edge.files import atomic_path
 from .record import BenchmarkRecord
+from .table import thread_count
 
 SUFFIXES = (".png", ".svg")
 #: An axis that spans more than this factor is logarithmic.
@@ -70,7 +71,7 @@ def plot_records(
         _scatter(drawing, axes, rated, cost)
     else:
         _bars(axes, shown)
-    axes.set_title(title or _title(shown[0], len(records) - len(rated or shown)), fontsize=10)
+    axes.set_title(title or _title(shown, len(records) - len(rated or shown)), fontsize=10)
     with atomic_path(path) as temporary:
         drawing.savefig(temporary, dpi=120)
 
@@ -243,9 +244,11 @@ def _shared(a: Any, b: Any) -> float:
     return float(width * height) if width > 0 and height > 0 else 0.0
 
 
-def _title(record: BenchmarkRecord, left_out: int) -> str:
-    threads = "1 thread" if record.threads == 1 else f"{record.threads} threads"
-    lines = [f"{record.device}; {record.runtime} {record.runtime_version}, {threads}"]
+def _title(records: Sequence[BenchmarkRecord], left_out: int) -> str:
+    record = records[0]
+    runtimes = " and ".join(dict.fromkeys(f"{r.runtime} {r.runtime_version}" for r in records))
+    threads = " and ".join(dict.fromkeys(thread_count(r.threads) for r in records))
+    lines = [f"{record.device}; {runtimes}, {threads}"]
     if record.accuracy:
         lines.append(f"{record.accuracy.dataset}, split {record.accuracy.split}, n = {record.accuracy.n:,}")
     if left_out:

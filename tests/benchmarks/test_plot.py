@@ -53,14 +53,16 @@ def test_the_suffix_chooses_the_format(tmp_path: Path, suffix: str, with_accurac
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def drawn(records: list[BenchmarkRecord], monkeypatch: pytest.MonkeyPatch, path: Path) -> tuple[object, object]:
+def drawn(
+    records: list[BenchmarkRecord], monkeypatch: pytest.MonkeyPatch, path: Path, *, cost: str = "latency"
+) -> tuple[object, object]:
     """The figure and axes of a plot, caught when it is saved."""
     from matplotlib.figure import Figure
 
     caught: list[Figure] = []
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (caught.append(self), save(self, *a, **k)))
-    plot_records(records, path)
+    plot_records(records, path, cost=cost)
     return caught[0], caught[0].axes[0]
 
 
@@ -93,17 +95,19 @@ def test_nothing_to_plot(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib.figure import Figure
+def test_the_title_names_every_runtime_and_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [sample(name="a"), sample(name="b", threads=2), sample(name="c", runtime="tflite-runtime")]
+    _, axes = drawn(records, monkeypatch, tmp_path / "plot.png")
+    first = axes.get_title().splitlines()[0]  # type: ignore[attr-defined]
+    assert first == "Raspberry Pi 5, 4 cores; ai-edge-litert 2.3.0 and tflite-runtime 2.3.0, 1 thread and 2 threads"
 
-    caught: list[Figure] = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (caught.append(self), save(self, *a, **k)))
+
+def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What has no accuracy is left out.
-    plot_records([*MANY[:2], sample(name="unrated", accuracy=None)], tmp_path / "plot.png", cost="size")
-    (axes,) = caught[0].axes
-    assert axes.get_xlabel() == "size of the file (KB)"
-    assert {text.get_text() for text in axes.texts} == {"slow", "middle"}
+    records = [*MANY[:2], sample(name="unrated", accuracy=None)]
+    _, axes = drawn(records, monkeypatch, tmp_path / "plot.png", cost="size")
+    assert axes.get_xlabel() == "size of the file (KB)"  # type: ignore[attr-defined]
+    assert {text.get_text() for text in axes.texts} == {"slow", "middle"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
