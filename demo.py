@@ -14,8 +14,7 @@ from .edge.files import new_folder, write_text
 
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
-    from .edge.emotion import FrameResult
-    from .edge.sources import Frame
+    from .edge.update import Update
     from .optimize.drift import Drift
     from .train.run import Run
 
@@ -166,8 +165,9 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
             self.found = self.right = 0
             self.shots: list[np.ndarray] = []
 
-        def write(self, frame: Frame, result: FrameResult) -> None:
-            if not result.faces:
+        def publish(self, update: Update) -> None:
+            frame, result = update.frame, update.result
+            if frame is None or result is None or not result.faces:
                 return
             face, truth = result.faces[0], truths[frame.index]
             self.found += 1

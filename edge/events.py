@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from .emotion import FaceResult, FrameResult
 from .sources import Frame
+from .update import Update
 
 #: Raised when a field changes its meaning or goes; new fields may come without.
 SCHEMA = 1
-
-
-class Sink(Protocol):
-    """Anything that takes results."""
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Take one frame with what was found in it."""
 
 
 class JsonLines:
@@ -29,9 +23,11 @@ class JsonLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Write one line, in one piece."""
-        self._stream.write(json.dumps(event(frame, result), separators=(",", ":")) + "\n")
+    def publish(self, update: Update) -> None:
+        """Write one line for a frame, in one piece."""
+        if update.frame is None or update.result is None:
+            return
+        self._stream.write(json.dumps(event(update.frame, update.result), separators=(",", ":")) + "\n")
         self._stream.flush()
 
 

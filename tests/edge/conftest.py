@@ -49,6 +49,23 @@ class FakeCamera:
     env: dict[str, str]
     mood: Path
 
+    @classmethod
+    def in_folder(cls, folder: Path, library: Path) -> FakeCamera:
+        """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
+        env = {
+            "LD_PRELOAD": str(library),
+            "FAKE_CAMERA_FRAMES": str(folder / "frames.raw"),
+            "FAKE_CAMERA_MOOD": str(folder / "mood"),
+        }
+        camera = cls(env, folder / "mood")
+        levels = 50 + 3 * np.arange(50, dtype=np.uint8)
+        camera.show(np.broadcast_to(levels[:, None, None], (50, 480, 640)))
+        return camera
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a process that is to see it."""
+        return {**os.environ, **self.env}
+
     def be(self, mood: str) -> None:
         """Change what the camera does."""
         beside = self.mood.with_suffix(".new")
@@ -74,13 +91,5 @@ def camera_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fake_camera(camera_library: Path, tmp_path: Path) -> FakeCamera:
-    """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
-    env = {
-        "LD_PRELOAD": str(camera_library),
-        "FAKE_CAMERA_FRAMES": str(tmp_path / "frames.raw"),
-        "FAKE_CAMERA_MOOD": str(tmp_path / "mood"),
-    }
-    camera = FakeCamera(env, tmp_path / "mood")
-    levels = 16 + 4 * np.arange(50, dtype=np.uint8)
-    camera.show(np.broadcast_to(levels[:, None, None], (50, 480, 640)))
-    return camera
+    """A camera of this test alone, see :meth:`FakeCamera.in_folder`."""
+    return FakeCamera.in_folder(tmp_path, camera_library)
