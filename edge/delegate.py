@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ EDGETPU_OPERATOR = b"edgetpu-custom-op"
 #: What ``device`` may be for libedgetpu: the first of a kind, or the N-th of all.
 _EDGETPU = re.compile(r"edgetpu(?::(usb|pci|\d+))?")
 _SYMBOL = "tflite_plugin_create_delegate"
-#: e_machine of an ELF file, by the names that people use.
+#: e_machine of an ELF file, in the words that people use.
 _MACHINES = {3: "x86", 40: "Arm, 32 bit", 62: "x86-64", 183: "Arm, 64 bit (aarch64)", 243: "RISC-V"}
 
 
@@ -139,28 +140,56 @@ def _check_file(spec: DelegateSpec) -> None:
     path = Path(spec.library)
     if not path.is_file():
         raise DelegateError(f"the delegate {path} is not there", expected="a shared library", mend="check the path")
-    machine, ours = _machine(path), _machine(Path(sys.executable))
-    if machine is None:
+    elf, ours = _Elf.read(path), _Elf.read(Path(sys.executable))
+    if elf is None:
         raise DelegateError(f"{path} is not a shared library", expected="an ELF file", mend="install it again")
-    if ours is not None and machine != ours:
+    if ours is not None and (elf.bits, elf.machine) != (ours.bits, ours.machine):
         raise DelegateError(
             f"{path} is for another kind of processor",
-            expected=_MACHINES.get(ours[1], f"machine {ours[1]}"),
-            got=_MACHINES.get(machine[1], f"machine {machine[1]}"),
-            mend="install the library for this machine",
+            expected=str(ours),
+            got=str(elf),
+            mend="install the one for this",
+        )
+    if path.stat().st_size < elf.length:
+        # The system's loader would die of it by SIGBUS.
+        raise DelegateError(
+            f"{path} is cut", expected=f"{elf.length:,} bytes", got=f"{path.stat().st_size:,}", mend="install it again"
         )
 
 
-def _machine(path: Path) -> tuple[int, int] | None:
-    """Word size and processor of an ELF file; None when it is none."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(20)
-    except OSError:
-        return None
-    if len(head) < 20 or head[:4] != b"\x7fELF":
-        return None
-    return head[4], int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+@dataclass(frozen=True)
+class _Elf:
+    """What the head of an ELF file says.
+
+    Args:
+        bits: 1 for 32, 2 for 64.
+        machine: kind of processor.
+        length: least bytes of the file; the table of its sections comes last.
+    """
+
+    bits: int
+    machine: int
+    length: int
+
+    def __str__(self) -> str:
+        return _MACHINES.get(self.machine, f"machine {self.machine}")
+
+    @classmethod
+    def read(cls, path: Path) -> _Elf | None:
+        """None when it is none."""
+        try:
+            with path.open("rb") as stream:
+                head = stream.read(64)
+        except OSError:
+            return None
+        if len(head) < 64 or head[:4] != b"\x7fELF":
+            return None
+        order = "<" if head[5] == 1 else ">"
+        (machine,) = struct.unpack_from(f"{order}H", head, 18)
+        wide = head[4] == 2
+        (sections,) = struct.unpack_from(f"{order}Q" if wide else f"{order}I", head, 40 if wide else 32)
+        size, count = struct.unpack_from(f"{order}HH", head, 58 if wide else 46)
+        return cls(head[4], machine, sections + size * count)
 
 
 def _unloadable(spec: DelegateSpec, said: str) -> DelegateError:

@@ -41,12 +41,14 @@ class Shot:
         decode: to uint8 (h, w, 3) RGB; None when the picture is damaged. Called at most once, and only for pictures
             that are wanted, so that catching up costs little.
         small: the same view in gray for the detector, uint8 (h', w'), or None.
+        count: pictures that came since the last one; only the newest of them is here.
     """
 
     arrived: float
     taken: float
     decode: Callable[[], np.ndarray | None]
     small: np.ndarray | None = None
+    count: int = 1
 
 
 class Capture(Protocol):

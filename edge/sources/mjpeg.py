@@ -112,7 +112,8 @@ class MjpegCapture:
                 if pause := self._pauses.before(arrived):
                     # Nothing tells how long what comes now had been waiting; a new connection begins with the newest.
                     raise Lost(f"its pictures paused for {pause:.1f} s")
-                return Shot(arrived, arrived, partial(decode_jpeg, pictures[-1], self._name))
+                decode = partial(decode_jpeg, pictures[-1], self._name)
+                return Shot(arrived, arrived, decode, count=len(pictures))
         return None
 
     def close(self) -> None:

@@ -98,5 +98,5 @@ class Reader:
             if shot is not None:
                 with self._changed:
                     self._newest = shot
-                    self._count += 1
+                    self._count += shot.count
                     self._changed.notify_all()

@@ -144,7 +144,7 @@ class PipeCamera:
                     # A pipe cannot be opened anew: what waits in it is let pass.
                     self._old_until = arrived + _SETTLE_S
                 taken = arrived if arrived >= self._old_until else float("-inf")
-                return Shot(arrived, taken, partial(self._decode, pictures[-1]))
+                return Shot(arrived, taken, partial(self._decode, pictures[-1]), count=len(pictures))
         return None
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,50 @@ def test_camera_that_comes_back_is_classified_again(start: Any, fake_camera: Any
     assert warning.startswith("Warning: camera lost")
     assert back.startswith("The camera is back after ")
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("mood", ["unplug", "stall", "hang"])
+def test_signal_ends_a_run_that_looks_for_its_camera_within_2_s(
+    mood: str, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lines.jsonl"
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--stall-after", 0.5, "--out", out)
+    process = start(*arguments, env=fake_camera.env)
+    while not (out.exists() and out.read_text()):
+        time.sleep(0.05)
+    fake_camera.be(mood)
+    assert process.stderr.readline().startswith("Warning: camera lost")
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - began < 2
+    lines = events(out.read_text())
+    assert process.stderr.read().startswith(f"{len(lines)} frames, ")
+
+
+def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path) -> None:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(10)
+    heard: list[str] = []
+
+    def hear(message: str) -> None:
+        while message not in heard:
+            heard.append(manager.recv(1000).decode())
+
+    env = {**fake_camera.env, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--out", tmp_path / "lines")
+    with manager:
+        process = start(*arguments, env=env)
+        hear("STATUS=running")
+        assert heard.index("READY=1") < heard.index("STATUS=running")
+        hear("WATCHDOG=1")
+        fake_camera.be("unplug")
+        hear("STATUS=reconnecting: it was unplugged or stopped")
+        heard.clear()
+        # A camera that is looked for is no reason to start us anew.
+        hear("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        hear("STOPPING=1")
+        assert process.wait(10) == 0
