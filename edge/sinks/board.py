@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import threading
 import time
 from collections import deque
@@ -13,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..detect import Box
 from ..update import State, Update
+from .people import largest, people_of
 
 #: Seconds of the timeline.
 TIMELINE_S = 300
@@ -24,6 +23,8 @@ _FRAMES = 8
 _FRESH_S = 5.0
 #: Seconds after which a client without news is told the same again.
 _REPEAT_S = 2.0
+#: Faces that the page lists.
+_PEOPLE = 50
 #: Longest side of a frame in the page, and its JPEG quality: about 50 KB.
 _SIDE, _QUALITY = 960, 80
 
@@ -136,30 +137,8 @@ class Board:
         entry["state"] = update.status.state.value
         people = people_of(update)
         entry["faces"] = max(entry["faces"], len(people))
-        if people:
-            entry["probabilities"] = max(people, key=lambda one: one["box"][2] * one["box"][3])["probabilities"]
-
-
-def people_of(update: Update) -> list[dict[str, Any]]:
-    """The faces to show, for JSON: tracks where there are any, else the faces of the frame."""
-    shown: list[tuple[int | None, Box, str, float, dict[str, float], bool]] = []
-    if update.status.state is not State.RUNNING:
-        return []
-    if update.tracks:
-        shown = [(t.id, t.box, t.label, t.confidence, t.probabilities, t.seen) for t in update.tracks]
-    elif update.result is not None:
-        shown = [(None, f.box, f.label, f.confidence, f.probabilities, True) for f in update.result.faces]
-    return [
-        {
-            "id": number,
-            "box": [box.x, box.y, box.width, box.height],
-            "label": label,
-            "confidence": round(confidence, 4),
-            "probabilities": {name: round(value, 4) for name, value in probabilities.items()},
-            "seen": seen,
-        }
-        for number, box, label, confidence, probabilities, seen in itertools.islice(shown, 50)
-    ]
+        if person := largest(people):
+            entry["probabilities"] = person.to_dict()["probabilities"]
 
 
 def state_of(number: int, update: Update) -> dict[str, Any]:
@@ -176,7 +155,7 @@ def state_of(number: int, update: Update) -> dict[str, Any]:
         "dropped": status.dropped,
         "restarts": status.restarts,
         "size": None if frame is None else [frame.image.shape[1], frame.image.shape[0]],
-        "people": people_of(update),
+        "people": [person.to_dict() for person in people_of(update)[:_PEOPLE]],
         "ms": None if update.result is None else update.result.times.to_dict(),
     }
 

@@ -115,12 +115,8 @@ def test_events_tell_the_newest(serve: Callable[..., Web], update: Make) -> None
 def test_silence_of_the_loop_shows_as_age(serve: Callable[..., Web], update: Make) -> None:
     web = serve()
     web.publish(update(0))
-    ages = [
-        value["age"]
-        for _, (kind, value) in zip(range(3), messages(get(web, "/events")), strict=False)
-        if kind == "state"
-    ]
-    assert len(ages) == 2
+    states = (value for kind, value in messages(get(web, "/events")) if kind == "state")
+    ages = [next(states)["age"] for _ in range(2)]
     assert ages[1] >= 1.9
 
 
@@ -468,8 +464,9 @@ def test_page_shows_what_is_published(
 
     web.close(2)
     browser.wait("document.body.innerText.includes('no connection to the runner')")
-    # The server has gone, and reading pixels as often as this test does is slow: nothing else.
-    assert [text for text in browser.complaints if "ERR_" not in text and "willReadFrequently" not in text] == []
+    # The server has gone, the frame had gone, and reading pixels as often as this test does is slow: nothing else.
+    known = ("ERR_", "status of 503", "willReadFrequently")
+    assert [text for text in browser.complaints if not any(part in text for part in known)] == []
 
 
 def test_page_under_privacy_shows_boxes_on_blank(
