@@ -26,6 +26,9 @@ class Worker:
             can wait (a video file), so that a slow reader gets everything.
     """
 
+    #: Whether leaving out what is old is its nature, and not worth a word.
+    skips = False
+
     def __init__(self, name: str, *, size: int, until: Callable[[], bool] | None = None) -> None:
         self.name = name
         self.dropped = 0

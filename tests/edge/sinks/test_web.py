@@ -28,6 +28,9 @@ from edgeemo.edge.sinks.health import Health
 from edgeemo.edge.sinks.web import Web
 from edgeemo.edge.update import State, Update
 
+# Real time against deadlines: a shared machine may stop for a second.
+pytestmark = pytest.mark.flaky(reruns=2)
+
 Make = Callable[..., Update]
 TOKEN = "a-token-of-22-letters."
 #: What the clients of a test hold open; closed at its end.
