@@ -38,8 +38,8 @@ _OPTIONS = (
     click.option(
         "--web",
         metavar="HOST:PORT",
-        help="Serve a live page, /metrics and /healthz, such as 127.0.0.1:8080. Beyond this machine it asks for a token, "
-        f"which is printed, or taken from the environment ({TOKEN} or {TOKEN_FILE}).",
+        help="Serve a live page, /metrics and /healthz, such as 127.0.0.1:8080. Beyond this machine it asks for a "
+        f"token, which is printed, or taken from the environment ({TOKEN} or {TOKEN_FILE}).",
     ),
     click.option(
         "--healthy-within",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -16,6 +16,8 @@ from .worker import Worker
 
 #: Milliseconds in which a key press is looked for after each frame.
 _KEY_MS = 1
+#: A slow board needs seconds to load OpenCV.
+_TRY_S = 30
 #: Keys that end the run: q and Escape.
 _END = (ord("q"), 27)
 
@@ -40,9 +42,8 @@ class Window(Worker):
                 "this OpenCV has no windows (it is the headless build)",
                 mend="pip uninstall opencv-python-headless && pip install 'opencv-python<5', or use --web",
             )
-        # Without a screen, the library behind OpenCV's windows ends the whole process.
-        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise EdgeemoError("there is no screen for --window (DISPLAY is not set)", mend="use --web instead")
+        if not has_screen():
+            raise EdgeemoError("there is no screen for --window", mend="start it from the desktop, or use --web")
         self._title = title
         self._stop = stop
         self._shape = (640, 480)
@@ -66,6 +67,17 @@ class Window(Worker):
         if self._shown:
             cv2.destroyAllWindows()
             cv2.waitKey(_KEY_MS)
+
+
+def has_screen() -> bool:
+    """Whether a window can be opened, tried in another process: without a screen, the library behind OpenCV's windows
+    ends the process that asks."""
+    code = "import cv2; cv2.namedWindow('edgeemo'); cv2.destroyAllWindows()"
+    try:
+        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=_TRY_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return tried.returncode == 0
 
 
 def has_windows() -> bool:
