@@ -145,9 +145,9 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
     from .edge.classifier import Classifier
     from .edge.detect import HaarDetector
-    from .edge.events import JsonLines
     from .edge.files import atomic_path
     from .edge.loop import run_loop
+    from .edge.sinks.jsonlines import JsonLines
     from .edge.sources import open_source
     from .train.datasets.synthetic import camera_clip
 
@@ -183,7 +183,10 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
     album = Album()
     with open(folder / "events.jsonl", "w", encoding="utf-8") as stream, open_source(str(path)) as source:
-        tally = run_loop(source, HaarDetector(), Classifier.open(model), [JsonLines(stream), album])
+        lines = JsonLines(stream, until=lambda: False)
+        lines.start()
+        tally = run_loop(source, HaarDetector(), Classifier.open(model), [lines, album])
+        lines.close(10)
     blank = [np.full((240, 320, 3), 255, np.uint8)] * (-len(album.shots) % 4)
     shots = [*album.shots, *blank]
     rows = [np.hstack(shots[start : start + 4]) for start in range(0, len(shots), 4)]

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from .classifier import Classifier
 from .detect import Detector
 from .emotion import FrameResult, classify_frame
 from .runtime import FrameLost
 from .sources import Frame, Source
+from .tracks import Tracker
 from .update import Listener, State, Status, Update
 from .watchdog import Watchdog
 
@@ -27,13 +28,6 @@ _RATE_S = 5.0
 #: A second signal later than this many seconds ends the process at once, for somebody whose reader of our output hangs.
 #: Sooner ones are the same Ctrl-C, sent on by a parent process.
 _INSIST_S = 1.0
-
-
-class Tracker(Protocol):
-    """Gives faces an identity over time."""
-
-    def update(self, result: FrameResult, time_s: float) -> tuple[Any, ...]:
-        """Take the next frame's faces, found at a monotonic second; returns the tracks."""
 
 
 @dataclass
@@ -95,7 +89,7 @@ def run_loop(
         source: entered already.
         detector, classifier: what is done with a frame.
         sinks: started already; take every update, in this order.
-        tracker: gives faces an identity over time.
+        tracker: gives faces an identity over time; pictures, which have no time, get none.
         watchdog: hears that we are alive: frames are classified or judged unfit, or a lost camera is looked for.
         max_frames: None for no limit.
         tally: counts into this one, so that the caller has it even when a sink or the source fails.
@@ -111,7 +105,9 @@ def run_loop(
 
     def publish(status: Status, frame: Frame | None = None, result: FrameResult | None = None) -> None:
         now = time.monotonic()
-        tracks = tracker.update(result, now) if tracker is not None and result is not None else ()
+        tracks: tuple[Any, ...] = ()
+        if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
+            tracks = tracker.update(result, frame.time_s)
         status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
         for sink in sinks:
             sink.publish(Update(frame, result, status, time.time(), now, tracks))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import click
 
 from ..announcer import Announcer
-from ..events import JsonLines
-from ..files import new_file, unwritable
 from ..isolate import IsolatedSession
 from ..loop import Tally, run_loop, stop_on_signals
 from ..quiet import reader_may_leave
+from ..sinks.options import SinkOptions, open_sinks, sink_options
 from ..sources import open_source
-from ..update import Listener
+from ..sources.live import LiveSource
+from ..tracks import Tracker
 from ..watchdog import Watchdog
 from .options import inference_options, open_classifier, open_detector, open_limits, raw_format, source_options
 
@@ -29,8 +27,7 @@ from .options import inference_options, open_classifier, open_detector, open_lim
 @click.option(
     "--isolate", is_flag=True, help="Give the model a process of its own, started anew when it crashes or hangs."
 )
-@click.option("--out", metavar="FILE", help="Write the lines to FILE as they come, instead of to standard output.")
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@sink_options
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
 def command(
     model: str,
@@ -49,9 +46,8 @@ def command(
     fallback: bool,
     card: str | None,
     isolate: bool,
-    out: str | None,
-    force: bool,
     max_frames: int | None,
+    **sinks: Any,
 ) -> None:
     """Classify every face that a camera, video or folder shows with MODEL (a .tflite), one line of JSON a frame.
 
@@ -87,31 +83,31 @@ def command(
             end.callback(classifier.session.close)
         detector = open_detector(no_detect=no_detect)
         # The source is entered first: one that cannot be opened leaves no empty output behind.
-        with frames, _output(out, force=force) as stream:
-            sinks: list[Listener] = [JsonLines(stream), Announcer()]
+        with (
+            frames,
+            open_sinks(
+                SinkOptions(**sinks),
+                labels=classifier.card.labels,
+                title=f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
+                live=isinstance(frames, LiveSource),
+                stopping=lambda: stop.requested,
+                stop=stop.request,
+            ) as opened,
+        ):
             try:
-                run_loop(frames, detector, classifier, sinks, watchdog=watchdog, max_frames=max_frames, tally=tally)
+                run_loop(
+                    frames,
+                    detector,
+                    classifier,
+                    [*opened, Announcer()],
+                    tracker=Tracker(),
+                    watchdog=watchdog,
+                    max_frames=max_frames,
+                    tally=tally,
+                )
             except BaseException:
                 # A camera that is lost after a week: what was done until then is worth a line; nothing is not.
                 if tally.frames:
                     click.echo(str(tally), err=True)
                 raise
             click.echo(str(tally), err=True)
-
-
-@contextlib.contextmanager
-def _output(name: str | None, *, force: bool) -> Iterator[TextIO]:
-    """Standard output, or a file that is written line by line: the one output that is not renamed into place at the
-    end, because its readers follow it while it grows."""
-    if name is None:
-        yield sys.stdout
-        return
-    path: Path = new_file(name, force=force)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
-            yield stream
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable(path, error) from error

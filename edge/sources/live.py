@@ -78,6 +78,7 @@ class LiveSource:
         self._camera = camera
         self._limits = limits or Limits()
         self._stopping = False
+        self._stopped_s = 0.0
         self._status = Status(State.STARTING, since=time.monotonic())
         self._reader: Reader | None = None
         self._hung: list[Reader] = []
@@ -108,7 +109,6 @@ class LiveSource:
         failed = reader.end
         if not self._stopping and (isinstance(failed, EdgeemoError) or (failed is None and not reader.opened)):
             self.stop()
-            reader.stop()
             if isinstance(failed, EdgeemoError):
                 raise failed
             raise EdgeemoError(
@@ -120,12 +120,15 @@ class LiveSource:
     def __exit__(self, *_: object) -> None:
         self.stop()
         if self._reader is not None:
-            self._reader.stop()
-            self._reader.join(_JOIN_S)
+            # The thread has been ending since the stop; what has passed in between is not waited for again.
+            self._reader.join(max(_TICK_S, self._stopped_s + _JOIN_S - time.monotonic()))
 
     def stop(self) -> None:
-        """End the pass and the thread; a plain flag, because a signal handler must not wait for a lock."""
+        """End the pass and the thread; plain flags, because a signal handler must not wait for a lock."""
+        self._stopped_s = self._stopped_s if self._stopping else time.monotonic()
         self._stopping = True
+        if self._reader is not None:
+            self._reader.stop()
 
     def __iter__(self) -> Iterator[Frame | None]:
         while not self._stopping:

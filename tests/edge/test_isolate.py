@@ -116,7 +116,8 @@ def test_run_goes_on_after_a_crash(start: Any, fake_camera: Any, library: Path, 
     process = start(*arguments, env=fake_camera.env)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert len([json.loads(line) for line in output.splitlines()]) == 50
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert len([line for line in lines if line["type"] == "frame"]) == 50
     assert [line.rpartition("(")[2] for line in errors.splitlines()[:-1]] == ["restart 1)", "restart 2)"]
 
 

@@ -13,7 +13,6 @@ import pytest
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.detect import WholePicture
 from edgeemo.edge.emotion import FrameResult, StageTimes
-from edgeemo.edge.events import event
 from edgeemo.edge.loop import RECENT, Tally, run_loop, stop_on_signals
 from edgeemo.edge.sources import Frame
 from edgeemo.edge.sources.video import VideoSource
@@ -128,13 +127,3 @@ def test_tally_does_not_grow_with_the_run() -> None:
 )
 def test_summary_is_one_line(tally: Tally, text: str) -> None:
     assert str(tally) == text
-
-
-def test_event_has_the_documented_fields(run: Callable[..., Tally], classifier: Classifier) -> None:
-    sink = Collect()
-    run(sink, max_frames=1)
-    line = event(*sink.got[0])
-    assert list(line) == ["schema", "index", "time", "source", "faces", "ms"]
-    assert list(line["faces"][0]) == ["box", "label", "confidence", "probabilities"]
-    assert list(line["faces"][0]["probabilities"]) == list(classifier.card.labels)
-    assert list(line["ms"]) == ["detect", "preprocess", "invoke", "postprocess", "total"]

@@ -26,7 +26,8 @@ def run(*arguments: object) -> Result:
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+    """The lines about frames; there are others about the camera's state."""
+    return [line for line in map(json.loads, text.splitlines()) if line["type"] == "frame"]
 
 
 def test_video_gives_a_line_for_each_frame_with_the_right_emotion(tiny_int8: Path, clip_avi: Path, clip: list) -> None:
@@ -75,9 +76,11 @@ def test_out_is_overwritten_only_by_force(tiny_int8: Path, clip_avi: Path, tmp_p
 def test_full_disk_is_one_sentence_and_the_summary_is_kept(tiny_int8: Path, clip_avi: Path) -> None:
     result = run(tiny_int8, "--source", clip_avi, "--no-detect", "--out", "/dev/full", "--force")
     assert result.exit_code == 1
-    assert result.stderr == (
-        "Error: /dev/full cannot be written (No space left on device); choose a place that you may write to\n"
+    # The lines are written by a thread of their own: some frames may be classified before that is seen.
+    assert result.stderr.splitlines()[-1] == (
+        "Error: /dev/full cannot be written (No space left on device); choose a place that you may write to"
     )
+    assert len(result.stderr.splitlines()) <= 2
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,7 @@ def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
     output, errors = process.stdout.read(), process.stderr.read()
     warning, summary, sentence = errors.splitlines()
     assert warning == "Warning: camera lost, it is being looked for (it was unplugged or stopped)"
-    assert summary.startswith(f"{len(output.splitlines()) + 1} frames, ")
+    assert summary.startswith(f"{len(events(output)) + 1} frames, ")
     assert sentence.startswith("Error: camera /dev/video0 is lost and did not come back in 1 attempt (camera 0")
 
 

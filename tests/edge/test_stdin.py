@@ -47,7 +47,7 @@ def run(arguments: tuple[object, ...], stdin: Any, **options: Any) -> subprocess
 
 
 def lines(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [line for line in map(json.loads, result.stdout.splitlines()) if line["type"] == "frame"]
 
 
 def test_every_picture_of_a_redirected_file(tiny_int8: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_newest_picture_of_a_pipe_and_its_end(tiny_int8: Path) -> None:
         process.stdin.close()
         assert process.wait(10) == 0
         assert process.stdout is not None
-        indices = [json.loads(line)["index"] for line in process.stdout]
+        indices = [line["index"] for line in map(json.loads, process.stdout) if line["type"] == "frame"]
     assert indices[-1] == 79
     assert 10 <= len(indices) <= 80
     assert sorted(set(indices)) == indices
