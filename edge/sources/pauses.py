@@ -18,7 +18,7 @@ class Pauses:
 
     def __init__(self) -> None:
         self._last: float | None = None
-        self._usual = 0.0
+        self._usual: float | None = None
 
     def before(self, arrived: float) -> float:
         """Seconds of the pause that ended with a picture at a monotonic second; 0 when it was none."""
@@ -26,7 +26,10 @@ class Pauses:
         if last is None:
             return 0.0
         interval = arrived - last
+        if self._usual is None:
+            # Nothing is known yet: a camera with a picture every other second would pause all the time.
+            self._usual = interval
+            return 0.0
         ordinary = interval < max(_LEAST_S, _TIMES * self._usual)
-        # Slow cameras are learnt from their own pauses.
         self._usual += _WEIGHT * (interval - self._usual)
         return 0.0 if ordinary else interval

@@ -77,16 +77,20 @@ class FakeCamera:
         Path(self.env["FAKE_CAMERA_FRAMES"]).write_bytes(planes.tobytes())
 
 
+def compile_library(source: str, target: Path) -> Path:
+    """Compile a C file of tests/edge/v4l2 to be preloaded."""
+    compiler = shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("what is preloaded in the tests needs Linux and gcc")
+    path = Path(__file__).parent / "v4l2" / source
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", target, path, "-ldl"], check=True)
+    return target
+
+
 @pytest.fixture(scope="session")
 def camera_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fake camera, compiled."""
-    compiler = shutil.which("gcc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        pytest.skip("the V4L2 camera of the tests needs Linux and gcc")
-    library = tmp_path_factory.mktemp("v4l2") / "fake_camera.so"
-    source = Path(__file__).parent / "v4l2" / "fake_camera.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-    return library
+    return compile_library("fake_camera.c", tmp_path_factory.mktemp("v4l2") / "fake_camera.so")
 
 
 @pytest.fixture

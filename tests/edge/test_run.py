@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.cli import edgeemo
+
+from .conftest import compile_library
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -261,3 +264,29 @@ def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp
         process.send_signal(signal.SIGTERM)
         hear("STOPPING=1")
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("seconds", [86_400, -86_400])
+def test_clock_that_is_set_in_mid_run_changes_nothing(
+    seconds: int, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
+) -> None:
+    library = compile_library("clock.c", tmp_path / "clock.so")
+    env = {**fake_camera.env, "CLOCK_FILE": str(tmp_path / "clock")}
+    env["LD_PRELOAD"] += f" {library}"
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=env)
+    first = json.loads(process.stdout.readline())
+    (tmp_path / "clock").write_text(str(seconds))
+    began = time.monotonic()
+    lines = [first]
+    while abs(lines[-1]["wall"] - first["wall"]) < abs(seconds) / 2:
+        lines.append(json.loads(process.stdout.readline()))
+    assert time.monotonic() - began < 2
+    lines += [json.loads(process.stdout.readline()) for _ in range(25)]
+    process.send_signal(signal.SIGTERM)
+    stopped = time.monotonic()
+    assert process.wait(10) == 0
+    assert time.monotonic() - stopped < 2
+    assert {line["type"] for line in lines} == {"frame"}
+    steps = [later["time"] - earlier["time"] for earlier, later in pairwise(lines)]
+    assert min(steps) > 0
+    assert max(steps) < 1
