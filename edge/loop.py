@@ -119,7 +119,7 @@ def run_loop(
         for frame in source:
             if frame is None:
                 publish(source.status)
-                if getattr(source, "active", True):
+                if source.status.active:
                     watchdog.alive()
                 continue
             try:

@@ -73,8 +73,6 @@ class LiveSource:
     def __init__(self, camera: Camera, *, limits: Limits | None = None) -> None:
         self.name = camera.name
         self.skipped = 0
-        #: Whether something is being done about a camera that gives nothing.
-        self.active = True
         self._camera = camera
         self._limits = limits or Limits()
         self._stopping = False
@@ -238,10 +236,11 @@ class LiveSource:
         yield None
         yield from self._pause(limits.backoff.wait_s(self._attempts))
         while not self._stopping and not self._may_open():
-            self.active = False
             self._change(State.RECONNECTING, "its driver hangs: unplug the camera, or restart the machine")
+            self._status = replace(self._status, active=False)
+            yield None
             yield from self._pause(HEARTBEAT_S)
-        self.active = True
+        self._status = replace(self._status, active=True)
         if not self._stopping:
             self._reader = Reader(self._camera)
 

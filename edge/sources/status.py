@@ -29,6 +29,7 @@ class Status:
         dropped: frames that arrived but were not classified: replaced by newer ones, too old, black, frozen, damaged.
         restarts: how often the model's process was started anew.
         fps: classified frames a second over the last seconds.
+        active: whether something is being done about a source that gives nothing.
     """
 
     state: State
@@ -38,3 +39,4 @@ class Status:
     dropped: int = 0
     restarts: int = 0
     fps: float = 0.0
+    active: bool = True

@@ -137,6 +137,8 @@ def records(camera_library: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             actions[action] = time.monotonic()
             _act(action, scenes, camera, plugs, processes)
             time.sleep(seconds)
+        # For whoever wants to read the records afterwards.
+        (folder / "actions.json").write_text(json.dumps(actions))
         for process in processes.values():
             process.terminate()
             assert process.wait(5) == 0

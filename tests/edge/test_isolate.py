@@ -110,6 +110,7 @@ def test_float_inputs_pass(isolate: Any, tiny_float: Path) -> None:
     assert (isolate(tiny_float).invoke(values) == load(tiny_float).invoke(values)).all()
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_a_crash(start: Any, fake_camera: Any, library: Path, compiled: Path) -> None:
     arguments = ["-m", "edgeemo", "run", compiled, "--source", "0", "--no-detect", "--isolate", "--delegate", library]
     arguments += ["--delegate-option", "mode=crash", "--delegate-option", "after=20", "--max-frames", 50]

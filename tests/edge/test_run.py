@@ -219,7 +219,7 @@ def test_camera_that_comes_back_is_classified_again(start: Any, fake_camera: Any
     assert len(errors.splitlines()) == 1
 
 
-@pytest.mark.parametrize("mood", ["unplug", "stall", "hang"])
+@pytest.mark.parametrize("mood", ["unplug", pytest.param("stall", marks=pytest.mark.slow), "hang"])
 def test_signal_ends_a_run_that_looks_for_its_camera_within_2_s(
     mood: str, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
 ) -> None:
@@ -266,7 +266,7 @@ def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize("seconds", [86_400, -86_400])
+@pytest.mark.parametrize("seconds", [pytest.param(86_400, marks=pytest.mark.slow), -86_400])
 def test_clock_that_is_set_in_mid_run_changes_nothing(
     seconds: int, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ with open_source("0") as source:
     assert lines[0][3:] == ["480", "640", "3"]
 
 
-@pytest.mark.parametrize("mood", ["unplug", "stall", "hang"])
+@pytest.mark.parametrize("mood", ["unplug", pytest.param("stall", marks=pytest.mark.slow), "hang"])
 def test_lost_camera_is_looked_for_and_found_again(mood: str, follow: Follow, fake_camera: Any) -> None:
     _, wait_for = follow("stall=1")
     wait_for(framed)
@@ -87,6 +87,7 @@ def test_lost_camera_is_looked_for_and_found_again(mood: str, follow: Follow, fa
     assert found["reconnects"] == 1
 
 
+@pytest.mark.slow
 def test_stall_within_the_deadline_is_no_loss(follow: Follow, fake_camera: Any) -> None:
     _, wait_for = follow("stall=4")
     wait_for(framed)
@@ -122,6 +123,7 @@ def test_absent_camera_is_one_sentence(follow: Follow, fake_camera: Any) -> None
     assert wait_for(lambda entry: "error" in entry)["error"].startswith("camera 0 (/dev/video0) cannot be opened")
 
 
+@pytest.mark.slow
 def test_frozen_camera_is_opened_anew(follow: Follow, fake_camera: Any) -> None:
     _, wait_for = follow("reopen=0.5")
     wait_for(framed)
