@@ -58,7 +58,11 @@ def test_answers_are_those_of_the_model(isolate: Any, tiny_int8: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "reason"), [("crash", r"crashed its runtime \(signal 11\)"), ("hang", "gave no answer within 1 s")]
+    ("mode", "reason"),
+    [
+        ("crash", r"crashed its runtime \(signal 11\)"),
+        pytest.param("hang", "gave no answer within 1 s", marks=pytest.mark.slow),
+    ],
 )
 def test_crash_and_hang_cost_a_frame_until_it_is_given_up(mode: str, reason: str, isolate: Any, compiled: Path) -> None:
     session = isolate(compiled, mode)
