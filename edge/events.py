@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Protocol, TextIO
+from typing import Any
 
-from .emotion import FaceResult, FrameResult
-from .sources import Frame
+from .emotion import FaceResult
 from .tracks import Track
 from .update import Update
 
@@ -14,41 +12,6 @@ from .update import Update
 SCHEMA = 1
 #: Of the lines of a run. 2: not every line is a frame; ``type`` tells.
 LINE_SCHEMA = 2
-
-
-class Sink(Protocol):
-    """Anything that takes results."""
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Take one frame with what was found in it."""
-
-
-class JsonLines:
-    """Writes one line for each frame and flushes it, so that a reader sees it at once.
-
-    Args:
-        stream: text, stays open.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Write one line, in one piece."""
-        self._stream.write(json.dumps(event(frame, result), separators=(",", ":")) + "\n")
-        self._stream.flush()
-
-
-def event(frame: Frame, result: FrameResult) -> dict[str, Any]:
-    """One frame and its faces, for JSON."""
-    return {
-        "schema": SCHEMA,
-        "index": frame.index,
-        "time": frame.time_s,
-        "source": frame.name,
-        "faces": [face_event(face) for face in result.faces],
-        "ms": result.times.to_dict(),
-    }
 
 
 def frame_event(update: Update) -> dict[str, Any]:

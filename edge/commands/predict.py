@@ -33,6 +33,9 @@ def command(
     no_detect: bool,
     runtime: str,
     threads: int,
+    delegate: str | None,
+    delegate_options: tuple[str, ...],
+    fallback: bool,
     card: str | None,
     as_json: bool,
 ) -> None:
@@ -43,7 +46,15 @@ def command(
 
     Example: edgeemo predict model.tflite photo.jpg team.png --json
     """
-    classifier = open_classifier(model, card=card, runtime=runtime, threads=threads)
+    classifier = open_classifier(
+        model,
+        card=card,
+        runtime=runtime,
+        threads=threads,
+        delegate=delegate,
+        delegate_options=delegate_options,
+        fallback=fallback,
+    )
     detector = open_detector(no_detect=no_detect)
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
     for name in pictures:
