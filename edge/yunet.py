@@ -10,13 +10,14 @@ import numpy as np
 from .detect import LONG_SIDE, Box
 from .errors import EdgeemoError
 from .files import existing
+from .sources.capture import silence_opencv
 
 #: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT licence), 232,589 bytes.
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 #: Faces below this score are left out; OpenCV's own default of 0.9 leaves out turned and half hidden ones.
 SCORE = 0.7
-#: Side of the square box in heights of YuNet's, which is higher than wide and reaches from the hairline to the chin:
-#: then both detectors' boxes mean the same, and a card's margin fits both. docs/faces.md has the measurement.
+#: Side of the square box in heights of YuNet's, which is higher than wide: then both detectors' boxes mean the same up
+#: to 4 %, and a margin in a card fits both. docs/faces.md has the measurement.
 SIDE = 1.0
 _OVERLAP, _MOST = 0.3, 100
 
@@ -40,6 +41,7 @@ class YuNetDetector:
             mend=f"its sha256 is {SHA256}",
         )
         self._long_side = long_side
+        silence_opencv()
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SCORE, _OVERLAP, _MOST)
             # A network that is another one is found out only when it runs.
@@ -69,7 +71,10 @@ class YuNetDetector:
         """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR picture."""
         self._network.setInputSize((picture.shape[1], picture.shape[0]))
         _, found = self._network.detect(picture)
-        return np.empty((0, 15), np.float32) if found is None else found
+        if found is None:
+            return np.empty((0, 15), np.float32)
+        # In pictures that are thinner than its step of 32 pixels it sees infinities.
+        return found[np.isfinite(found).all(axis=1) & (np.abs(found[:, :4]) < 2**15).all(axis=1)]
 
 
 def _square(face: np.ndarray, scale: float) -> Box:
