@@ -14,7 +14,9 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from edgeemo.cli import edgeemo
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.sinks.options import CLOSE_S, SinkOptions, open_sinks, sink_options
 from edgeemo.edge.update import State, Update
@@ -121,6 +123,39 @@ def test_what_does_not_go_together(options: dict[str, Any], error: type[click.Cl
     with pytest.raises(error) as caught:
         SinkOptions(**options)
     assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package", "extra"),
+    [
+        (("--web", "127.0.0.1:0"), "uvicorn", "web"),
+        (("--web", "127.0.0.1:0"), "starlette", "web"),
+        (("--web", "127.0.0.1:0"), "prometheus_client", "web"),
+        (("--mqtt", "127.0.0.1:9"), "paho", "mqtt"),
+    ],
+)
+def test_missing_extra_is_one_sentence(
+    arguments: tuple[str, ...],
+    package: str,
+    extra: str,
+    tiny_int8: Path,
+    clip_avi: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.startswith((package, "edgeemo.edge.sinks."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    out = tmp_path / "lines"
+    result = CliRunner().invoke(
+        edgeemo, ["run", str(tiny_int8), "--source", str(clip_avi), "--out", str(out), *arguments]
+    )
+    assert result.exit_code == 1
+    assert (
+        f"needs the package '{package}', which is not installed; install it with: pip install 'edgeemo[{extra}]'"
+        in (result.output)
+    )
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("how", ["variable", "file"])
