@@ -26,7 +26,7 @@ TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 INTENDED_USE = (
     "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a "
     "person feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, "
-    "Art. 5(1)(f)) forbids inferring emotions at work and in education."
+    "Art. 5(1)(f)) forbids inferring emotions at work and in education, and asks (Art. 50(3)) that people are told."
 )
 
 
