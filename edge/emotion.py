@@ -91,7 +91,7 @@ def classify_frame(
     faces = []
     for box in boxes:
         began = time.perf_counter()
-        tensor = classifier.encode(box.crop(frame))
+        tensor = classifier.encode(box.grown(classifier.card.margin).crop(frame))
         encoded = time.perf_counter()
         output = classifier.session.invoke(tensor)
         invoked = time.perf_counter()

@@ -18,11 +18,17 @@ from ..runtime import RUNTIMES, Inference
 from ..sources.frame import warn_on_stderr
 from ..sources.live import Limits
 from ..sources.stdin import RawFormat
+from ..yunet import YuNetDetector
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option("--no-detect", is_flag=True, help="Every picture is a face already: classify it as a whole."),
+    click.option(
+        "--face-model",
+        metavar="FILE",
+        help="Find faces with YuNet, also turned ones: face_detection_yunet_2023mar.onnx. Else with OpenCV's cascade.",
+    ),
     click.option(
         "--runtime",
         type=click.Choice(["auto", *RUNTIMES]),
@@ -125,7 +131,7 @@ def raw_format(text: str | None) -> RawFormat | None:
 
 
 def inference_options(function: _Function) -> _Function:
-    """Add --no-detect, --runtime, --threads, --delegate and its options, and --card to a command."""
+    """Add --no-detect, --face-model, --runtime, --threads, --delegate and its options, and --card to a command."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -166,6 +172,15 @@ def open_classifier(
     return Classifier.open(model, card=own_card, session=session)
 
 
-def open_detector(*, no_detect: bool) -> Detector:
-    """The detector that the options describe."""
+def open_detector(*, no_detect: bool, face_model: str | None = None) -> Detector:
+    """The detector that the options describe.
+
+    Raises:
+        EdgeemoError: the face model cannot be used.
+        click.UsageError: both were given.
+    """
+    if face_model is not None and no_detect:
+        raise click.UsageError("--face-model and --no-detect do not go together")
+    if face_model is not None:
+        return YuNetDetector(face_model)
     return WholePicture() if no_detect else HaarDetector()

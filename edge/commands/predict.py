@@ -31,6 +31,7 @@ def command(
     model: str,
     pictures: tuple[str, ...],
     no_detect: bool,
+    face_model: str | None,
     runtime: str,
     threads: int,
     delegate: str | None,
@@ -55,7 +56,7 @@ def command(
         delegate_options=delegate_options,
         fallback=fallback,
     )
-    detector = open_detector(no_detect=no_detect)
+    detector = open_detector(no_detect=no_detect, face_model=face_model)
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
     for name in pictures:
         try:

@@ -39,6 +39,7 @@ def command(
     frozen_after: float,
     max_age: float,
     no_detect: bool,
+    face_model: str | None,
     runtime: str,
     threads: int,
     delegate: str | None,
@@ -81,7 +82,7 @@ def command(
         )
         if isinstance(classifier.session, IsolatedSession):
             end.callback(classifier.session.close)
-        detector = open_detector(no_detect=no_detect)
+        detector = open_detector(no_detect=no_detect, face_model=face_model)
         # The source is entered first: one that cannot be opened leaves no empty output behind.
         with (
             frames,

@@ -75,7 +75,9 @@ class Video(Worker):
         self._writer: cv2.VideoWriter | None = None
         self._shape = (0, 0)
         self._given_up = False
-        self._picture: np.ndarray | None = None
+        # What is shown now, and that painted: only what is written is painted, not what comes and goes between.
+        self._shown: Update | None = None
+        self._painted: np.ndarray | None = None
         self._start = self._last = 0.0
         self._written = self._pictures = 0
         self._grown = (0, 0)
@@ -105,7 +107,7 @@ class Video(Worker):
             self._start += now - self._last - _GAP_S
         self._last = now
         self._write_until(now - self._start)
-        self._picture = annotate(update, self._shape)
+        self._shown, self._painted = update, None
 
     def _finish(self) -> None:
         if self._writer is not None and not self._given_up:
@@ -132,12 +134,14 @@ class Video(Worker):
             self._give_up("OpenCV cannot write this format here")
 
     def _write_until(self, time_s: float) -> None:
-        """Repeat the picture in hand until a time of the video."""
-        while self._picture is not None and self._written < int(time_s * self._fps) and not self._given_up:
+        """Repeat what is shown until a time of the video."""
+        while self._shown is not None and self._written < int(time_s * self._fps) and not self._given_up:
             if self._written % self._fps == 0 and not self._room():
                 return
+            if self._painted is None:
+                self._painted = annotate(self._shown, self._shape)
             assert self._writer is not None
-            self._writer.write(self._picture)
+            self._writer.write(self._painted)
             self._written += 1
 
     def _room(self) -> bool:

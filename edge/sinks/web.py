@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class Web:
         self._privacy = privacy
         self._silent_s = silent_s
         self._about = {"title": title, "labels": list(labels), "privacy": privacy, "notice": NOTICE}
+        self._state_text: tuple[tuple[int, int], str] = ((0, 0), "")
         self._board = Board(keep_frames=not privacy)
         # Checks the token before anything is opened.
         self._guard(address)
@@ -164,11 +166,18 @@ class Web:
         number = second = 0
         while (newer := await self._board.after(number)) is not None:
             number, update = newer
-            yield _message("state", state_of(number, update))
+            yield self._state_message(number, update)
             if seconds := self._board.timeline(second):
                 second = seconds[-1]["t"]
                 yield _message("timeline", seconds)
             await asyncio.sleep(_PACE_S)
+
+    def _state_message(self, number: int, update: Update) -> str:
+        # Written once for all clients; but the one that is repeated tells how old it has become.
+        key = number, int(time.monotonic())
+        if self._state_text[0] != key:
+            self._state_text = key, _message("state", state_of(number, update))
+        return self._state_text[1]
 
     async def _frame(self, request: Request) -> Response:
         wanted = request.query_params.get("n", "")
