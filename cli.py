@@ -42,6 +42,10 @@ EXTRAS = {
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",
+    "starlette": "web",
+    "uvicorn": "web",
+    "prometheus_client": "web",
+    "paho": "mqtt",
 }
 
 
