@@ -165,6 +165,12 @@ class ModelCard:
             raise EdgeemoError(
                 f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), mend="update edgeemo"
             )
+        if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
+            # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
+            raise EdgeemoError(
+                f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
+                mend="update edgeemo, or mend the card",
+            )
         try:
             fields["labels"] = tuple(str(label) for label in fields["labels"])
             fields["input"] = InputSpec(**fields["input"])
