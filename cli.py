@@ -28,6 +28,8 @@ COMMANDS = {
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
     "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
+    "doctor": ("edge.commands.doctor", "Say what this machine has and lacks."),
+    "deploy": ("edge.commands.deploy", "Install a model as a service on a device."),
     "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
 }
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..edge.board import DeviceState, read_state
 from ..edge.errors import EdgeemoError
-from .device import DeviceState, read_state
 from .percentiles import Percentile, percentile
 from .process import ModelProcess
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..edge.accuracy import Accuracy
+from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
-from .device import Device, DeviceState
 from .latency import Ratio
 
 SCHEMA = 1

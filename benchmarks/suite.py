@@ -15,12 +15,13 @@ import numpy as np
 
 from .. import __version__
 from ..edge.accuracy import Accuracy
+from ..edge.board import read_device
 from ..edge.card import ModelCard, read_card
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256_file
 from ..edge.graph import read_graph
 from ..train.datasets.dataset import Dataset
-from .device import read_device, taint
+from .device import taint
 from .latency import Measurement, check_amount, measure
 from .percentiles import PERCENTILES
 from .process import ModelProcess

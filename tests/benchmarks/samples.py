@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edgeemo.benchmarks.device import Device, DeviceState
 from edgeemo.benchmarks.latency import Ratio
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
+from edgeemo.edge.board import Device, DeviceState
 from edgeemo.edge.preprocess import InputSpec
 
 _SAMPLE = BenchmarkRecord(

@@ -1,0 +1,60 @@
+"""``edgeemo deploy``: a model as a service on a device, over ssh or as a file to carry there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..deploy import FOLDER, Service, make_bundle, write_bundle
+from ..files import new_file
+from ..remote import Remote
+
+
+@click.command(name="deploy", short_help="Install a model as a service on a device.")
+@click.argument("host", required=False)
+@click.option("--model", required=True, metavar="FILE", help="A .tflite with its card.")
+@click.option("--bundle", metavar="OUT.tar.gz", help="Write the bundle to a file in place of sending it to HOST.")
+@click.option("--source", default="0", show_default=True, help="What edgeemo run watches on the device.")
+@click.option("--run-options", default="", metavar="TEXT", help="Further options of edgeemo run, in one argument.")
+@click.option(
+    "--extra", "extras", multiple=True, metavar="NAME", help="Extra of the package to install too; repeatable."
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Of HOST's ssh, when it is not ssh's own choice.")
+@click.option("--identity", default="", metavar="FILE", help="Private key for ssh.")
+@click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="Passed to ssh -o; repeatable.")
+@click.option("--prefix", default="", metavar="DIR", help="Install below DIR on HOST: without root rights and systemd.")
+@click.option("--python", default="python3", show_default=True, metavar="PROGRAM", help="The interpreter on HOST.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.tar.gz.")
+def command(
+    host: str | None,
+    model: str,
+    bundle: str | None,
+    source: str,
+    run_options: str,
+    extras: tuple[str, ...],
+    port: int | None,
+    identity: str,
+    ssh_options: tuple[str, ...],
+    prefix: str,
+    python: str,
+    force: bool,
+) -> None:
+    """Make HOST (as for ssh) run a model as a systemd service, or write what does so to a file.
+
+    The bundle holds this very edgeemo as a wheel, the model, the unit, its configuration and an install script. The
+    device fetches the other packages from PyPI. A configuration that is there is kept, and a release that does not work
+    leaves the one before in place.
+
+    Example: edgeemo deploy pi@192.168.1.20 --model model.tflite --source 0
+    """
+    if (host is None) == (bundle is None):
+        raise click.UsageError("name either a HOST or a file with --bundle")
+    service = Service(Path(model), source, run_options, extras)
+    if bundle is not None:
+        target = new_file(bundle, force=force)
+        write_bundle(service, target)
+        click.echo(f"{target}: on the device, tar -xzf {target.name} && sh {FOLDER}/install.sh")
+    elif host is not None:
+        remote = Remote(host, port, identity, ssh_options)
+        click.echo(remote.install(make_bundle(service), prefix=prefix, python=python), nl=False)

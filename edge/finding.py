@@ -1,0 +1,41 @@
+"""What an examination found: a fact, whether it is in order, and what to do when it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Status(str, Enum):
+    """How good a finding is. ``PROBLEM`` is kept for what stops edgeemo from running at all."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact about a machine.
+
+    Args:
+        area: what it is about (``camera``, ``runtime``).
+        text: the fact.
+        status: whether it is in order.
+        mend: what to do about it; empty when there is nothing to be done.
+    """
+
+    area: str
+    text: str
+    status: Status = Status.OK
+    mend: str = ""
+
+
+def warning(area: str, text: str, mend: str) -> Finding:
+    """Something works worse than it could, or not at all, but edgeemo runs."""
+    return Finding(area, text, Status.WARNING, mend)
+
+
+def problem(area: str, text: str, mend: str) -> Finding:
+    """Nothing can be classified before this is mended."""
+    return Finding(area, text, Status.PROBLEM, mend)
