@@ -84,7 +84,7 @@ def train(
             )
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             raise EdgeemoError(
-                f"another worker is gone ({str(error).splitlines()[0][:200]})",
+                "another worker is gone, or cannot be reached any more",
                 mend=f"start all of them again with --resume {run.folder}",
             ) from error
     return _finish(run, recipe, data, validation)

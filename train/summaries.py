@@ -34,7 +34,7 @@ class Summaries:
         """Write one epoch of the history."""
         # What tf.summary.scalar would say; that function is in the package tensorboard.
         plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
-        metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin)
+        metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class="DATA_CLASS_SCALAR")
         for name, curves in CURVES.items():
             with self._writers[name].as_default():
                 for tag, key in curves.items():
