@@ -69,9 +69,9 @@ def train(
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
     while stage := current_stage(recipe, history):
-        with strategy.scope():
-            model = _model_at(run, recipe, history, stage, len(data.train.labels))
         try:
+            with strategy.scope():
+                model = _model_at(run, recipe, history, stage, len(data.train.labels))
             model.fit(
                 strategy.feed(batches, len(history)),
                 initial_epoch=len(history),
