@@ -23,9 +23,11 @@ from edgeemo.edge.runtime import installed
 HERE = Path(__file__).parent
 MODELS = sorted((HERE.parents[1] / "models/published").glob("*-int8.tflite"))
 FACES = 200
-#: Runtime -> how far an output may be off. tflite-runtime computes int8 in integers alone; LiteRT's XNNPACK rescales in
-#: float32, in an order that depends on the processor.
-LSB = {"tflite-runtime": 0, "ai-edge-litert": 1}
+#: Runtime -> (results on this machine to hold the device against, how far an output may be off).
+#: tflite-runtime computes int8 in integers alone: the device's fast kernels must give what the reference kernels give.
+#: The fast kernels of x86 are no measure: some of their convolutions are off from the reference by 2.
+#: LiteRT's XNNPACK rescales in float32, in an order that depends on the processor.
+MEASURES = {"tflite-runtime": ("reference", 0), "ai-edge-litert": ("ai-edge-litert", 1)}
 
 DOCTOR = """
 import json
@@ -75,10 +77,12 @@ def results(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return folders
 
 
-@pytest.mark.parametrize("runtime", [name for name in installed() if name in LSB])
+@pytest.mark.parametrize("runtime", [name for name in installed() if name in MEASURES])
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
 def test_real_faces_get_the_same_predictions(model: Path, runtime: str, results: dict[str, Path]) -> None:
-    here, device = (dict(np.load(results[name] / f"{model.stem}-{runtime}.npz")) for name in ("here", "device"))
+    measure, lsb = MEASURES[runtime]
+    here = dict(np.load(results["here"] / f"{model.stem}-{measure}.npz"))
+    device = dict(np.load(results["device"] / f"{model.stem}-{runtime}.npz"))
     assert (str(here["machine"]), str(device["machine"])) == ("x86_64", "aarch64")
     assert (here["runtime"], here["delegate"]) == (device["runtime"], device["delegate"])
     assert len(device["outputs"]) == FACES
@@ -87,9 +91,9 @@ def test_real_faces_get_the_same_predictions(model: Path, runtime: str, results:
     ours, theirs = here["outputs"].astype(int), device["outputs"].astype(int)
     # The faces must tell the labels apart, or equality would say nothing.
     assert len(set(theirs.argmax(axis=1))) >= 5
-    off = np.abs(ours - theirs)
-    print(f"{model.stem}, {runtime}: {(off.max(axis=1) == 0).sum()} of {FACES} identical, at most {off.max()} LSB off")
-    assert off.max() <= LSB[runtime]
+    off = np.abs(ours - theirs).max(axis=1)
+    print(f"{model.stem}, {runtime}: {(off == 0).sum()} of {FACES} identical to {measure}, at most {off.max()} LSB off")
+    assert off.max() <= lsb
     assert np.array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
 
 
