@@ -104,7 +104,7 @@ class IsolatedSession:
         """
         if self._child is None:
             self._load()
-        deadline = time.monotonic() + self._patience.invoke_s
+        deadline = _Deadline(self._patience.invoke_s)
         try:
             self._send(_INPUT, np.ascontiguousarray(tensor, self.input.dtype).tobytes(), deadline)
             data = self._receive(_OUTPUT, deadline)
@@ -133,7 +133,7 @@ class IsolatedSession:
         # Not a fork: the runtime's threads and the camera's device would go with it.
         command = [sys.executable, "-m", "edgeemo.edge.isolate"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        deadline = time.monotonic() + self._patience.load_s
+        deadline = _Deadline(self._patience.load_s)
         try:
             self._send(_LOAD, json.dumps(self._request).encode(), deadline)
             facts = json.loads(self._receive(_FACTS, deadline))
@@ -160,13 +160,13 @@ class IsolatedSession:
                 mend="use another model, runtime or delegate",
             )
 
-    def _send(self, kind: bytes, data: bytes, deadline: float) -> None:
+    def _send(self, kind: bytes, data: bytes, deadline: _Deadline) -> None:
         rest = memoryview(_message(kind, data))
         while rest:
             written = self._when_ready(deadline, partial(os.write, self._descriptor("stdin"), rest), writing=True)
             rest = rest[written:]
 
-    def _receive(self, wanted: bytes, deadline: float) -> bytes:
+    def _receive(self, wanted: bytes, deadline: _Deadline) -> bytes:
         """The child's answer. Warnings before it are handed on, errors are raised."""
         while True:
             head = self._read(_HEAD, deadline)
@@ -180,7 +180,7 @@ class IsolatedSession:
                 failure = json.loads(data)
                 raise (DelegateError if failure["delegate"] else EdgeemoError)(failure["message"])
 
-    def _read(self, length: int, deadline: float) -> bytes:
+    def _read(self, length: int, deadline: _Deadline) -> bytes:
         data = bytearray()
         while len(data) < length:
             piece = self._when_ready(deadline, partial(os.read, self._descriptor("stdout"), length - len(data)))
@@ -189,7 +189,7 @@ class IsolatedSession:
             data += piece
         return bytes(data)
 
-    def _when_ready(self, deadline: float, act: Callable[[], Any], *, writing: bool = False) -> Any:
+    def _when_ready(self, deadline: _Deadline, act: Callable[[], Any], *, writing: bool = False) -> Any:
         """What ``act`` returns as soon as the pipe lets it.
 
         Raises:
@@ -197,9 +197,9 @@ class IsolatedSession:
         """
         pipe = [self._descriptor("stdin" if writing else "stdout")]
         while True:
-            left = deadline - time.monotonic()
+            left = deadline.left_s()
             if left <= 0 or self._stopping():
-                raise _Gone(f"gave no answer within {self._patience.invoke_s:g} s")
+                raise _Gone(f"gave no answer within {deadline.seconds:g} s")
             wait = min(_TICK_S, left)
             ready = select.select([], pipe, [], wait)[1] if writing else select.select(pipe, [], [], wait)[0]
             if ready:
@@ -223,6 +223,22 @@ class IsolatedSession:
             status = self._child.wait(1.0)
             return f"crashed its runtime (signal {-status})" if status < 0 else f"ended its process (code {status})"
         return "closed its connection"
+
+
+class _Deadline:
+    """A moment from which on there is no more waiting.
+
+    Args:
+        seconds: from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        """Seconds until then; negative when it has passed."""
+        return self._end - time.monotonic()
 
 
 class _Gone(Exception):

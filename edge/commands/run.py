@@ -12,6 +12,7 @@ from ..announcer import Announcer
 from ..isolate import IsolatedSession
 from ..loop import Tally, run_loop, stop_on_signals
 from ..quiet import reader_may_leave
+from ..runtime import FrameLost
 from ..sinks.options import SinkOptions, open_sinks, sink_options
 from ..sources import open_source
 from ..sources.live import LiveSource
@@ -69,17 +70,21 @@ def command(
         reader_may_leave(),
         contextlib.ExitStack() as end,
     ):
-        classifier = open_classifier(
-            model,
-            card=card,
-            runtime=runtime,
-            threads=threads,
-            delegate=delegate,
-            delegate_options=delegate_options,
-            fallback=fallback,
-            isolate=isolate,
-            stopping=lambda: stop.requested,
-        )
+        try:
+            classifier = open_classifier(
+                model,
+                card=card,
+                runtime=runtime,
+                threads=threads,
+                delegate=delegate,
+                delegate_options=delegate_options,
+                fallback=fallback,
+                isolate=isolate,
+                stopping=lambda: stop.requested,
+            )
+        except FrameLost:
+            # A signal came while the model's process was starting.
+            return
         if isinstance(classifier.session, IsolatedSession):
             end.callback(classifier.session.close)
         detector = open_detector(no_detect=no_detect, face_model=face_model)

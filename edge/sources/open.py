@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 
@@ -66,7 +67,7 @@ def _camera(text: str) -> Camera | None:
     if "://" in text:
         address = Address.parse(text)
         return HttpCamera(address) if address.bare.startswith("http") else StreamCamera(address)
-    # A link below /dev/v4l may be away as long as its camera is.
-    if device_index(text) is not None or text.startswith("/dev/v4l/"):
+    # The link that udev makes for a camera is away as long as the camera is.
+    if device_index(text) is not None or (text.startswith("/dev/") and not os.path.lexists(text)):
         return V4l2Camera(text)
     return None

@@ -138,3 +138,24 @@ def test_signal_ends_a_run_whose_model_hangs_within_2_s(
     began = time.monotonic()
     assert process.wait(10) == 0
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.slow
+def test_signal_ends_a_run_whose_delegate_never_starts_within_2_s(
+    start: Any, tiny_int8: Path, clip_avi: Path, library: Path
+) -> None:
+    arguments = ["-m", "edgeemo", "run", tiny_int8, "--source", clip_avi, "--isolate", "--delegate", library]
+    process = start(*arguments, "--delegate-option", "mode=stuck")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not children.read_text():
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(10) == 0
+    assert time.monotonic() - began < 2
+
+
+def test_delegate_that_never_starts_is_one_sentence(isolate: Any, compiled: Path) -> None:
+    with pytest.raises(EdgeemoError, match=r"cannot be loaded in a process of its own \(gave no answer within 3 s\)"):
+        isolate(compiled, "stuck", patience=Patience(load_s=3))

@@ -130,6 +130,7 @@ def test_cut_video_gives_what_there_is_and_says_so(clip_avi: Path, tmp_path: Pat
         ("rtsp://user:secret@127.0.0.1:1/x", "camera rtsp://127.0.0.1:1/x cannot be opened (no answer"),
         ("77", "camera 77 (/dev/video77) cannot be opened"),
         ("/dev/video77", "camera 77 (/dev/video77) cannot be opened"),
+        ("/dev/v4l/by-id/gone", "camera /dev/v4l/by-id/gone cannot be opened"),
         ("1700", "no such camera, expected a number from 0 to 255, got 1700"),
         ("-1", "-1 is not there"),
     ],

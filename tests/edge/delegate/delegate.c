@@ -3,6 +3,7 @@
  * Options (key, value):
  *   mode    work      (or no such option) answers with a one-hot output that depends on the input
  *           absent    finds no device and says so;   mute: finds none and says nothing
+ *           stuck     never ends looking for one
  *           refuse    does not take the graph
  *           lose      after some inferences the device is gone
  *           crash     after some inferences the process is killed by SIGSEGV
@@ -166,6 +167,7 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
     }
     if (is("absent")) report("test delegate: no device");
     if (is("absent") || is("mute")) return NULL;
+    while (is("stuck")) pause();
     Delegate *delegate = calloc(1, sizeof *delegate);
     delegate->prepare = take_graph;
     delegate->flags = 1; /* dynamic tensors are allowed: the graph is not looked at before it is taken */
