@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgeemo.edge.card import read_card, split_model
+from edgeemo.edge.errors import MissingExtra
 from edgeemo.edge.preprocess import normalise
 from edgeemo.edge.runtime import load
 from edgeemo.optimize.ranges import ESTIMATORS, Extremes, Observed, observe
+from edgeemo.optimize.selective import Selective
 from edgeemo.train.datasets.reader import read_dataset
 
 BINS = 2048
@@ -78,3 +81,9 @@ def test_the_outermost_values_are_those_of_the_activations(tiny_float: Path) -> 
     assert {name: (one.low, one.high) for name, one in found.items()} == extremes
     assert all(one.counts.sum() > 0 for one in found.values())
     assert ESTIMATORS[0] == "minmax"
+
+
+def test_the_missing_quantizer_is_named(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
+    with pytest.raises(MissingExtra, match=r"'ai-edge-quantizer', which is not installed; .* 'edgeemo\[train\]'"):
+        Selective(split_model(tiny_float.read_bytes())[0], {}).quantise()
