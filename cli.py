@@ -40,7 +40,6 @@ EXTRAS = {
     "tf_keras": "train",
     "tensorflow_model_optimization": "train",
     "tomlkit": "train",
-    "ai_edge_quantizer": "train",
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",

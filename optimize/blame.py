@@ -226,6 +226,8 @@ def layer_name(tensor: str) -> str:
     """A readable name for the tensor that an operator writes: ``net/conv1_relu/Relu;net/conv1/Conv2D`` -> ``conv1``."""
     # The converter joins the names of all that it fused; the layer with the weights comes last.
     name = next((part for part in reversed(tensor.split(";")) if part), tensor)
+    if name.startswith("StatefulPartitionedCall"):
+        return "output"
     name = _TRAILERS.sub("", name)
     return name.split("/", 1)[1] if "/" in name else name
 
