@@ -60,7 +60,9 @@ function showPeople(people) {
   }
 }
 
+// The picture and the bars beside it always show the same frame.
 function draw(state, picture) {
+  showPeople(state.people);
   const view = at("view");
   const [width, height] = state.size || [view.width, view.height];
   if (view.width !== width || view.height !== height) Object.assign(view, { width, height });
@@ -116,13 +118,11 @@ function showState(state) {
   over.textContent = `${why} (for ${Math.round(state.for)} s)`;
   if (old) {
     over.textContent = `Nothing new from the runner for ${Math.round(state.age)} s.`;
-    showPeople([]);
     draw({ people: [] }, null);
     return;
   }
   if (state.state === "running") over.textContent = "Privacy: no picture leaves the device.";
   if (state.state === "running" && !state.ms) return;
-  showPeople(state.people);
   showFrame(state);
   if (state.ms) {
     const slowest = Math.max(state.ms.total, 1e-3);
@@ -178,7 +178,7 @@ function offline() {
   at("state").className = "chip";
   at("over").hidden = false;
   at("over").textContent = "This page gets nothing from the runner. It tries again by itself.";
-  showPeople([]);
+  at("rate").textContent = "";
   draw({ people: [] }, null);
 }
 

@@ -151,10 +151,9 @@ def test_missing_extra_is_one_sentence(
         edgeemo, ["run", str(tiny_int8), "--source", str(clip_avi), "--out", str(out), *arguments]
     )
     assert result.exit_code == 1
-    assert (
-        f"needs the package '{package}', which is not installed; install it with: pip install 'edgeemo[{extra}]'"
-        in (result.output)
-    )
+    # In the base install another one of the extra is missed first.
+    sentence = rf"needs the package '\w+', which is not installed; install it with: pip install 'edgeemo\[{extra}\]'"
+    assert re.search(sentence, result.output)
     assert not out.exists()
 
 
