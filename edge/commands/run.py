@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..announcer import Announcer
+from ..errors import EXIT_ERROR, EXIT_OK
 from ..isolate import IsolatedSession
 from ..loop import Tally, run_loop, stop_on_signals
 from ..quiet import reader_may_leave
 from ..runtime import FrameLost
 from ..sinks.options import SinkOptions, open_sinks, sink_options
-from ..sources import open_source
+from ..sources import Source, open_source
 from ..sources.live import LiveSource
 from ..tracks import Tracker
 from ..watchdog import Watchdog
@@ -87,6 +92,7 @@ def command(
             return
         if isinstance(classifier.session, IsolatedSession):
             end.callback(classifier.session.close)
+        end.push(partial(_leave, frames))
         detector = open_detector(no_detect=no_detect, face_model=face_model)
         # The source is entered first: one that cannot be opened leaves no empty output behind.
         with (
@@ -117,3 +123,28 @@ def command(
                     click.echo(str(tally), err=True)
                 raise
             click.echo(str(tally), err=True)
+
+
+def _leave(frames: Source, _kind: object, error: BaseException | None, _trace: object) -> None:
+    """See to it that a thread which hangs in a camera's driver cannot spoil the end of the process.
+
+    Python ends its daemon threads as soon as they come back from native code, which aborts the process when OpenCV's
+    C++ lies in between (up to Python 3.13). When such a thread is left at the very end, the process ends without that.
+    """
+    if not (isinstance(frames, LiveSource) and frames.hanging):
+        return
+    if isinstance(error, KeyboardInterrupt):
+        code = 130
+    elif error is None or isinstance(error, BrokenPipeError):
+        code = EXIT_OK
+    else:
+        code = getattr(error, "exit_code", EXIT_ERROR)
+
+    def leave() -> None:
+        if frames.hanging:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code)
+
+    atexit.register(leave)

@@ -20,9 +20,9 @@ _TICK_S = 0.05
 HEARTBEAT_S = 1.0
 #: Threads that hang in a driver, at most; with so many no other is started until one comes back.
 MOST_HUNG = 4
-#: How long the end waits for the reading thread. Reads give up after a second; one that hangs for longer is left to the
-#: end of the process.
-_JOIN_S = 1.2
+#: How long the end waits for the reading thread, so that it lets the device go in order. One whose read takes longer is
+#: left behind: the whole run has to end within 2 s.
+_JOIN_S = 0.6
 #: A pause of our own that is longer is not counted as a pause of the camera.
 _OURS_S = 0.5
 #: A camera that has given pictures for so long is well again: the next loss starts with the shortest wait.
@@ -96,6 +96,12 @@ class LiveSource:
             reconnects=max(0, self._openings - 1),
             dropped=self._before + self._taken - self._given,
         )
+
+    @property
+    def hanging(self) -> bool:
+        """Whether a thread of ours is still in a driver's hands; to be asked after the end."""
+        readers = [*self._hung, *([self._reader] if self._reader else [])]
+        return any(reader.alive for reader in readers)
 
     def __enter__(self) -> LiveSource:
         self._reader = reader = Reader(self._camera)
@@ -187,14 +193,14 @@ class LiveSource:
 
     def _judge(self, shot: Shot, now: float) -> Frame | None:
         """The frame, if it is fit to be classified; else the status says why not."""
-        self._trouble = ""
+        self._trouble = f"nothing but pictures older than {self._limits.max_age_s:g} s"
         if now - shot.taken > self._limits.max_age_s:
-            self._trouble = f"nothing but pictures older than {self._limits.max_age_s:g} s"
             return None
         image = shot.decode()
         if time.monotonic() - shot.taken > self._limits.max_age_s:
-            # The machine slept over it.
+            # The machine slept over it, or is too slow for pictures of this size.
             return None
+        self._trouble = ""
         if image is None:
             self._trouble = "nothing but damaged pictures"
             return None
@@ -231,7 +237,8 @@ class LiveSource:
                 f"camera {self.name} is lost and did not come back in {attempts} ({reason})",
                 mend="check its cable, power and network, and that no other program uses it, then start again",
             )
-        if self._status.state is not State.FROZEN:
+        if (self._status.state, self._status.reason) != (State.FROZEN, reason):
+            # Opened anew because it is frozen, a camera stays so until it shows something else.
             self._change(State.RECONNECTING, reason)
         yield None
         yield from self._pause(limits.backoff.wait_s(self._attempts))

@@ -97,6 +97,27 @@ def test_threads_that_hang_are_bounded_and_the_camera_is_taken_back(camera: Nois
     assert camera.closed == camera.opened
 
 
+def test_frozen_camera_that_is_lost_is_reconnecting(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
+    def still() -> Shot:
+        time.sleep(0.01)
+        now = time.monotonic()
+        return Shot(now, now, lambda: np.full((48, 64, 3), 90, np.uint8))
+
+    def fail() -> None:
+        raise Lost("it was unplugged")
+
+    monkeypatch.setattr(camera, "read", still)
+    limits = Limits(stall_s=0.5, frozen_s=0.1, reopen_s=0.2, backoff=Backoff(0.02, 0.05))
+    with LiveSource(camera, limits=limits) as source:
+        follow = Follower(source)
+        states = set()
+        follow(lambda source, _: states.add(source.status.state) or source.status.reconnects >= 2)
+        assert states == {State.RUNNING, State.FROZEN}
+        monkeypatch.setattr(camera, "read", fail)
+        follow(lambda source, _: source.status.state is State.RECONNECTING)
+        assert source.status.reason == "it was unplugged"
+
+
 def test_opening_that_hangs_is_given_up(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera, "open", lambda: camera.free.wait() and camera)
     camera.free.clear()

@@ -190,17 +190,20 @@ def test_camera_shows_the_clip(start: Any, fake_camera: Any, tiny_int8: Path, cl
     assert np.mean(right) > 0.7
 
 
+@pytest.mark.parametrize(
+    ("mood", "reason"), [("unplug", "it was unplugged or stopped"), ("hang", "no picture for 0.5 s")]
+)
 def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
-    start: Any, fake_camera: Any, tiny_int8: Path
+    mood: str, reason: str, start: Any, fake_camera: Any, tiny_int8: Path
 ) -> None:
     arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--max-retries", 1)
-    process = start(*arguments, env=fake_camera.env)
+    process = start(*arguments, "--stall-after", 0.5, env=fake_camera.env)
     process.stdout.readline()
-    fake_camera.be("unplug")
+    fake_camera.be(mood)
     assert process.wait(timeout=20) == 1
     output, errors = process.stdout.read(), process.stderr.read()
     warning, summary, sentence = errors.splitlines()
-    assert warning == "Warning: camera lost, it is being looked for (it was unplugged or stopped)"
+    assert warning == f"Warning: camera lost, it is being looked for ({reason})"
     assert summary.startswith(f"{len(events(output)) + 1} frames, ")
     assert sentence.startswith("Error: camera /dev/video0 is lost and did not come back in 1 attempt (camera 0")
 
