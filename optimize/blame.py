@@ -247,8 +247,11 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
     places = np.arange(len(shares))
     left.barh(places, [share.kl for share in shares], color="#7a8ca3")
     left.set_xlabel("KL at the output, only this one quantised (nats)")
-    right.barh(places, [100 * result.gain(share) for share in shares], color="#c4512d")
+    gains = [100 * result.gain(share) for share in shares]
+    right.barh(places, gains, color="#c4512d")
     right.axvline(0, color="black", linewidth=0.8)
+    # Narrower axes would make a drama of rounding.
+    right.set_xlim(1.05 * min([-10.0, *gains]), 1.05 * max([10.0, *gains]))
     right.set_xlabel("share of int8's KL that goes when this one is spared (%)")
     left.set_yticks(places, [f"{share.layer}  {share.operator}" for share in shares], fontsize=8)
     left.invert_yaxis()
