@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..edge.graph import read_graph
 from ..edge.preprocess import InputSpec, normalise
 from ..edge.quiet import quiet_native
 from ..train.backend import tf
+from .left_in_float import require_only_skipped
 
 
 def to_float(model: Any, spec: InputSpec) -> bytes:
@@ -22,7 +23,7 @@ def to_float(model: Any, spec: InputSpec) -> bytes:
     return _convert(_converter(model, spec))
 
 
-def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None) -> bytes:
+def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None, *, skip: Collection[str] = ()) -> bytes:
     """Convert to full int8: int8 in, int8 out, no floating-point operator in between.
 
     Args:
@@ -30,6 +31,7 @@ def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None) -> byte
         spec: the model's input.
         calibration: uint8 (n, height, width, channels) for a float model (post-training quantisation, per-channel
             weights; Jacob et al. 2018, arXiv:1712.05877); None when the model carries its ranges.
+        skip: layers that have no ranges and stay in floating point.
 
     Raises:
         EdgeemoError: the converter failed, or left floating-point operators in the graph.
@@ -42,7 +44,10 @@ def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None) -> byte
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     data = _convert(converter)
-    require_full_int8(data)
+    if skip:
+        require_only_skipped(data, skip)
+    else:
+        require_full_int8(data)
     return data
 
 

@@ -18,7 +18,8 @@ from ..train.predictor import KerasPredictor
 from ..train.run import Run
 from .calibration import calibration_pixels
 from .convert import to_float, to_int8
-from .qat import fine_tune, quantization_aware
+from .qat import Fidelity, fidelity, train_int8
+from .qat_options import QatOptions
 
 METHODS = ("float32", "int8", "qat")
 
@@ -33,6 +34,7 @@ class Quantised:
         reference, accuracy: of the float model and of this one, on the validation role.
         agreement: fraction of the validation role on which both give the same label.
         difference: mean absolute difference of their probabilities.
+        fidelity: to the Keras model that was converted, after quantization-aware training.
     """
 
     path: Path
@@ -41,10 +43,18 @@ class Quantised:
     accuracy: Accuracy
     agreement: float
     difference: float
+    fidelity: Fidelity | None = None
 
 
 def quantize(
-    run: Run, method: str, out: Path, *, data: TrainingData, calibration_size: int = 500, quiet: bool = False
+    run: Run,
+    method: str,
+    out: Path,
+    *,
+    data: TrainingData,
+    calibration_size: int = 500,
+    qat: QatOptions | None = None,
+    quiet: bool = False,
 ) -> Quantised:
     """Convert the finished model of a run.
 
@@ -54,6 +64,7 @@ def quantize(
         out: file for the .tflite.
         data: the roles with which the run was trained; see :func:`training_roles`.
         calibration_size: training faces for post-training calibration, stratified by class.
+        qat: what is chosen of quantization-aware training.
         quiet: show no progress.
 
     Raises:
@@ -62,7 +73,7 @@ def quantize(
     if method not in METHODS:
         raise EdgeemoError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
     card, seed = run.card, run.settings.seed
-    model = load_model(run.model_path, compile=False)
+    model, aware = load_model(run.model_path, compile=False), None
     recorded = Quantisation(method)
     if method == "float32":
         flatbuffer = to_float(model, card.input)
@@ -71,9 +82,10 @@ def quantize(
         flatbuffer = to_int8(model, card.input, calibration_pixels(chosen, card.input))
         recorded = Quantisation(method, chosen.content_hash, len(chosen), seed)
     else:
-        aware = quantization_aware(model)
-        fine_tune(aware, run.recipe, data, seed=seed, quiet=quiet)
-        flatbuffer = to_int8(aware, card.input, None)
+        qat = qat or QatOptions()
+        kept = out.with_name(f".{out.stem}-training.npz")
+        flatbuffer, aware = train_int8(model, run.recipe, data, qat, seed=seed, checkpoint=kept, quiet=quiet)
+        card = replace(card, notes=" ".join(filter(None, (card.notes, qat.note))))
         # The ranges were learned from every training picture.
         recorded = Quantisation(method, data.train.content_hash, len(data.train), seed)
     card = replace(card, name=f"{card.name}-{method}", quantisation=recorded)
@@ -82,7 +94,8 @@ def quantize(
     name = f"{method} validation"
     figure = {"data": data.validation.name, "split": "validation", **result.accuracy.to_dict()}
     write_model(out, flatbuffer, card.with_metric(name, figure))
-    return replace(result, card=card.with_metric(name, figure))
+    repeated = None if aware is None else fidelity(aware, out, data)
+    return replace(result, card=card.with_metric(name, figure), fidelity=repeated)
 
 
 def training_roles(run: Run, source: str | None = None) -> TrainingData:
