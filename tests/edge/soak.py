@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -109,10 +110,10 @@ def _figures(seconds: float, rss: Sequence[float], frames: Sequence[dict]) -> So
     stages = ("detect", "preprocess", "invoke", "postprocess")
     median = {stage: statistics.median(frame["ms"][stage] for frame in frames) for stage in stages}
     times = [frame["time"] for frame in frames]
-    median["frame"] = 1e3 * statistics.median(b - a for a, b in zip(times, times[1:], strict=False))
+    median["frame"] = 1e3 * statistics.median(b - a for a, b in itertools.pairwise(times))
     # By frame, not by medians: a frame with two faces is longer in every stage.
     spent = [frame["ms"]["detect"] + frame["ms"]["invoke"] for frame in frames[1:]]
-    shares = [1 - ms / (1e3 * (b - a)) for ms, a, b in zip(spent, times, times[1:], strict=False) if b > a]
+    shares = [1 - ms / (1e3 * (b - a)) for ms, (a, b) in zip(spent, itertools.pairwise(times), strict=True) if b > a]
     return Soak(
         seconds,
         len(frames),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -17,15 +16,11 @@ from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import installed, load
 from edgeemo.optimize.promise import require_full_int8, require_granularity
-from edgeemo.optimize.qat import fine_tune, quantization_aware, without_dropout
 from edgeemo.optimize.quantize import METHODS, quantize, training_roles
-from edgeemo.train.backend import keras
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
-from edgeemo.train.loop import load_model
 from edgeemo.train.predictor import open_predictor
-from edgeemo.train.recipe import Qat
 from edgeemo.train.run import Run
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
@@ -293,30 +288,3 @@ def test_noise_does_not_calibrate(run: Run, roles: TrainingData, tmp_path: Path)
     with pytest.raises(EdgeemoError, match="calibration set noise looks like random noise"):
         quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, roles.validation))
     assert not list(tmp_path.iterdir())
-
-
-def test_dropout_is_taken_out_and_the_weights_stay(run: Run, test_pixels: np.ndarray) -> None:
-    model = load_model(run.model_path, compile=False)
-    plain = without_dropout(model)
-    inputs = test_pixels[:8].astype(np.float32) / 255
-    assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.Dropout)]
-    assert np.array_equal(plain.predict_on_batch(inputs), model.predict_on_batch(inputs))
-
-
-def test_fine_tuning_keeps_the_best_epoch(run: Run, roles: TrainingData) -> None:
-    recipe = dataclasses.replace(run.recipe, qat=Qat(epochs=2, learning_rate=0.01))
-    small = TrainingData(roles.train.take(range(64)), roles.validation)
-    aware = quantization_aware(load_model(run.model_path, compile=False))
-    history = fine_tune(aware, recipe, small, seed=0, quiet=True)
-    inputs = roles.validation.pixels(recipe.input).astype(np.float32) / np.float32(255)
-    accuracy = (aware.predict(inputs, verbose=0).argmax(axis=1) == roles.validation.targets).mean()
-    assert len(history) == 2
-    assert accuracy == pytest.approx(max(row["val_accuracy"] for row in history), abs=1e-6)
-
-
-def test_a_layer_that_cannot_be_fake_quantised_is_named() -> None:
-    inputs = keras.layers.Input((4, 4, 1))
-    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
-    model = keras.Model(inputs, keras.layers.BatchNormalization(name="late_bn")(x), name="odd")
-    with pytest.raises(EdgeemoError, match=r"odd cannot be trained quantization-aware .*late_bn.*use --method int8"):
-        quantization_aware(model)
