@@ -122,9 +122,10 @@ def refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
 
 def needs_delegate(path: Path) -> DelegateError:
     """The error that says that a compiled model was to run without its delegate."""
+    known = f" ({uncompiled(path).name})" if path.name.endswith("_edgetpu.tflite") else ""
     return DelegateError(
         f"{path} is compiled for the Edge TPU and cannot run without it",
-        mend=f"give --delegate edgetpu, or use the model from which it was compiled ({uncompiled(path).name})",
+        mend=f"give --delegate edgetpu, or use the model from which it was compiled{known}",
     )
 
 
