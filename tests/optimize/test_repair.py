@@ -138,13 +138,14 @@ def test_repair_leaves_a_good_model_alone(trained_run: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_int16_does_instead_of_float(source: Source, roles: TrainingData) -> None:
+def test_int16_activations_do_not_mend_weights(source: Source, roles: TrainingData) -> None:
+    # A full convolution takes the factors back within the weights of one output channel, which stay int8.
     calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
     result = repair(source, calibration, roles.validation, max_drop=float(MAX_DROP), kept_in="int16")
-    assert result.passed
     assert set(result.kept.values()) == {"int16"}
     assert not read_graph(result.model).floating
-    assert "in int16" in result.table()
+    assert result.steps[-1].loss < result.steps[0].loss
+    assert not result.passed
 
 
 def test_a_gate_that_nothing_could_pass_is_refused(source: Source, roles: TrainingData) -> None:
