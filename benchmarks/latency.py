@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ..edge.board import DeviceState, read_state
 from ..edge.errors import EdgeemoError
 from .percentiles import Percentile, percentile
 from .process import ModelProcess
+from .watch import Look, Watch
 
 #: Rounds of turns: enough for quartiles of the ratios between models, few enough for turns of several queries.
 ROUNDS = 20
 #: A turn lasts at least this long: shorter ones are hit whole by one slice of the scheduler (about 4 ms).
 TURN_MS = 10.0
 _MOST_PER_TURN = 500
+#: Long runs get longer turns instead of more of them.
+MOST_ROUNDS = 600
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,17 @@ class Latency:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Latencies of all models of a run, and the device on both sides of it."""
+    """Latencies of all models of a run, and the device meanwhile.
+
+    Args:
+        latencies: in the order of the processes.
+        looks: at the device: warmed up, every second, and at the end.
+        ends: seconds from the beginning to the end of each round.
+    """
 
     latencies: tuple[Latency, ...]
-    before: DeviceState
-    after: DeviceState
+    looks: tuple[Look, ...]
+    ends: tuple[float, ...]
 
 
 def check_amount(queries: int, seconds: float) -> None:
@@ -109,6 +119,7 @@ def measure(
     queries: int = 300,
     seconds: float = 0.0,
     seed: int = 0,
+    root: str | Path = "/",
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
     """Measure models one query at a time, in rounds in which each has one turn. The order is drawn anew each round.
@@ -118,6 +129,7 @@ def measure(
         queries: at least so many for each model. Fast models get more, to fill their turns.
         seconds: at least so long for each model.
         seed: of the order.
+        root: see :func:`edgeemo.edge.board.read_device`.
         progress: told rounds done and rounds planned.
 
     Raises:
@@ -126,24 +138,28 @@ def measure(
     check_amount(queries, seconds)
     warm = [process.ask("warm") for process in processes]
     rounds = min(ROUNDS, queries)
-    fill = [min(_MOST_PER_TURN, math.ceil(TURN_MS / state["ms"])) for state in warm]
+    longer = max(1.0, seconds * 1000 / MOST_ROUNDS / TURN_MS)
+    fill = [math.ceil(min(_MOST_PER_TURN, TURN_MS / state["ms"]) * longer) for state in warm]
     sizes = [max(math.ceil(queries / rounds), size) for size in fill]
     turns: list[list[np.ndarray]] = [[] for _ in processes]
     order, draw = list(range(len(processes))), random.Random(seed)
-    before = read_state()
-    done = 0
-    while done < rounds or min(sum(turn.sum() for turn in own) for own in turns) < seconds * 1000:
-        draw.shuffle(order)
-        for index in order:
-            turns[index].append(np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6)
-        done += 1
-        if progress:
-            slowest = min(sum(turn.sum() for turn in own) for own in turns)
-            planned = rounds if not seconds else max(rounds, math.ceil(done * seconds * 1000 / slowest))
-            progress(min(done, planned), planned)
-    after = read_state()
+    done, spent = 0, [0.0 for _ in processes]
+    ends: list[float] = []
+    with Watch(root=root) as watch:
+        began = time.monotonic()
+        while done < rounds or min(spent) < seconds * 1000:
+            draw.shuffle(order)
+            for index in order:
+                turn = np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6
+                turns[index].append(turn)
+                spent[index] += float(turn.sum())
+            done += 1
+            ends.append(time.monotonic() - began)
+            if progress:
+                planned = max(rounds, math.ceil(done * seconds * 1000 / min(spent)))
+                progress(min(done, planned), planned)
     latencies = tuple(
         Latency(tuple(own), int(state["queries"]), bool(state["steady"]))
         for own, state in zip(turns, warm, strict=True)
     )
-    return Measurement(latencies, before, after)
+    return Measurement(latencies, tuple(watch.looks), tuple(ends))

@@ -17,6 +17,8 @@ from .record import BenchmarkRecord
 SUFFIXES = (".png", ".svg")
 #: An axis that spans more than this factor is logarithmic.
 LOG_FACTOR = 10.0
+#: What an accuracy may be held against -> name of the axis.
+COSTS = {"latency": "median latency (ms)", "size": "size of the file (KB)"}
 _COLOURS = {"float32": "#5b7899", "int8": "#c4512d", "qat": "#3f8f6b"}
 _OTHER = "#80699b"
 _FRONT = "#9a9a9a"
@@ -39,28 +41,33 @@ def pareto_front(points: Sequence[_Point]) -> list[int]:
     return front
 
 
-def plot_records(records: Sequence[BenchmarkRecord], path: str | Path, *, title: str = "") -> None:
-    """Draw records: accuracy over median latency where both are known, else bars of the latency.
+def plot_records(
+    records: Sequence[BenchmarkRecord], path: str | Path, *, title: str = "", cost: str = "latency"
+) -> None:
+    """Draw records: accuracy over median latency or size where both are known, else bars of the latency.
 
     Args:
         records: of one device, or the picture compares what cannot be compared.
         path: of the picture; its suffix (.png or .svg) chooses the format.
         title: above the plot; by default the device, runtime and threads.
+        cost: ``latency`` or ``size``; size needs accuracies.
 
     Raises:
-        EdgeemoError: another suffix, or no record with a median.
+        EdgeemoError: another suffix or cost, or no record with a median.
         MissingExtra: matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise EdgeemoError("unknown picture format", expected=" or ".join(SUFFIXES), got=repr(path.suffix))
-    shown = [record for record in records if record.p50_ms is not None]
+    if cost not in COSTS:
+        raise EdgeemoError("unknown cost", expected=" or ".join(COSTS), got=repr(cost))
+    shown = [record for record in records if record.p50_ms is not None and (cost == "latency" or record.accuracy)]
     if not shown:
         raise EdgeemoError("nothing to plot", expected="a record with a median latency", mend="raise --queries")
-    drawing, axes = _figure(len(shown))
+    drawing, axes = figure(len(shown))
     rated = [record for record in shown if record.accuracy]
     if rated:
-        _scatter(drawing, axes, rated)
+        _scatter(drawing, axes, rated, cost)
     else:
         _bars(axes, shown)
     axes.set_title(title or _title(shown[0], len(records) - len(rated or shown)), fontsize=10)
@@ -68,7 +75,12 @@ def plot_records(records: Sequence[BenchmarkRecord], path: str | Path, *, title:
         drawing.savefig(temporary, dpi=120)
 
 
-def _figure(rows: int) -> tuple[Any, Any]:
+def figure(rows: int) -> tuple[Any, Any]:
+    """An empty figure with axes, high enough for so many rows.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -79,18 +91,18 @@ def _figure(rows: int) -> tuple[Any, Any]:
     return drawing, drawing.subplots()
 
 
-def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord]) -> None:
-    points = [(_p50(record), _percent(record)[1]) for record in records]
+def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: str) -> None:
+    points = [(_p50(record) if cost == "latency" else record.bytes / 1000, _percent(record)[1]) for record in records]
     for record, (x, y) in zip(records, points, strict=True):
         low, _, high = _percent(record)
-        colour = _colour(record)
+        colour = colour_of(record)
         face = "white" if record.tainted else colour
         axes.errorbar(x, y, [[y - low], [high - y]], fmt="none", ecolor=colour, elinewidth=1.2, capsize=3, alpha=0.6)
         axes.plot(x, y, "o", color=colour, markerfacecolor=face, markersize=7, zorder=3)
     front = [points[index] for index in pareto_front(points)]
     if len(front) > 1:
         axes.step(*zip(*front, strict=True), where="post", color=_FRONT, linewidth=1.2, linestyle="--", zorder=1)
-    _latency_axis(axes.xaxis, axes.set_xscale, [x for x, _ in points])
+    _cost_axis(axes.xaxis, axes.set_xscale, [x for x, _ in points], COSTS[cost])
     axes.margins(x=0.15, y=0.12)
     axes.set_ylabel("accuracy (%), 95 % confidence interval")
     axes.grid(alpha=0.3)
@@ -105,24 +117,24 @@ def _bars(axes: Any, records: Sequence[BenchmarkRecord]) -> None:
     medians = [_p50(record) for record in records]
     ends = [record.p90_ms or median for record, median in zip(records, medians, strict=True)]
     for row, (record, median, end) in enumerate(zip(records, medians, ends, strict=True)):
-        colour = _colour(record)
+        colour = colour_of(record)
         face = "white" if record.tainted else colour
         axes.barh(row, median, height=0.6, color=face, edgecolor=colour, hatch="//" if record.tainted else None)
         axes.errorbar(median, row, xerr=[[0], [max(0.0, end - median)]], fmt="none", ecolor="#404040", capsize=3)
         axes.annotate(f"{median:.3g}", (end, row), (6, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(records)), [record.name for record in records])
     axes.invert_yaxis()
-    _latency_axis(axes.xaxis, axes.set_xscale, medians)
+    _cost_axis(axes.xaxis, axes.set_xscale, medians, COSTS["latency"])
     axes.margins(x=0.12)
     axes.set_xlabel("latency (ms): median, whisker to p90")
     axes.grid(axis="x", alpha=0.3)
     _legend(axes, records, front=False)
 
 
-def _latency_axis(axis: Any, set_scale: Any, values: Sequence[float]) -> None:
+def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_label_text("median latency (ms)")
+    axis.set_label_text(label)
     if max(values) > LOG_FACTOR * min(values):
         set_scale("log")
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -254,5 +266,6 @@ def _percent(record: BenchmarkRecord) -> tuple[float, float, float]:
     return 100 * low, 100 * figure.value, 100 * high
 
 
-def _colour(record: BenchmarkRecord) -> str:
+def colour_of(record: BenchmarkRecord) -> str:
+    """The colour of a record's quantisation in all plots."""
     return _COLOURS.get(record.quantisation, _OTHER)

@@ -13,14 +13,22 @@ from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
+from .drift import Drift
+from .histogram import Histogram
 from .latency import Ratio
+from .watch import Trace
 
-SCHEMA = 1
+SCHEMA = 2
+#: What can be read: newer schemas only add fields that may be missing.
+_READABLE = (1, SCHEMA)
 
 
 @dataclass(frozen=True)
 class Stages:
     """Medians in milliseconds of the steps from a frame to an emotion; None for steps that were not measured.
+
+    With frames, each figure is the median over those frames in which a face was found, all faces of a frame together;
+    medians do not add up, which is why there is ``total``.
 
     Args:
         decode: compressed picture to pixels.
@@ -28,7 +36,10 @@ class Stages:
         preprocess: face crop to input tensor.
         invoke: input tensor to output tensor.
         postprocess: output tensor to label.
-        crop: shape of the face crops.
+        crop: shape of the face crops; of the first face with frames.
+        total: end to end, from compressed picture to labels.
+        frames: pictures that were gone through; 0 when face crops were fed.
+        faces: that were found in a frame on average.
     """
 
     preprocess: float
@@ -37,6 +48,9 @@ class Stages:
     crop: tuple[int, ...]
     decode: float | None = None
     detect: float | None = None
+    total: float | None = None
+    frames: int = 0
+    faces: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,12 @@ class BenchmarkRecord:
         accuracy: None when no data set was given.
         device, before, after: where it ran, and in which state the device was around the measuring.
         reasons: why the figures are tainted; empty when they are not.
+        rounds_at_s: seconds from the beginning to the end of each round.
+        histogram: of all measured latencies.
+        drift: from the beginning of a sustained run to its end; None for others.
+        trace: the state of the device every second in between.
+
+    What follows ``reasons`` is missing in records of schema 1.
     """
 
     run: str
@@ -137,6 +157,10 @@ class BenchmarkRecord:
     before: DeviceState
     after: DeviceState
     reasons: tuple[str, ...] = ()
+    rounds_at_s: tuple[float, ...] = ()
+    histogram: Histogram | None = None
+    drift: Drift | None = None
+    trace: Trace | None = None
 
     @property
     def tainted(self) -> bool:
@@ -168,7 +192,7 @@ class BenchmarkRecord:
         """
         if not isinstance(value, dict) or "schema" not in value:
             raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
-        if value["schema"] != SCHEMA:
+        if value["schema"] not in _READABLE:
             raise EdgeemoError(
                 f"{where} has another format",
                 expected=f"schema {SCHEMA}",
@@ -178,7 +202,7 @@ class BenchmarkRecord:
         entries = {key: item for key, item in value.items() if key not in ("schema", "tainted")}
         try:
             for key, kind in _NESTED.items():
-                if entries[key] is not None:
+                if entries.get(key) is not None:
                     known = {field.name for field in fields(kind)}
                     derived = ("value", "ci95") if kind is DataAccuracy else ()
                     if unknown := sorted(set(entries[key]) - known - set(derived)):
@@ -199,6 +223,9 @@ _NESTED: dict[str, type[Any]] = {
     "device": Device,
     "before": DeviceState,
     "after": DeviceState,
+    "histogram": Histogram,
+    "drift": Drift,
+    "trace": Trace,
 }
 
 

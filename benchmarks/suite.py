@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..edge.accuracy import Accuracy
-from ..edge.board import read_device
+from ..edge.board import Device, read_device
 from ..edge.card import ModelCard, read_card
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256_file
 from ..edge.graph import read_graph
+from ..edge.image import read_picture
 from ..train.datasets.dataset import Dataset
 from .device import taint
+from .drift import Drift
+from .histogram import Histogram
 from .latency import Measurement, check_amount, measure
 from .percentiles import PERCENTILES
 from .process import ModelProcess
 from .record import BenchmarkRecord, DataAccuracy, Stages
+from .table import thread_count
+from .watch import Trace
 
 #: Told what is being done, how many steps of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -37,12 +45,15 @@ _STAGE_QUERIES = 100
 def benchmark(
     models: Sequence[str | Path],
     *,
-    runtime: str = "auto",
-    threads: int = 1,
+    runtimes: Sequence[str] = ("auto",),
+    threads: Sequence[int] = (1,),
     queries: int = 300,
     seconds: float = 0.0,
+    sustained: float = 0.0,
+    frames: Sequence[str | Path] = (),
     data: Dataset | None = None,
     card: ModelCard | None = None,
+    root: str | Path = "/",
     progress: Progress | None = None,
 ) -> list[BenchmarkRecord]:
     """Measure models side by side on this device.
@@ -52,14 +63,17 @@ def benchmark(
 
     Args:
         models: .tflite files; the first is what the others are compared with. The same may come twice.
-        runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+        runtimes, threads: see :func:`edgeemo.edge.runtime.load`. Every model is measured with every pair of them.
         queries, seconds: at least so many queries and so long for each model.
+        sustained: keep the device busy for so many minutes, and tell how the medians drifted.
+        frames: pictures with faces, to time the way from a compressed picture to labels.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
+        root: see :func:`edgeemo.edge.board.read_device`.
         progress: told how far it is.
 
     Returns:
-        One record for each model, in the order given.
+        One record for each model, runtime and number of threads, in the order given.
 
     Raises:
         EdgeemoError: no models, an option out of range, a model that cannot be loaded, that contradicts its card or has
@@ -70,8 +84,13 @@ def benchmark(
     if data is not None and not len(data):
         raise EdgeemoError(f"{data.name} has no pictures", expected="pictures to measure the accuracy on")
     check_amount(queries, seconds)
-    subjects = [_Subject(path, card, data) for path in models]
-    names = unique_names([(s.card.name if s.card else s.path.stem, s.path.stem) for s in subjects])
+    if not 0 <= sustained < math.inf:
+        raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
+    subjects, names = _subjects(models, runtimes, threads, card, data)
+    paths = [existing(frame, "a picture") for frame in frames]
+    for path in paths:
+        # A picture that cannot be decoded is told before minutes of measuring, not after.
+        read_picture(path)
     tell = progress or (lambda what, done, total: None)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
         pictures = None if data is None else _write_pictures(data, Path(folder))
@@ -80,29 +99,40 @@ def benchmark(
             tell("load", done, len(subjects))
             processes.append(
                 stack.enter_context(
-                    ModelProcess(subject.path, card=subject.card, runtime=runtime, threads=threads, pictures=pictures)
+                    ModelProcess(
+                        subject.path,
+                        card=subject.card,
+                        runtime=subject.runtime,
+                        threads=subject.threads,
+                        pictures=pictures,
+                    )
                 )
             )
         tell("load", len(subjects), len(subjects))
         measurement = measure(
             processes,
             queries=queries,
-            seconds=seconds,
+            seconds=max(seconds, 60 * sustained / len(processes)),
+            root=root,
             progress=functools.partial(tell, "latency"),
         )
         peaks = [process.ask("memory")["peak_rss_mb"] for process in processes]
-        stages = [_stages(process, min(queries, _STAGE_QUERIES)) for process in processes]
+        stages = [_stages(process, paths, min(queries, _STAGE_QUERIES)) for process in processes]
         accuracies = [
             _accuracy(process, subject, Path(folder), functools.partial(tell, f"accuracy of {name}"))
             for process, subject, name in zip(processes, subjects, names, strict=True)
         ]
-        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, threads)
+        device = read_device(root)
+        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, device, sustained > 0)
 
 
 class _Subject:
-    """A model to measure: its file, card, and the data in the order of its labels."""
+    """A model to measure: its file, card, what runs it, and the data in the order of its labels."""
 
-    def __init__(self, path: str | Path, fallback: ModelCard | None, data: Dataset | None) -> None:
+    def __init__(
+        self, path: str | Path, runtime: str, threads: int, fallback: ModelCard | None, data: Dataset | None
+    ) -> None:
+        self.runtime, self.threads = runtime, threads
         self.path = existing(path, "a .tflite model")
         if self.path.is_dir():
             raise EdgeemoError(f"{self.path} is a folder", expected="a .tflite model")
@@ -122,6 +152,29 @@ class _Subject:
             self.data = data.relabelled(self.card.labels)
 
 
+def _subjects(
+    models: Sequence[str | Path],
+    runtimes: Sequence[str],
+    threads: Sequence[int],
+    card: ModelCard | None,
+    data: Dataset | None,
+) -> tuple[list[_Subject], list[str]]:
+    """Every model with every runtime and number of threads, and what each is called."""
+    ways = [(runtime, count) for runtime in dict.fromkeys(runtimes) for count in dict.fromkeys(threads)]
+    grid = [[_Subject(path, *way, card, data) for way in ways] for path in models]
+    names = unique_names([(row[0].card.name if row[0].card else row[0].path.stem, row[0].path.stem) for row in grid])
+    labels = [
+        ", ".join(
+            [name]
+            + ([subject.runtime] if len(set(runtimes)) > 1 else [])
+            + ([thread_count(subject.threads)] if len(set(threads)) > 1 else [])
+        )
+        for name, row in zip(names, grid, strict=True)
+        for subject in row
+    ]
+    return [subject for row in grid for subject in row], labels
+
+
 def _write_pictures(data: Dataset, folder: Path) -> Path:
     path = folder / "pictures.npz"
     chosen = np.linspace(0, len(data) - 1, min(_PICTURES, len(data))).astype(int)
@@ -129,12 +182,28 @@ def _write_pictures(data: Dataset, folder: Path) -> Path:
     return path
 
 
-def _stages(process: ModelProcess, queries: int) -> Stages | None:
-    answer = process.ask("stages", n=queries)
-    if not answer:
+def _stages(process: ModelProcess, frames: Sequence[Path], queries: int) -> Stages | None:
+    if process.card is None:
         return None
+    if not frames:
+        return _medians(process.ask("stages", n=queries))
+    answer = process.ask("frames", paths=[str(path) for path in frames], n=max(queries, len(frames)))
+    if not any(answer["faces"]):
+        raise EdgeemoError("no face was found in the frames", mend="give pictures of people who face the camera")
+    return replace(_medians(answer), frames=len(answer["faces"]), faces=float(np.mean(answer["faces"])))
+
+
+def _medians(answer: dict[str, Any]) -> Stages:
     medians = {name: float(np.median(spans)) / 1e6 for name, spans in answer["ns"].items()}
-    return Stages(crop=tuple(answer["crop"]), **medians)
+    return Stages(
+        preprocess=medians["preprocess"],
+        invoke=medians["invoke"],
+        postprocess=medians["postprocess"],
+        crop=tuple(answer["crop"]),
+        decode=medians.get("decode"),
+        detect=medians.get("detect"),
+        total=medians.get("total"),
+    )
 
 
 def _accuracy(
@@ -159,12 +228,14 @@ def _records(
     peaks: Sequence[float],
     stages: Sequence[Stages | None],
     accuracies: Sequence[DataAccuracy | None],
-    threads: int,
+    device: Device,
+    sustained: bool,
 ) -> list[BenchmarkRecord]:
-    device = read_device()
     now = datetime.now(timezone.utc)
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    common = taint(measurement.before, measurement.after, cores=device.cores, own=threads)
+    common = taint(
+        [look.state for look in measurement.looks], cores=device.cores, own=max(subject.threads for subject in subjects)
+    )
     records = []
     for index, (subject, process, latency) in enumerate(zip(subjects, processes, measurement.latencies, strict=True)):
         facts = process.facts
@@ -187,7 +258,7 @@ def _records(
                 runtime=facts["runtime"],
                 runtime_version=facts["version"],
                 delegate=facts["delegate"],
-                threads=threads,
+                threads=subject.threads,
                 import_ms=facts["import_ms"],
                 load_ms=facts["load_ms"],
                 first_ms=facts["first_ms"],
@@ -205,8 +276,12 @@ def _records(
                 stages=stages[index],
                 accuracy=accuracies[index],
                 device=device,
-                before=measurement.before,
-                after=measurement.after,
+                before=measurement.looks[0].state,
+                after=measurement.looks[-1].state,
+                rounds_at_s=tuple(round(end, 2) for end in measurement.ends),
+                histogram=Histogram.of(latency.samples),
+                drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
+                trace=Trace.of(measurement.looks),
                 reasons=common + unsteady,
             )
         )

@@ -16,14 +16,14 @@ _LEFT = ("model", "quantisation", "accuracy", "")
 
 def text_table(records: Sequence[BenchmarkRecord]) -> str:
     """Aligned columns with notes below, for a terminal."""
-    head, rows = _cells(records)
+    head, rows = cells(records)
     left = [column for column, name in enumerate(head) if name in _LEFT]
     return "\n".join([aligned([head, *rows], left=left), "", *notes(records)]) + "\n"
 
 
 def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
     """A Markdown table with notes below."""
-    head, rows = _cells(records)
+    head, rows = cells(records)
     rule = [":--" if name in _LEFT else "--:" for name in head]
     safe = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in [head, rule, *safe]]
@@ -32,7 +32,9 @@ def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
 
 def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
     """What must be known to read the figures, one sentence each: device, ratios, missing percentiles, data, taint."""
-    lines = _unique(f"measured on {r.device}; {r.runtime} {r.runtime_version}, {_threads(r.threads)}" for r in records)
+    lines = _unique(
+        f"measured on {r.device}; {r.runtime} {r.runtime_version}, {thread_count(r.threads)}" for r in records
+    )
     lines += _unique(
         f"ratio: latency over that of {r.ratio.to}, median [quartiles] of {r.ratio.rounds} rounds"
         for r in records
@@ -48,6 +50,21 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.accuracy
     )
+    lines += [
+        f"{r.name}: a frame takes {milliseconds(r.stages.total)} ms (decode {milliseconds(r.stages.decode)}, "
+        f"detect {milliseconds(r.stages.detect)}, preprocess {milliseconds(r.stages.preprocess)}, "
+        f"invoke {milliseconds(r.stages.invoke)}, postprocess {milliseconds(r.stages.postprocess)}), "
+        f"medians of {r.stages.frames} frames, {r.stages.faces:.1f} faces in each"
+        for r in records
+        if r.stages and r.stages.frames
+    ]
+    lines += [
+        f"{r.name}: after {r.drift.minutes:.1f} minutes {r.drift.ratio:.3f} times as slow as at the beginning "
+        f"(99 % interval {r.drift.low:.3f} to {r.drift.high:.3f})"
+        for r in records
+        if r.drift
+    ]
+    lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
 
@@ -55,13 +72,13 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
 _SHOWN = ("p50", "p90", "p99")
 
 
-def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]]]:
+def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]]]:
     """Header and rows. Columns that nobody fills (accuracy, ratio, mark) are left out."""
     columns = {
         "model": [r.name for r in records],
         "quantisation": [r.quantisation for r in records],
         "KB": [f"{r.bytes / 1000:,.0f}" for r in records],
-        **{f"{p} ms": [_ms(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
+        **{f"{p} ms": [milliseconds(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
         "ratio": [
             f"{r.ratio.median:.2f} [{r.ratio.low:.2f}, {r.ratio.high:.2f}]" if r.ratio else ABSENT for r in records
         ],
@@ -75,7 +92,7 @@ def _cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str
     return list(kept), [list(row) for row in zip(*kept.values(), strict=True)]
 
 
-def _ms(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
     """Three significant digits: latencies go from 0.02 to 2,000 ms."""
     if value is None:
         return ABSENT
@@ -90,7 +107,7 @@ def _accuracy(record: BenchmarkRecord) -> str:
     return f"{figure.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _threads(n: int) -> str:
+def thread_count(n: int) -> str:
     return "1 thread" if n == 1 else f"{n} threads"
 
 

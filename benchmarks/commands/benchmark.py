@@ -1,130 +1,28 @@
-"""``edgeemo benchmark``: latency and accuracy of models side by side."""
+"""``edgeemo benchmark``: measures models, or reads what was measured."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import click
 
-from ...edge.card import read_card, read_card_file
-from ...edge.catalogue import find_model
-from ...edge.errors import MissingExtra
-from ...edge.files import existing, new_folder, write_text
-from ...edge.runtime import RUNTIMES
-from ...train.datasets.choice import Choice
-from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
-from ...train.datasets.reader import read_evaluation_set
-from ...train.datasets.splits import holdout_of
-from ..plot import plot_records
-from ..record import BenchmarkRecord, write_records
-from ..suite import benchmark
-from ..table import markdown_table, text_table
-
-_EXAMPLE = """\b
-Example:
-  edgeemo benchmark float.tflite int8.tflite --data archive.zip --out report
-"""
+from .compare import command as compare
+from .measure import command as measure
+from .report import command as report
 
 
-class Progress:
-    """How far the benchmark is, on standard error: a bar on a terminal, a line per quarter of a step in a pipe."""
+class MeasureByDefault(click.Group):
+    """A group whose name alone means its command ``measure``: ``edgeemo benchmark model.tflite``."""
 
-    def __init__(self) -> None:
-        self.on_terminal = sys.stderr.isatty()
-        self._last = ("", 0)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self.on_terminal:
-            bar = "#" * round(24 * done / total)
-            click.echo(f"\r\033[K{what} [{bar:<24}] {done:,}/{total:,}", nl=done == total, err=True)
-            return
-        quarter = 4 * done // total
-        if quarter > (self._last[1] if what == self._last[0] else 0):
-            click.echo(f"{what}: {done:,} of {total:,}", err=True)
-            self._last = (what, quarter)
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = [measure.name or "", *args]
+        return super().parse_args(ctx, args)
 
 
-@click.command("benchmark", epilog=_EXAMPLE)
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@evaluation_data(required=False)
-@data_choice()
-@click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
-@click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="More pays on idle cores only."
-)
-@click.option(
-    "--queries",
-    type=click.IntRange(min=1),
-    default=300,
-    show_default=True,
-    help="At least so many for each model; p90 needs 64, p95 130, p99 662.",
-)
-@click.option("--seconds", type=click.FloatRange(min=0), default=0.0, help="And at least so long for each model.")
-@click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
-@click.option("--out", metavar="DIR", help="Write records.jsonl, table.md and plot.png there.")
-@click.option("--force", is_flag=True, help="Write into a folder that has contents.")
-@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines instead of the table.")
-def command(
-    models: tuple[str, ...],
-    data: str | None,
-    split: str,
-    limit: int | None,
-    skip_bad: bool,
-    choice: Choice,
-    runtime: str,
-    threads: int,
-    queries: int,
-    seconds: float,
-    card: str | None,
-    out: str | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Measure latency, memory and accuracy of models side by side on this device.
-
-    The models are measured in turns, each in a process of its own; ratios are to the first. How, and what the figures
-    are not: docs/benchmarks.md.
-    """
-    if data is None and limit is not None:
-        raise click.UsageError("--limit needs --data")
-    if data is None and choice != Choice():
-        raise click.UsageError("--classes and --angles need --data")
-    paths = [existing(find_model(model), "a .tflite model") for model in models]
-    fallback = read_card_file(card) if card else None
-    folder = new_folder(out, force=force) if out else None
-    pictures = None
-    if data:
-        holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
-        pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
-        tell_left_out(pictures)
-    records = benchmark(
-        paths,
-        runtime=runtime,
-        threads=threads,
-        queries=queries,
-        seconds=seconds,
-        data=pictures,
-        card=fallback,
-        progress=Progress(),
-    )
-    if folder:
-        _write_report(records, folder)
-    if as_json:
-        for record in records:
-            click.echo(record.to_json())
-    else:
-        click.echo(text_table(records), nl=False)
+@click.group("benchmark", cls=MeasureByDefault)
+def command() -> None:
+    """Measure models, or read what was measured."""
 
 
-def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:
-    write_records(folder / "records.jsonl", records)
-    write_text(folder / "table.md", markdown_table(records))
-    names = ["records.jsonl", "table.md"]
-    try:
-        plot_records(records, folder / "plot.png")
-        names.append("plot.png")
-    except MissingExtra as error:
-        # The base install has no matplotlib; the plot can be made from the records elsewhere.
-        click.echo(f"plot.png is left out: {error.message}", err=True)
-    click.echo(f"wrote {', '.join(names)} to {folder}", err=True)
+command.add_command(measure)
+command.add_command(compare)
+command.add_command(report)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from edgeemo.benchmarks.drift import Drift
+from edgeemo.benchmarks.histogram import Histogram
 from edgeemo.benchmarks.latency import Ratio
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
+from edgeemo.benchmarks.watch import Trace
 from edgeemo.edge.board import Device, DeviceState
 from edgeemo.edge.preprocess import InputSpec
 
@@ -51,6 +54,19 @@ _SAMPLE = BenchmarkRecord(
     ),
     before=DeviceState("ondemand", 2400000, 2400000, 50000, 0, (0.1, 0.1, 0.1)),
     after=DeviceState("ondemand", 2400000, 2400000, 52000, 0, (0.9, 0.3, 0.1)),
+    rounds_at_s=(0.1, 0.2),
+    histogram=Histogram((0.1, 0.2, 0.4), (1000, 270), 10),
+    drift=Drift(0.1, 0.159, 0.163, 1.025, 1.01, 1.04),
+    trace=Trace(
+        seconds=(0.0, 1.0),
+        governor=("ondemand", "ondemand"),
+        clock_khz=(2400000, 2300000),
+        max_khz=(2400000, 2400000),
+        temperature_mc=(50000, 52000),
+        throttled=(0, 0),
+        load=(0.1, 0.9),
+        power_w=(3.21, None),
+    ),
 )
 
 

@@ -7,19 +7,25 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records
 from edgeemo.benchmarks.suite import benchmark, unique_names
+from edgeemo.benchmarks.table import text_table
 from edgeemo.edge.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.datasets.reader import read_evaluation_set, synthetic_dataset
+
+from ..boards import PI5, Board, write_board
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -49,7 +55,7 @@ def records(report: tuple[Path, Result]) -> list[BenchmarkRecord]:
 def test_the_report_has_records_and_table(report: tuple[Path, Result]) -> None:
     folder, result = report
     assert result.exit_code == 0, result.output
-    assert {path.name for path in folder.iterdir()} - {"plot.png"} == {"records.jsonl", "table.md"}
+    assert {path.name for path in folder.iterdir()} - {"plot.png"} == {"records.jsonl", "report.html", "table.md"}
     assert (folder / "table.md").read_text().startswith("| model |")
 
 
@@ -107,9 +113,15 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 1
+    assert value["schema"] == 2
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
+
+
+def test_measure_can_be_called_by_its_name() -> None:
+    result = run("measure", INT8, *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["file"] == str(INT8)
 
 
 def test_a_foreign_model_takes_part_by_its_card(tmp_path: Path) -> None:
@@ -134,11 +146,29 @@ def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "tainted: the board reports throttled, under-voltage" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("board", "reason"),
+    [
+        pytest.param(replace(PI5, governor="powersave"), "the governor powersave holds the clock down", id="governor"),
+        pytest.param(PI5, None, id="nothing in the way"),
+    ],
+)
+def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, reason: str | None) -> None:
+    write_board(tmp_path, board)
+    (record,) = benchmark([INT8], queries=30, root=tmp_path)
+    assert record.device.board == board.model
+    assert record.trace is not None
+    assert set(record.trace.temperature_mc) == {48212}
+    reasons = [found for found in record.reasons if "warm-up" not in found]
+    assert reasons == ([reason] if reason else [])
+    assert (f"tainted: {reason}" in text_table([record])) == bool(reason)
+
+
 def test_without_matplotlib_records_and_table_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run(INT8, *QUICK, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["records.jsonl", "table.md"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["records.jsonl", "report.html", "table.md"]
     assert "edgeemo[evaluate]" in result.stderr
 
 
@@ -151,6 +181,44 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     result = run(INT8, *QUICK, "--out", tmp_path, "--force")
     assert result.exit_code == 0, result.output
     assert len(read_records(tmp_path / "records.jsonl")) == 1
+
+
+def test_every_model_is_measured_with_every_number_of_threads() -> None:
+    found = benchmark([INT8, FLOAT], threads=[1, 2], queries=20)
+    names = [(record.name, record.threads, record.quantisation) for record in found]
+    card = read_card(INT8)
+    assert card is not None
+    assert [(threads, kind) for _, threads, kind in names] == [(1, "int8"), (2, "int8"), (1, "float32"), (2, "float32")]
+    assert [name.rpartition(", ")[2] for name, *_ in names] == ["1 thread", "2 threads"] * 2
+    assert len({name for name, *_ in names}) == 4
+
+
+def test_a_sustained_run_tells_its_drift() -> None:
+    (record,) = benchmark([INT8], queries=20, sustained=0.02)
+    assert record.drift is not None
+    assert record.drift.minutes * 60 >= 1.2
+    assert record.rounds_at_s[-1] == pytest.approx(record.drift.minutes * 60, abs=0.01)
+    assert record.drift.low <= record.drift.ratio <= record.drift.high
+    assert record.trace is not None
+    assert len(record.trace.seconds) >= 3
+    assert "times as slow as at the beginning" in text_table([record])
+
+
+def test_frames_are_timed_from_the_file_to_the_label(tmp_path: Path) -> None:
+    data = pytest.importorskip("skimage.data")
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.jpg")
+    Image.fromarray(np.zeros((60, 80), np.uint8)).save(tmp_path / "nobody.png")
+    result = run(INT8, "--queries", "10", "--frames", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    stages = json.loads(result.stdout)["stages"]
+    assert (stages["frames"], stages["faces"]) == (10, 0.5)
+    parts = [stages[name] for name in ("decode", "detect", "preprocess", "invoke", "postprocess")]
+    assert min(parts) > 0
+    assert max(parts) == stages["detect"]
+    assert stages["total"] > stages["decode"] + stages["detect"]
+    nobody = run(INT8, "--queries", "10", "--frames", tmp_path / "nobody.png")
+    assert nobody.exit_code == 1
+    assert "no face was found in the frames" in nobody.stderr
 
 
 @pytest.fixture
@@ -189,6 +257,9 @@ def bad(tmp_path: Path) -> Path:
         pytest.param([INT8, "--limit", "5"], 2, "--limit needs --data", id="limit alone"),
         pytest.param([INT8, "--queries", "0"], 2, "'--queries': 0 is not in the range", id="queries"),
         pytest.param([INT8, "--seconds", "-1"], 2, "'--seconds'", id="seconds"),
+        pytest.param([INT8, "--frames", "none.jpg"], 1, "none.jpg is not there, expected a picture", id="no frame"),
+        pytest.param([INT8, "--frames", "card.json"], 1, "card.json is not a picture", id="frame is none"),
+        pytest.param([INT8, "--frames", "."], 1, "has no pictures", id="no frames in the folder"),
         pytest.param([INT8, "--threads", "0"], 2, "'--threads'", id="threads"),
         pytest.param([INT8, "--runtime", "onnx"], 2, "'onnx' is not one of", id="runtime"),
     ],
@@ -214,8 +285,9 @@ def test_help_shows_an_example() -> None:
     [
         ({"models": []}, "no models"),
         ({"models": [INT8], "queries": 0}, "queries out of range"),
-        ({"models": [INT8], "threads": 0}, "threads out of range"),
-        ({"models": [INT8], "runtime": "onnx"}, "unknown runtime"),
+        ({"models": [INT8], "threads": [0]}, "threads out of range"),
+        ({"models": [INT8], "runtimes": ["onnx"]}, "unknown runtime"),
+        ({"models": [INT8], "sustained": -1.0}, "sustained out of range"),
         ({"models": [INT8], "data": synthetic_dataset(train=1, test=1).take([])}, "has no pictures"),
     ],
 )

@@ -31,7 +31,7 @@ GOOD = DeviceState("ondemand", 1500000, 1500000, 50000, 0, (0.1, 0.1, 0.1))
     ],
 )
 def test_taint(before: dict[str, object], after: dict[str, object], reason: str | None) -> None:
-    reasons = taint(replace(GOOD, **before), replace(GOOD, **after), cores=4)  # type: ignore[arg-type]
+    reasons = taint([replace(GOOD, **before), replace(GOOD, **after)], cores=4)  # type: ignore[arg-type]
     if reason is None:
         assert reasons == ()
     else:
@@ -41,4 +41,19 @@ def test_taint(before: dict[str, object], after: dict[str, object], reason: str 
 
 def test_all_reasons_are_given() -> None:
     after = replace(GOOD, clock_khz=600000, throttled=0x4, load=(9.0, 9.0, 9.0))
-    assert len(taint(GOOD, after, cores=4)) == 3
+    assert len(taint([GOOD, after], cores=4)) == 3
+
+
+@pytest.mark.parametrize(
+    ("between", "reason"),
+    [
+        pytest.param({"clock_khz": 600000}, "the clock dropped from 1,500 MHz to 600 MHz", id="clock"),
+        pytest.param({"max_khz": 1000000}, "the highest clock was lowered", id="ceiling"),
+        pytest.param({"governor": "powersave"}, "the governor powersave", id="governor"),
+        pytest.param({"throttled": 0x2}, "the board reports clock capped", id="throttled"),
+        pytest.param({"load": (4.0, 1, 1)}, "load average 3.0 on 4 cores", id="load"),
+    ],
+)
+def test_what_was_so_in_between_only_taints_too(between: dict[str, object], reason: str) -> None:
+    (found,) = taint([GOOD, replace(GOOD, **between), GOOD], cores=4)  # type: ignore[arg-type]
+    assert reason in found

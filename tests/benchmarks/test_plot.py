@@ -93,6 +93,27 @@ def test_nothing_to_plot(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    caught: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (caught.append(self), save(self, *a, **k)))
+    # What has no accuracy is left out.
+    plot_records([*MANY[:2], sample(name="unrated", accuracy=None)], tmp_path / "plot.png", cost="size")
+    (axes,) = caught[0].axes
+    assert axes.get_xlabel() == "size of the file (KB)"
+    assert {text.get_text() for text in axes.texts} == {"slow", "middle"}
+
+
+@pytest.mark.parametrize(
+    ("cost", "message"), [("size", "nothing to plot"), ("weight", "expected latency or size, got 'weight'")]
+)
+def test_a_cost_that_cannot_be_drawn(tmp_path: Path, cost: str, message: str) -> None:
+    with pytest.raises(EdgeemoError, match=message):
+        plot_records([sample(accuracy=None)], tmp_path / "plot.png", cost=cost)
+
+
 def test_an_unknown_suffix(tmp_path: Path) -> None:
     with pytest.raises(EdgeemoError, match=r"expected .png or .svg, got '.bmp'"):
         plot_records(MANY, tmp_path / "plot.bmp")

@@ -1,0 +1,119 @@
+"""Charts of how a benchmark's figures came about: distributions, stages, the course of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..edge.errors import EdgeemoError
+from ..edge.files import atomic_path
+from .plot import colour_of, figure
+from .record import BenchmarkRecord
+
+_STAGES = {
+    "decode": "#5b7899",
+    "detect": "#80699b",
+    "preprocess": "#c9a227",
+    "invoke": "#c4512d",
+    "postprocess": "#3f8f6b",
+}
+
+
+def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
+    """The latencies of every query, a row for each record; the slowest hundredth is outside and counted.
+
+    Raises:
+        EdgeemoError: no record has a histogram.
+        MissingExtra: matplotlib is not installed.
+    """
+    # Rows count upwards.
+    shown = _with(records, "histogram")[::-1]
+    drawing, axes = figure(2 * len(shown))
+    for row, record in enumerate(shown):
+        found = record.histogram
+        assert found is not None
+        counts, edges = np.array(found.counts), np.array(found.edges_ms)
+        # Heights are densities on the logarithmic axis, so that the area is what counts.
+        heights = 0.85 * counts / max(counts.max(), 1)
+        axes.stairs(row + heights, edges, baseline=row, fill=True, color=colour_of(record), alpha=0.75)
+        if record.p50_ms is not None:
+            axes.plot([record.p50_ms] * 2, [row, row + 0.9], color="#202020", linewidth=1)
+        note = f" {found.slower:,} of {record.n:,} slower"
+        axes.annotate(note, (edges[-1], row), (2, 3), textcoords="offset points", fontsize=8, color="#606060")
+    axes.set_yticks([row + 0.3 for row in range(len(shown))], [record.name for record in shown])
+    axes.set_ylim(-0.1, len(shown) + 0.05)
+    _logarithmic(axes)
+    axes.margins(x=0.2)
+    axes.set_xlabel("latency of single queries (ms), line: median")
+    _save(drawing, path)
+
+
+def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
+    """The stages of a frame or face crop, a stacked bar for each record.
+
+    Raises:
+        EdgeemoError: no record has stages.
+        MissingExtra: matplotlib is not installed.
+    """
+    shown = _with(records, "stages")
+    drawing, axes = figure(len(shown) + 1)
+    names = [name for name in _STAGES if any(getattr(record.stages, name) is not None for record in shown)]
+    left = np.zeros(len(shown))
+    for name in names:
+        widths = np.array([getattr(record.stages, name) or 0.0 for record in shown])
+        axes.barh(range(len(shown)), widths, left=left, height=0.6, color=_STAGES[name], label=name)
+        left += widths
+    for row, end in enumerate(left):
+        axes.annotate(f"{end:.3g}", (end, row), (5, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.set_yticks(range(len(shown)), [record.name for record in shown])
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("milliseconds, medians one after the other")
+    drawing.legend(loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
+    _save(drawing, path)
+
+
+def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
+    """The median of every round over the time of the run, as a multiple of each record's own median.
+
+    Raises:
+        EdgeemoError: no record tells when its rounds were.
+        MissingExtra: matplotlib is not installed.
+    """
+    shown = _with(records, "rounds_at_s")
+    drawing, axes = figure(5)
+    for record in shown:
+        rounds = np.array(record.rounds_ms)
+        axes.plot(
+            record.rounds_at_s, rounds / np.median(rounds), linewidth=1, marker=".", markersize=4, label=record.name
+        )
+    axes.axhline(1, color="#9a9a9a", linewidth=0.8)
+    axes.set_xlabel("seconds since the beginning")
+    axes.set_ylabel("median of the round / median of all")
+    axes.grid(alpha=0.3)
+    drawing.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    _save(drawing, path)
+
+
+def _with(records: Sequence[BenchmarkRecord], field: str) -> list[BenchmarkRecord]:
+    shown = [record for record in records if getattr(record, field)]
+    if not shown:
+        raise EdgeemoError("nothing to draw", expected=f"a record with {field}", mend="measure again")
+    return shown
+
+
+def _logarithmic(axes: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _save(drawing: Any, path: str | Path) -> None:
+    with atomic_path(path) as temporary:
+        drawing.savefig(temporary, dpi=120)

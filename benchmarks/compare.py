@@ -1,0 +1,202 @@
+"""What got slower between two sets of benchmark records, beyond the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..edge.errors import EdgeemoError
+from ..edge.table import aligned
+from .bootstrap import ratio_interval
+from .record import BenchmarkRecord
+from .table import milliseconds, thread_count
+
+#: A change of the median that is within what the same model shows when it is measured twice.
+TOLERANCE = 0.03
+SLOWER, FASTER, SAME, UNCLEAR, TAINTED = "slower", "faster", "same", "unclear", "tainted"
+#: What identifies a model between two runs.
+_Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the latency of one model changed.
+
+    Args:
+        name: of the model, with runtime and threads where they tell two apart.
+        old_ms, new_ms: median latency.
+        ratio, low, high: new over old, with its 99 % confidence interval.
+        verdict: ``slower``, ``faster``, ``same``, ``unclear`` or ``tainted``.
+        reasons: why the records are tainted.
+    """
+
+    name: str
+    old_ms: float
+    new_ms: float
+    ratio: float
+    low: float
+    high: float
+    verdict: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes between two sets of records.
+
+    Args:
+        changes: one for each model that is in both.
+        gone, added: names of the models that are in one only.
+    """
+
+    changes: tuple[Change, ...]
+    gone: tuple[str, ...]
+    added: tuple[str, ...]
+
+    @property
+    def slower(self) -> tuple[Change, ...]:
+        """What got slower beyond the noise."""
+        return tuple(change for change in self.changes if change.verdict == SLOWER)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """A table with notes below."""
+        head = ["model", "old ms", "new ms", "ratio", "99 % interval", "verdict"]
+        rows = [
+            [
+                change.name,
+                milliseconds(change.old_ms),
+                milliseconds(change.new_ms),
+                f"{change.ratio:.3f}",
+                f"{change.low:.3f} to {change.high:.3f}",
+                change.verdict,
+            ]
+            for change in self.changes
+        ]
+        notes = [f"only in the old records: {name}" for name in self.gone]
+        notes += [f"only in the new records: {name}" for name in self.added]
+        notes += [f"{TAINTED}: {name}" for name in dict.fromkeys(r for change in self.changes for r in change.reasons)]
+        return "\n".join([aligned([head, *rows], left=(0, 5)), "", *notes]).rstrip("\n") + "\n"
+
+
+def compare(
+    old: Sequence[BenchmarkRecord],
+    new: Sequence[BenchmarkRecord],
+    *,
+    tolerance: float = TOLERANCE,
+    relative: bool = False,
+    tainted: bool = False,
+) -> Comparison:
+    """Hold new records against old ones.
+
+    A model is slower when the whole confidence interval of its ratio (see
+    :func:`edgeemo.benchmarks.bootstrap.ratio_interval`) lies above 1 + tolerance, faster when it lies below
+    1 / (1 + tolerance), the same when it lies between the two, and unclear otherwise. Several records of a model in one
+    set are taken as several runs, tainted ones never together with others.
+
+    Args:
+        old, new: of one device.
+        tolerance: change of the median that does not matter.
+        relative: take each round as a multiple of the first model of its run, so that a machine that is slower or
+            busier as a whole does not count.
+        tainted: let tainted records count.
+
+    Raises:
+        EdgeemoError: no model in both, records of different devices, nothing untainted, or with ``relative`` a run
+            without its first model.
+    """
+    devices = {(r.device.board, r.device.cpu, r.device.cores) for r in [*old, *new]}
+    if len(devices) > 1:
+        raise EdgeemoError(
+            "the records are of different devices",
+            expected="records of one device",
+            got="; ".join(sorted({str(r.device) for r in [*old, *new]})),
+        )
+    before, after = _groups(old, relative), _groups(new, relative)
+    shared = [key for key in before if key in after]
+    if not shared:
+        raise EdgeemoError(
+            "nothing to compare", expected="a model of the same name, runtime and threads in both", got="none"
+        )
+    several = len({name for name, *_ in shared}) < len(shared)
+    changes = tuple(_change(_label(key, several), before[key], after[key], tolerance, tainted) for key in shared)
+    if all(change.verdict == TAINTED for change in changes):
+        reasons = "; ".join(dict.fromkeys(why for change in changes for why in change.reasons))
+        raise EdgeemoError(
+            f"nothing can be told, all records are tainted ({reasons})",
+            mend="measure again on a quiet device, or let them count with --tainted",
+        )
+    return Comparison(
+        changes,
+        tuple(_label(key, several) for key in before if key not in after),
+        tuple(_label(key, several) for key in after if key not in before),
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One record, and its rounds as they are to be compared."""
+
+    record: BenchmarkRecord
+    rounds: np.ndarray
+
+
+def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, list[_Run]]:
+    groups: dict[_Key, list[_Run]] = {}
+    references = {record.run: record for record in records if record.ratio is None}
+    for record in records:
+        rounds = np.array(record.rounds_ms)
+        if relative:
+            reference = references.get(record.run)
+            if reference is None:
+                raise EdgeemoError(f"run {record.run} lacks its first model", mend="compare without --relative")
+            if reference is record:
+                continue
+            rounds = rounds / np.array(reference.rounds_ms)
+        groups.setdefault((record.name, record.runtime, record.threads), []).append(_Run(record, rounds))
+    return groups
+
+
+def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, tainted: bool) -> Change:
+    reasons: tuple[str, ...] = ()
+    if not tainted:
+        clean_old, clean_new = ([run for run in runs if not run.record.tainted] for runs in (old, new))
+        if clean_old and clean_new:
+            old, new = clean_old, clean_new
+        else:
+            reasons = tuple(dict.fromkeys(reason for run in [*old, *new] for reason in run.record.reasons))
+    found = ratio_interval([run.rounds for run in new], [run.rounds for run in old])
+    return Change(
+        name=name,
+        old_ms=_median(old),
+        new_ms=_median(new),
+        ratio=found.ratio,
+        low=found.low,
+        high=found.high,
+        verdict=TAINTED if reasons else _verdict(found.low, found.high, tolerance),
+        reasons=reasons,
+    )
+
+
+def _median(runs: Sequence[_Run]) -> float:
+    return float(np.median(np.concatenate([run.record.rounds_ms for run in runs])))
+
+
+def _verdict(low: float, high: float, tolerance: float) -> str:
+    slow, fast = 1 + tolerance, 1 / (1 + tolerance)
+    if low > slow:
+        return SLOWER
+    if high < fast:
+        return FASTER
+    return SAME if fast <= low and high <= slow else UNCLEAR
+
+
+def _label(key: _Key, several: bool) -> str:
+    name, runtime, threads = key
+    return f"{name} ({runtime}, {thread_count(threads)})" if several else name
