@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import select
 import ssl
 import time
@@ -60,15 +61,19 @@ class HttpCamera:
             response = opener.open(self._address.bare, timeout=CONNECT_S)
         except urllib.error.HTTPError as error:
             error.close()
+            keeper.close(keeper.sockets)
             raise self._failure(_ANSWERS.get(error.code, f"it answers {error.code}")) from None
         except urllib.error.URLError as error:
+            keeper.close(keeper.sockets)
             raise self._failure(_reason(error.reason)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            keeper.close(keeper.sockets)
             raise self._failure(_reason(error)) from None
+        keeper.close(keeper.sockets[:-1])
         if response.headers.get_content_type() not in KINDS:
             response.close()
             return StreamCamera(self._address).open()
-        return MjpegCapture(response, keeper.socket, self.name)
+        return MjpegCapture(response, keeper.sockets[-1], self.name)
 
     def _failure(self, reason: str) -> EdgeemoError:
         return EdgeemoError(
@@ -123,25 +128,25 @@ class MjpegCapture:
 
 
 class _Keeper:
-    """Handlers for urllib that keep hold of the socket, and ask by HTTP/1.0, in which nothing is sent in chunks."""
+    """Handlers for urllib that keep hold of the sockets, and ask by HTTP/1.0, in which nothing is sent in chunks."""
 
     def __init__(self) -> None:
         keeper = self
-        self.socket: Any = None
+        self.sockets: list[Any] = []
 
         class Plain(http.client.HTTPConnection):
             _http_vsn, _http_vsn_str = 10, "HTTP/1.0"
 
             def connect(self) -> None:
                 super().connect()
-                keeper.socket = self.sock
+                keeper.sockets.append(self.sock)
 
         class Secure(http.client.HTTPSConnection):
             _http_vsn, _http_vsn_str = 10, "HTTP/1.0"
 
             def connect(self) -> None:
                 super().connect()
-                keeper.socket = self.sock
+                keeper.sockets.append(self.sock)
 
         class PlainHandler(urllib.request.HTTPHandler):
             def http_open(self, request: urllib.request.Request) -> Any:
@@ -152,6 +157,13 @@ class _Keeper:
                 return self.do_open(Secure, request)
 
         self.plain, self.secure = PlainHandler(), SecureHandler()
+
+    @staticmethod
+    def close(sockets: list[Any]) -> None:
+        """Close those that urllib leaves to the garbage: of answers that asked for a password."""
+        for connection in sockets:
+            if connection.fileno() >= 0:
+                os.close(connection.detach())
 
 
 def _logins(address: Address) -> list[urllib.request.BaseHandler]:
