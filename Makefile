@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BASE_VENV ?= .venv-base
 CLASSIC_VENV ?= .venv-classic
+ARM ?= .arm
+# The longest first: two run at a time.
+ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-base test-classic lint clean
+.PHONY: help install demo test test-slow test-base test-classic test-arm lint clean $(ARM_PARTS)
 
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
@@ -13,6 +16,7 @@ help:
 	@echo "make test-slow     the tests that train and convert for minutes"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
+	@echo "make test-arm      the same as an emulated Raspberry Pi, and 200 faces against this machine"
 
 install: $(VENV)/.installed
 
@@ -34,6 +38,53 @@ test-base: $(BASE_VENV)/.installed
 test-classic: $(CLASSIC_VENV)/.installed
 	@rm -rf build && $(CLASSIC_VENV)/bin/pip install --disable-pip-version-check -q --no-deps .
 	$(CLASSIC_VENV)/bin/python -m pytest tests/edge tests/test_base.py -m "not slow"
+
+# The device's architecture under qemu: as a Pi 4 with Debian 12, Python 3.11 and both runtimes, and as a Pi 5 with
+# Debian 13, Python 3.13 and LiteRT. docs/arm.md says what is left out, and why.
+test-arm: $(ARM)/.ready-3.11 $(ARM)/.ready-3.13
+	@rm -rf build $(ARM)/dist
+	@$(BASE_VENV)/bin/pip wheel --disable-pip-version-check -q --no-deps --wheel-dir $(ARM)/dist . && rm -rf build
+	@$(BASE_VENV)/bin/pip install --disable-pip-version-check -q --no-deps --upgrade --target $(ARM)/package $(ARM)/dist/*.whl
+	@for venv in $(BASE_VENV) $(CLASSIC_VENV); do \
+	  $$venv/bin/pip install --disable-pip-version-check -q --no-deps --force-reinstall $(ARM)/dist/*.whl || exit 1; \
+	done
+	@$(MAKE) --no-print-directory -j2 -Otarget $(ARM_PARTS)
+
+test-arm-suite-3.11:
+	$(ARM)/bin/python3.11 $(ARM_PYTEST) tests/edge tests/test_base.py
+
+test-arm-suite-3.13:
+	$(ARM)/bin/python3.13 $(ARM_PYTEST) $(ARM_SHORT)
+
+test-arm-faces-3.11:
+	EDGEEMO_ARM_PYTHON=$(CURDIR)/$(ARM)/bin/python3.11 $(CLASSIC_VENV)/bin/python -m pytest tests/arm -rP
+
+test-arm-faces-3.13:
+	EDGEEMO_ARM_PYTHON=$(CURDIR)/$(ARM)/bin/python3.13 $(BASE_VENV)/bin/python -m pytest tests/arm -rP
+
+ARM_PYTEST := -m pytest -p tests.arm.emulation -p no:cacheprovider -m "not slow"
+# What depends on Python, NumPy, OpenCV and the runtime; all of it a second time would take longer than it is worth.
+ARM_SHORT := $(addprefix tests/,$(addsuffix .py,edge/test_runtime edge/test_card edge/test_preprocess edge/test_image test_base))
+
+$(ARM)/.ready-3.11: $(CLASSIC_VENV)/.installed
+	$(call emulate,bookworm,3.11,$(CLASSIC_VENV),pi4,cortex-a72)
+
+$(ARM)/.ready-3.13: $(BASE_VENV)/.installed
+	$(call emulate,trixie,3.13,$(BASE_VENV),pi5,cortex-a76)
+
+# $(1) Debian release, $(2) its Python, $(3) the venv here that it is compared with, $(4) board, $(5) processor
+define emulate
+	@command -v qemu-aarch64 >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq qemu-user >/dev/null; } || \
+	  { echo "qemu-user is missing: apt-get install qemu-user"; exit 1; }
+	@mkdir -p $(ARM)/bin
+	@[ -d $(ARM)/sysroot-$(2) ] || tests/arm/sysroot.sh $(1) $(2) $(ARM)/sysroot-$(2)
+	@$(3)/bin/python tests/boards.py $(ARM)/sysroot-$(2) $(4)
+	tests/arm/wheels.sh $(3) $(2) $(ARM)/site-$(2)
+	@printf '#!/bin/sh\nexec "%s" "%s" %s "$$@"\n' $(CURDIR)/tests/arm/python.sh $(CURDIR)/$(ARM) "$(2) $(5)" \
+	  >$(ARM)/bin/python$(2) && chmod +x $(ARM)/bin/python$(2)
+	@touch $@
+endef
 
 # The package is the repository root; type checkers need to see it under its name.
 lint: $(VENV)/.installed
@@ -72,4 +123,4 @@ define ensure_opencv
 endef
 
 clean:
-	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) $(ARM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -40,10 +40,13 @@ EXTRAS = {
     "tf_keras": "train",
     "tensorflow_model_optimization": "train",
     "tomlkit": "train",
-    "ai_edge_quantizer": "train",
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",
+    "starlette": "web",
+    "uvicorn": "web",
+    "prometheus_client": "web",
+    "paho": "mqtt",
 }
 
 

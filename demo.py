@@ -14,8 +14,7 @@ from .edge.files import new_folder, write_text
 
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
-    from .edge.emotion import FrameResult
-    from .edge.sources import Frame
+    from .edge.update import Update
     from .optimize.drift import Drift
     from .train.run import Run
 
@@ -146,9 +145,9 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
     from .edge.classifier import Classifier
     from .edge.detect import HaarDetector
-    from .edge.events import JsonLines
     from .edge.files import atomic_path
     from .edge.loop import run_loop
+    from .edge.sinks.jsonlines import JsonLines
     from .edge.sources import open_source
     from .train.datasets.synthetic import camera_clip
 
@@ -166,8 +165,9 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
             self.found = self.right = 0
             self.shots: list[np.ndarray] = []
 
-        def write(self, frame: Frame, result: FrameResult) -> None:
-            if not result.faces:
+        def publish(self, update: Update) -> None:
+            frame, result = update.frame, update.result
+            if frame is None or result is None or not result.faces:
                 return
             face, truth = result.faces[0], truths[frame.index]
             self.found += 1
@@ -183,7 +183,10 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
     album = Album()
     with open(folder / "events.jsonl", "w", encoding="utf-8") as stream, open_source(str(path)) as source:
-        tally = run_loop(source, HaarDetector(), Classifier.open(model), [JsonLines(stream), album])
+        lines = JsonLines(stream, until=lambda: False)
+        lines.start()
+        tally = run_loop(source, HaarDetector(), Classifier.open(model), [lines, album])
+        lines.close(10)
     blank = [np.full((240, 320, 3), 255, np.uint8)] * (-len(album.shots) % 4)
     shots = [*album.shots, *blank]
     rows = [np.hstack(shots[start : start + 4]) for start in range(0, len(shots), 4)]

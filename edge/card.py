@@ -27,7 +27,7 @@ TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 INTENDED_USE = (
     "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a "
     "person feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, "
-    "Art. 5(1)(f)) forbids inferring emotions at work and in education."
+    "Art. 5(1)(f)) forbids inferring emotions at work and in education, and asks (Art. 50(3)) that people are told."
 )
 
 
@@ -97,6 +97,7 @@ class ModelCard:
         notes: anything that a user must know; says so when the training data is synthetic.
         temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
             :func:`edgeemo.edge.classifier.tempered`.
+        margin: how much larger than a detector's box the crop is, as a share of its side; see docs/faces.md.
     """
 
     name: str
@@ -110,10 +111,13 @@ class ModelCard:
     intended_use: str = INTENDED_USE
     notes: str = ""
     temperature: float = 1.0
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise EdgeemoError("unknown task in a model card", expected=" or ".join(TASKS), got=repr(self.task))
+        if not -0.5 <= self.margin <= 2:
+            raise EdgeemoError("margin in a model card out of range", expected="-0.5 to 2", got=str(self.margin))
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise EdgeemoError(
                 "labels in a model card do not fit", expected="at least two different names", got=str(self.labels)
@@ -160,6 +164,12 @@ class ModelCard:
         if schema != SCHEMA:
             raise EdgeemoError(
                 f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), mend="update edgeemo"
+            )
+        if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
+            # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
+            raise EdgeemoError(
+                f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
+                mend="update edgeemo, or mend the card",
             )
         try:
             fields["labels"] = tuple(str(label) for label in fields["labels"])

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from .card import ModelCard, read_card
+from .delegate import uncompiled
 from .errors import EdgeemoError
 from .preprocess import normalise, to_input
-from .runtime import Session, load
+from .runtime import Inference, load
 
 #: Below what float32 softmax outputs tell apart from 0 in earnest.
 FLOOR = 1e-7
@@ -27,11 +28,17 @@ class Classifier:
     """
 
     card: ModelCard
-    session: Session
+    session: Inference
 
     @classmethod
     def open(
-        cls, path: str | Path, *, card: ModelCard | None = None, runtime: str = "auto", threads: int = 1
+        cls,
+        path: str | Path,
+        *,
+        card: ModelCard | None = None,
+        runtime: str = "auto",
+        threads: int = 1,
+        session: Inference | None = None,
     ) -> Classifier:
         """Load a .tflite with its card.
 
@@ -39,12 +46,15 @@ class Classifier:
             path: of the model.
             card: replaces the embedded card; needed when there is none.
             runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+            session: the model, loaded already, in place of those two.
 
         Raises:
             EdgeemoError: the model cannot be loaded, has no card, or contradicts its card.
         """
-        session = load(path, runtime=runtime, threads=threads)
-        card = card or read_card(path)
+        session = session or load(path, runtime=runtime, threads=threads)
+        # The Edge TPU's compiler does not copy the card.
+        beside = uncompiled(Path(path))
+        card = card or read_card(path) or (read_card(beside) if beside.is_file() else None)
         if card is None:
             raise EdgeemoError(
                 f"{path} has no model card",
@@ -126,7 +136,7 @@ def tempered(probabilities: np.ndarray, temperature: float, *, floor: float = FL
     return (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def check_card(card: ModelCard, session: Session) -> None:
+def check_card(card: ModelCard, session: Inference) -> None:
     """Hold a card against its model.
 
     Raises:

@@ -59,6 +59,11 @@ class Box:
         w, h = min(self.width, width), min(self.height, height)
         return Box(min(max(self.x, 0), width - w), min(max(self.y, 0), height - h), w, h)
 
+    def grown(self, margin: float) -> Box:
+        """The box about the same centre with sides that are longer by ``margin`` of themselves."""
+        width, height = max(1, round(self.width * (1 + margin))), max(1, round(self.height * (1 + margin)))
+        return Box(self.x - (width - self.width) // 2, self.y - (height - self.height) // 2, width, height)
+
     def crop(self, frame: np.ndarray) -> np.ndarray:
         """The pixels of the box, moved into the frame if need be: a view of ``frame`` (h, w) or (h, w, 3)."""
         box = self.inside(frame.shape[1], frame.shape[0])

@@ -70,25 +70,28 @@ class FrameResult:
     times: StageTimes
 
 
-def classify_frame(frame: np.ndarray, detector: Detector, classifier: Classifier) -> FrameResult:
+def classify_frame(
+    frame: np.ndarray, detector: Detector, classifier: Classifier, *, small: np.ndarray | None = None
+) -> FrameResult:
     """Find and classify the faces of one frame.
 
     Args:
         frame: uint8 (h, w) gray or (h, w, 3) RGB.
         detector: finds them.
         classifier: judges them.
+        small: the same view, reduced by the camera itself: faces are searched there, and cut from ``frame``.
 
     Raises:
         EdgeemoError: the model gives values that are not numbers.
     """
     start = time.perf_counter()
-    boxes = detector(frame)
+    boxes = detector(frame) if small is None else _scaled(detector(small), small, frame)
     detect = time.perf_counter() - start
     preprocess = invoke = postprocess = 0.0
     faces = []
     for box in boxes:
         began = time.perf_counter()
-        tensor = classifier.encode(box.crop(frame))
+        tensor = classifier.encode(box.grown(classifier.card.margin).crop(frame))
         encoded = time.perf_counter()
         output = classifier.session.invoke(tensor)
         invoked = time.perf_counter()
@@ -98,6 +101,21 @@ def classify_frame(frame: np.ndarray, detector: Detector, classifier: Classifier
         postprocess += time.perf_counter() - invoked
     times = StageTimes(*(1e3 * seconds for seconds in (detect, preprocess, invoke, postprocess)))
     return FrameResult(tuple(faces), times)
+
+
+def _scaled(boxes: list[Box], small: np.ndarray, frame: np.ndarray) -> list[Box]:
+    height, width = frame.shape[:2]
+    across, down = width / small.shape[1], height / small.shape[0]
+    scaled = (
+        Box(
+            round(box.x * across),
+            round(box.y * down),
+            max(1, round(box.width * across)),
+            max(1, round(box.height * down)),
+        )
+        for box in boxes
+    )
+    return [box.inside(width, height) for box in scaled]
 
 
 def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> FaceResult:

@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Protocol, TextIO
+from typing import Any
 
-from .emotion import FaceResult, FrameResult
-from .sources import Frame
+from .emotion import FaceResult
+from .tracks import Track
+from .update import Update
 
 #: Raised when a field changes its meaning or goes; new fields may come without.
 SCHEMA = 1
+#: Of the lines of a run. 2: not every line is a frame; ``type`` tells.
+LINE_SCHEMA = 2
 
 
-class Sink(Protocol):
-    """Anything that takes results."""
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Take one frame with what was found in it."""
-
-
-class JsonLines:
-    """Writes one line for each frame and flushes it, so that a reader sees it at once.
-
-    Args:
-        stream: text, stays open.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        """Write one line, in one piece."""
-        self._stream.write(json.dumps(event(frame, result), separators=(",", ":")) + "\n")
-        self._stream.flush()
-
-
-def event(frame: Frame, result: FrameResult) -> dict[str, Any]:
-    """One frame and its faces, for JSON."""
+def frame_event(update: Update) -> dict[str, Any]:
+    """A classified frame with its faces and the faces over time, for JSON."""
+    assert update.frame is not None
+    assert update.result is not None
     return {
-        "schema": SCHEMA,
-        "index": frame.index,
-        "time": frame.time_s,
-        "source": frame.name,
-        "faces": [face_event(face) for face in result.faces],
-        "ms": result.times.to_dict(),
+        "schema": LINE_SCHEMA,
+        "type": "frame",
+        "index": update.frame.index,
+        "time": update.frame.time_s,
+        "wall": round(update.wall_time, 3),
+        "source": update.frame.name,
+        "faces": [face_event(face) for face in update.result.faces],
+        "tracks": [track_event(track) for track in update.tracks],
+        "ms": update.result.times.to_dict(),
+    }
+
+
+def status_event(update: Update) -> dict[str, Any]:
+    """How the source is, for JSON."""
+    status = update.status
+    return {
+        "schema": LINE_SCHEMA,
+        "type": "status",
+        "state": status.state.value,
+        "reason": status.reason,
+        "wall": round(update.wall_time, 3),
+        "reconnects": status.reconnects,
+        "dropped": status.dropped,
+        "restarts": status.restarts,
+        "fps": round(status.fps, 2),
+    }
+
+
+def track_event(track: Track) -> dict[str, Any]:
+    """One face over time, for JSON."""
+    box = track.box
+    return {
+        "id": track.id,
+        "face": track.face,
+        "box": [box.x, box.y, box.width, box.height],
+        "label": track.label,
+        "confidence": round(track.confidence, 6),
+        "probabilities": {label: round(value, 6) for label, value in track.probabilities.items()},
+        "age": round(track.age_s, 3),
     }
 
 

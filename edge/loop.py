@@ -8,17 +8,23 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
+from typing import Any
 
 from .classifier import Classifier
 from .detect import Detector
 from .emotion import FrameResult, classify_frame
-from .events import Sink
-from .sources import Source
+from .runtime import FrameLost
+from .sources import Frame, Source
+from .tracks import Tracker
+from .update import Listener, State, Status, Update
+from .watchdog import Watchdog
 
 #: Medians are over so many of the latest frames: a run of a month must not grow.
 RECENT = 1000
+#: Seconds over which the rate is taken.
+_RATE_S = 5.0
 #: A second signal later than this many seconds ends the process at once, for somebody whose reader of our output hangs.
 #: Sooner ones are the same Ctrl-C, sent on by a parent process.
 _INSIST_S = 1.0
@@ -70,8 +76,10 @@ def run_loop(
     source: Source,
     detector: Detector,
     classifier: Classifier,
-    sinks: Sequence[Sink],
+    sinks: Sequence[Listener],
     *,
+    tracker: Tracker | None = None,
+    watchdog: Watchdog | None = None,
     max_frames: int | None = None,
     tally: Tally | None = None,
 ) -> Tally:
@@ -80,7 +88,9 @@ def run_loop(
     Args:
         source: entered already.
         detector, classifier: what is done with a frame.
-        sinks: take every result, in this order.
+        sinks: started already; take every update, in this order.
+        tracker: gives faces an identity over time; pictures, which have no time, get none.
+        watchdog: hears that we are alive: frames are classified or judged unfit, or a lost camera is looked for.
         max_frames: None for no limit.
         tally: counts into this one, so that the caller has it even when a sink or the source fails.
 
@@ -89,32 +99,100 @@ def run_loop(
         OSError: from a sink.
     """
     tally = Tally() if tally is None else tally
+    watchdog = Watchdog() if watchdog is None else watchdog
+    rate = Rate()
     start = time.monotonic()
+
+    def publish(status: Status, frame: Frame | None = None, result: FrameResult | None = None) -> None:
+        now = time.monotonic()
+        tracks: tuple[Any, ...] = ()
+        if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
+            tracks = tracker.update(result, frame.time_s)
+        status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
+        for sink in sinks:
+            sink.publish(Update(frame, result, status, time.time(), now, tracks))
+        watchdog.status(_sentence(status))
+
     try:
+        publish(source.status)
+        watchdog.ready()
         for frame in source:
-            result = classify_frame(frame.image, detector, classifier)
-            for sink in sinks:
-                sink.write(frame, result)
+            if frame is None:
+                publish(source.status)
+                if source.status.active:
+                    watchdog.alive()
+                continue
+            try:
+                result = classify_frame(frame.image, detector, classifier, small=frame.small)
+            except FrameLost as error:
+                # The frame is lost, and old by now; the next one is fresh.
+                publish(replace(source.status, reason=error.message))
+                continue
+            rate.add(time.monotonic())
+            publish(source.status, frame, result)
+            watchdog.alive()
             tally.add(result)
             if max_frames is not None and tally.frames >= max_frames:
                 break
+        publish(replace(source.status, state=State.ENDED))
     finally:
+        watchdog.stopping()
         tally.seconds = time.monotonic() - start
         tally.skipped = source.skipped
     return tally
 
 
+class Rate:
+    """Frames a second, over the last seconds."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def add(self, now: float) -> None:
+        """Count a frame, at a monotonic second."""
+        self._times.append(now)
+
+    def fps(self, now: float) -> float:
+        """The rate at a monotonic second; 0 when the last frame is long past."""
+        while self._times and now - self._times[0] > _RATE_S:
+            self._times.popleft()
+        span = now - self._times[0] if self._times else 0.0
+        return round((len(self._times) - 1) / span, 2) if len(self._times) > 1 and span > 0 else 0.0
+
+
+def _sentence(status: Status) -> str:
+    return f"{status.state.value}: {status.reason}" if status.reason else status.state.value
+
+
+class Stop:
+    """That the run is to end, and who has to know.
+
+    Attributes:
+        requested: True from the first signal on.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.requested = False
+        self._source = source
+
+    def request(self) -> None:
+        """Ask for the end; only sets flags: safe in a signal handler."""
+        self.requested = True
+        self._source.stop()
+
+
 @contextlib.contextmanager
-def stop_on_signals(source: Source) -> Iterator[None]:
+def stop_on_signals(source: Source) -> Iterator[Stop]:
     """While in it, SIGINT and SIGTERM ask the source to end instead of killing the process.
 
     A second one, at least a second later, raises KeyboardInterrupt.
     """
     first = None
+    stop = Stop(source)
 
     def handler(_number: int, _frame: FrameType | None) -> None:
         nonlocal first
-        source.stop()
+        stop.request()
         if first is None:
             first = time.monotonic()
         elif time.monotonic() - first > _INSIST_S:
@@ -122,7 +200,7 @@ def stop_on_signals(source: Source) -> Iterator[None]:
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
         for number, old in before.items():
             signal.signal(number, old)

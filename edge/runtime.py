@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .card import TFLITE_MAGIC
+from .delegate import DelegateSpec, is_compiled, lost, needs_delegate, open_delegate, refused
 from .errors import EdgeemoError
 from .files import existing
 from .preprocess import dequantise, quantise
@@ -59,16 +60,59 @@ class Tensor:
         return dequantise(values, self.scale, self.zero_point)
 
 
+class FrameLost(EdgeemoError):
+    """The model gave no answer for this input; the next may be answered."""
+
+
+class Inference(Protocol):
+    """A loaded model with one input and one output, batch 1, wherever it runs."""
+
+    @property
+    def input(self) -> Tensor:
+        """What it takes."""
+
+    @property
+    def output(self) -> Tensor:
+        """What it gives."""
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime."""
+
+    @property
+    def path(self) -> str:
+        """Of the model, for messages."""
+
+    @property
+    def delegate(self) -> str:
+        """What computes: see :attr:`Session.delegate`."""
+
+    @property
+    def restarts(self) -> int:
+        """How often it had to be started anew."""
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output.
+
+        Raises:
+            FrameLost: no answer for this input.
+            EdgeemoError: there will be no more answers.
+        """
+
+
 class Session:
-    """A loaded model with one input and one output, batch 1.
+    """A model that is loaded in this process.
 
     Args:
         interpreter: with tensors allocated.
         runtime: name of the runtime.
         path: of the model, for messages.
+        delegate: that was loaded for it, if any.
     """
 
-    def __init__(self, interpreter: Any, runtime: str, path: str) -> None:
+    restarts = 0
+
+    def __init__(self, interpreter: Any, runtime: str, path: str, *, delegate: DelegateSpec | None = None) -> None:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise EdgeemoError(
@@ -79,20 +123,35 @@ class Session:
         self.runtime, self.path = runtime, path
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
         self._interpreter = interpreter
+        self._delegate = delegate
 
     @property
     def delegate(self) -> str:
-        """``xnnpack`` when it took at least one operator, ``none``, or empty when the runtime does not tell."""
+        """The name of the delegate that was loaded; else ``xnnpack`` when the runtime's own took at least one operator,
+        ``none``, or empty when the runtime does not tell."""
+        if self._delegate is not None:
+            return self._delegate.name
         details = getattr(self._interpreter, "_get_ops_details", None)
         if details is None:
             return ""
-        # No other delegate than the runtime's own is ever loaded.
         return "xnnpack" if any(operator["op_name"] == "DELEGATE" for operator in details()) else "none"
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output."""
+        """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output.
+
+        Raises:
+            EdgeemoError: the runtime or the delegate failed.
+        """
         self._interpreter.set_tensor(self.input.index, tensor)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            if self._delegate is not None:
+                raise lost(self._delegate, error) from error
+            raise EdgeemoError(
+                f"{self.path} failed while it ran ({' '.join(str(error).split())[:160]})",
+                mend="convert the model again",
+            ) from error
         result: np.ndarray = self._interpreter.get_tensor(self.output.index)
         return result
 
@@ -142,21 +201,23 @@ def version(runtime: str) -> str:
         return ""
 
 
-def load(path: str | Path, *, runtime: str = "auto", threads: int = 1) -> Session:
+def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate: DelegateSpec | None = None) -> Session:
     """Load a .tflite.
 
     Args:
         path: of the model.
         runtime: a key of :data:`RUNTIMES`, or ``auto`` for the first that is installed.
         threads: for the kernels. More than one pays only on idle cores: both runtimes spin while they wait.
+        delegate: runs the model, or as much of it as it takes.
 
     Raises:
+        DelegateError: the delegate cannot be used, or the model needs one.
         EdgeemoError: no runtime, no such file, not a TFLite model, damaged, or not a classifier.
     """
     path = existing(path, "a .tflite model")
     if threads < 1:
         raise EdgeemoError("threads out of range", expected="at least 1", got=str(threads))
-    name, factory = _interpreter_class(runtime)
+    name, module = _runtime(runtime)
     if path.is_dir():
         raise EdgeemoError(f"{path} is a folder", expected="a .tflite model")
     data = path.read_bytes()
@@ -164,20 +225,27 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1) -> Sessio
         got = "an empty file" if not data else "other contents"
         raise EdgeemoError(f"{path} is not a TFLite model", expected="a .tflite file", got=got)
 
-    def allocate() -> Any:
-        interpreter = factory(model_path=str(path), num_threads=threads)
+    compiled = is_compiled(data)
+
+    def allocate(delegates: list[Any] | None = None) -> Any:
+        interpreter = module.Interpreter(model_path=str(path), num_threads=threads, experimental_delegates=delegates)
         interpreter.allocate_tensors()
         return interpreter
 
     if name == "tflite-runtime":
         _rehearse(allocate, path)
+    delegates = None if delegate is None else [open_delegate(delegate, module.load_delegate)]
     try:
         # LiteRT announces its XNNPACK delegate there for every model.
         with quiet_native():
-            interpreter = allocate()
+            interpreter = allocate(delegates)
     except (ValueError, RuntimeError, UnicodeDecodeError) as error:
+        if delegate is not None:
+            raise refused(delegate, path, error) from error
+        if compiled:
+            raise needs_delegate(path) from error
         raise damaged(path, error) from error
-    return Session(interpreter, name, str(path))
+    return Session(interpreter, name, str(path), delegate=delegate)
 
 
 def damaged(path: Path, error: object) -> EdgeemoError:
@@ -189,16 +257,15 @@ def damaged(path: Path, error: object) -> EdgeemoError:
     )
 
 
-def _interpreter_class(runtime: str) -> tuple[str, Callable[..., Any]]:
+def _runtime(runtime: str) -> tuple[str, Any]:
     if runtime != "auto" and runtime not in RUNTIMES:
         raise EdgeemoError("unknown runtime", expected="auto or one of " + ", ".join(RUNTIMES), got=repr(runtime))
     for name in installed() if runtime == "auto" else [runtime]:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
-            module = importlib.import_module(RUNTIMES[name])
+            return name, importlib.import_module(RUNTIMES[name])
         except ImportError:
             continue
-        return name, module.Interpreter
     wanted = "no TFLite runtime" if runtime == "auto" else f"the runtime {runtime!r}"
     raise EdgeemoError(
         f"{wanted} can be imported" if runtime == "auto" else f"{wanted} cannot be imported",

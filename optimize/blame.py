@@ -226,6 +226,8 @@ def layer_name(tensor: str) -> str:
     """A readable name for the tensor that an operator writes: ``net/conv1_relu/Relu;net/conv1/Conv2D`` -> ``conv1``."""
     # The converter joins the names of all that it fused; the layer with the weights comes last.
     name = next((part for part in reversed(tensor.split(";")) if part), tensor)
+    if name.startswith("StatefulPartitionedCall"):
+        return "output"
     name = _TRAILERS.sub("", name)
     return name.split("/", 1)[1] if "/" in name else name
 
@@ -245,8 +247,11 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
     places = np.arange(len(shares))
     left.barh(places, [share.kl for share in shares], color="#7a8ca3")
     left.set_xlabel("KL at the output, only this one quantised (nats)")
-    right.barh(places, [100 * result.gain(share) for share in shares], color="#c4512d")
+    gains = [100 * result.gain(share) for share in shares]
+    right.barh(places, gains, color="#c4512d")
     right.axvline(0, color="black", linewidth=0.8)
+    # Narrower axes would make a drama of rounding.
+    right.set_xlim(1.05 * min([-10.0, *gains]), 1.05 * max([10.0, *gains]))
     right.set_xlabel("share of int8's KL that goes when this one is spared (%)")
     left.set_yticks(places, [f"{share.layer}  {share.operator}" for share in shares], fontsize=8)
     left.invert_yaxis()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..edge.preprocess import InputSpec, normalise
 from ..edge.quiet import quiet_native
 from ..train.backend import tf
 from .calibration import check_calibration
+from .left_in_float import require_only_skipped
 from .promise import require_full_int8, require_granularity, require_promise
 
 __all__ = ["convert", "require_full_int8", "to_float", "to_int8"]
@@ -69,7 +70,14 @@ def to_float(model: Any, spec: InputSpec) -> bytes:
     return data
 
 
-def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None, *, per_channel: bool = True) -> bytes:
+def to_int8(
+    model: Any,
+    spec: InputSpec,
+    calibration: np.ndarray | None,
+    *,
+    per_channel: bool = True,
+    skip: Collection[str] = (),
+) -> bytes:
     """Convert to full int8: int8 in, int8 out, no floating-point operator in between.
 
     Args:
@@ -78,6 +86,7 @@ def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None, *, per_
         calibration: uint8 (n, height, width, channels) for a float model (post-training quantisation, per-channel
             weights; Jacob et al. 2018, arXiv:1712.05877); None when the model carries its ranges.
         per_channel: a scale for each output channel of the weights; only without ranges of its own.
+        skip: layers that have no ranges and stay in floating point.
 
     Raises:
         EdgeemoError: the converter failed, or left floating-point operators in the graph.
@@ -91,7 +100,10 @@ def to_int8(model: Any, spec: InputSpec, calibration: np.ndarray | None, *, per_
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     data = _convert(converter)
-    require_full_int8(data)
+    if skip:
+        require_only_skipped(data, skip)
+    else:
+        require_full_int8(data)
     if calibration is not None:
         require_granularity(data, per_channel=per_channel)
     return data

@@ -1,63 +1,180 @@
-"""Quantization-aware training: fake quantisation in the float graph, then a few epochs at a low rate."""
+"""Quantization-aware training: fake quantisation in the rewritten float graph, then a few epochs at a low rate."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..edge.classifier import Classifier, as_probabilities
 from ..edge.errors import EdgeemoError
+from ..edge.preprocess import normalise
 from ..train import schedule
 from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
 from ..train.loop import compile_model, training_batches
 from ..train.progress import Progress
 from ..train.recipe import Recipe, Schedule
+from .checkpoint import Checkpoint, State
+from .convert import to_int8
+from .distillation import compile_distilled, with_teacher
+from .qat_options import QatOptions
+from .rewrite import Treatment, rewrite
+
+#: Batch normalisations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
+#: what is deployed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2).
+FROZEN = 1 / 3
 
 
-def quantization_aware(model: Any) -> Any:
-    """Put fake quantisation around every layer of a trained model.
+@dataclass(frozen=True)
+class Fidelity:
+    """How well a .tflite repeats the Keras model that it was converted from, on the validation role.
 
     Args:
-        model: tf_keras Functional or Sequential, every BatchNormalization behind a linear convolution.
+        n: pictures.
+        mean_difference, max_difference: of the probabilities, absolute.
+        agreement: fraction with the same label.
+    """
+
+    n: int
+    mean_difference: float
+    max_difference: float
+    agreement: float
+
+    def __str__(self) -> str:
+        return (
+            f"mean difference {self.mean_difference:.4f}, largest {self.max_difference:.4f}, "
+            f"agreement {self.agreement:.2%}, n = {self.n:,}"
+        )
+
+
+def fidelity(model: Any, path: Path, data: TrainingData) -> Fidelity:
+    """Hold a .tflite against the Keras model that it was converted from.
+
+    Args:
+        model: with fake quantisation.
+        path: of the .tflite with its card.
+        data: its validation role is used.
+    """
+    classifier = Classifier.open(path)
+    pixels = data.validation.pixels(classifier.card.input)
+    outputs = [
+        model.predict_on_batch(normalise(pixels[start : start + 32], classifier.card.input))
+        for start in range(0, len(pixels), 32)
+    ]
+    expected, found = as_probabilities(np.concatenate(outputs), classifier.card), classifier.predict(pixels)
+    difference = np.abs(found - expected)
+    agreement = (found.argmax(axis=1) == expected.argmax(axis=1)).mean()
+    return Fidelity(len(pixels), float(difference.mean()), float(difference.max()), float(agreement))
+
+
+def train_int8(
+    model: Any,
+    recipe: Recipe,
+    data: TrainingData,
+    options: QatOptions,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    quiet: bool = False,
+) -> tuple[bytes, Any]:
+    """From a trained float model to the bytes of an int8 .tflite.
+
+    Args:
+        model: the float model; not changed. It is the teacher when distilling.
+        recipe, data, seed: with which it was trained.
+        options: what the user chose.
+        checkpoint: file that keeps the state after each epoch and goes when all is done; a training that was killed
+            goes on from it.
+        quiet: show no progress.
 
     Returns:
-        A new model with the trained weights and default 8-bit ranges (per-channel weights).
+        The .tflite, full int8 but for what was skipped, and the Keras model that it was converted from.
 
     Raises:
-        EdgeemoError: a layer cannot be quantised; the message names it.
+        EdgeemoError: a layer cannot be quantised, or the conversion failed.
+    """
+    aware = quantization_aware(model, skip=options.skip)
+    kept = Checkpoint(checkpoint, _key(model, recipe, data, options, seed)) if checkpoint else None
+    fine_tune(aware, recipe, data, options=options, teacher=model, seed=seed, checkpoint=kept, quiet=quiet)
+    flatbuffer = to_int8(aware, recipe.input, None, skip=options.skip)
+    if kept is not None:
+        kept.remove()
+    return flatbuffer, aware
+
+
+def _key(model: Any, recipe: Recipe, data: TrainingData, options: QatOptions, seed: int) -> str:
+    digest = hashlib.sha256(f"{recipe.to_toml()}{data.hashes}{options}{seed}".encode())
+    for weights in model.get_weights():
+        digest.update(weights.tobytes())
+    return digest.hexdigest()
+
+
+def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
+    """Rewrite a trained model and put fake quantisation around its layers.
+
+    Args:
+        model: tf_keras Functional or Sequential; see :func:`edgeemo.optimize.rewrite.rewrite`.
+        skip: layers that stay in floating point.
+
+    Returns:
+        A new model with the trained weights and default 8-bit ranges (convolutions per channel).
+
+    Raises:
+        EdgeemoError: a layer cannot be quantised; the message names it and the reason.
     """
     with warnings.catch_warnings():
         # Deprecations inside the library are not ours to mend.
         warnings.simplefilter("ignore")
-        from tensorflow_model_optimization.python.core.quantization.keras.quantize import quantize_model
-    # Dropout does nothing in the deployed graph, and fine-tuning at a low rate does better without it.
-    plain = without_dropout(model)
+        from tensorflow_model_optimization.python.core.quantization.keras import quantize as tfmot
+        from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+            default_8bit_quantize_configs as configs,
+        )
+
+        from .per_channel import DepthwisePerChannel
+    rewritten = rewrite(model, skip=skip)
+    made = {
+        Treatment.DEFAULT: lambda: None,
+        Treatment.NOTHING: configs.NoOpQuantizeConfig,
+        Treatment.OUTPUT: configs.Default8BitOutputQuantizeConfig,
+        Treatment.PER_CHANNEL: DepthwisePerChannel,
+    }
+
+    def annotate(layer: Any) -> Any:
+        treatment = rewritten.treatments[layer.name]
+        if treatment is Treatment.FLOAT:
+            return layer.__class__.from_config(layer.get_config())
+        return tfmot.quantize_annotate_layer(layer.__class__.from_config(layer.get_config()), made[treatment]())
+
     try:
-        return quantize_model(plain)
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+        annotated = keras.models.clone_model(rewritten.model, clone_function=annotate)
+        annotated.set_weights(rewritten.model.get_weights())
+        with tfmot.quantize_scope({DepthwisePerChannel.__name__: DepthwisePerChannel}):
+            return tfmot.quantize_apply(annotated)
+    except (ValueError, RuntimeError, AttributeError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise EdgeemoError(
             f"{model.name} cannot be trained quantization-aware ({reason})",
-            mend="use --method int8, or change the named layer",
+            mend="use --method int8, or leave the named layer in floating point with --qat-skip LAYER",
         ) from error
 
 
-def without_dropout(model: Any) -> Any:
-    """The same network with the same weights, its Dropout layers removed."""
-
-    def clone(layer: Any) -> Any:
-        if isinstance(layer, keras.layers.Dropout):
-            return keras.layers.Activation("linear", name=layer.name)
-        return layer.__class__.from_config(layer.get_config())
-
-    cloned = keras.models.clone_model(model, clone_function=clone)
-    cloned.set_weights(model.get_weights())
-    return cloned
-
-
 def fine_tune(
-    model: Any, recipe: Recipe, data: TrainingData, *, seed: int = 0, quiet: bool = False
+    model: Any,
+    recipe: Recipe,
+    data: TrainingData,
+    *,
+    options: QatOptions | None = None,
+    teacher: Any = None,
+    seed: int = 0,
+    checkpoint: Checkpoint | None = None,
+    quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Train a quantization-aware model and leave it with the weights of its best epoch on the validation role.
 
@@ -65,38 +182,79 @@ def fine_tune(
         model: from :func:`quantization_aware`; changed in place.
         recipe: the float model's; its ``qat`` section gives epochs and rate, the rest is as in the float training.
         data: the same roles as in the float training.
+        options: what is chosen instead.
+        teacher: the float model, for distillation.
         seed: of shuffling and augmentation.
+        checkpoint: where the training begins, if it holds a state, and what it writes after each epoch.
         quiet: show no progress.
 
     Returns:
         The history, one row an epoch.
     """
+    options = options or QatOptions()
     set_seed(seed)
-    compile_model(model, recipe, learning_rate=recipe.qat.learning_rate)
+    _compile(model, recipe, options)
     batches, validation = training_batches(recipe, data, seed=seed)
-    tuner = _Tuner(recipe, batches.steps, quiet)
-    model.fit(
-        batches.dataset(0),
-        epochs=recipe.qat.epochs,
-        steps_per_epoch=batches.steps,
-        validation_data=validation.dataset(),
-        callbacks=[tuner],
-        verbose=0,
-    )
-    model.set_weights(tuner.best)
+    epochs, steps = options.epochs or recipe.qat.epochs, min(options.steps or batches.steps, batches.steps)
+    free = max(1, epochs - int(epochs * FROZEN))
+    tuner = _Tuner(model, recipe, epochs, steps, checkpoint, quiet)
+    done = tuner.resume()
+    for first, last in ((done, free), (max(done, free), epochs)):
+        if first >= last:
+            continue
+        if first >= free:
+            optimiser = model.optimizer
+            freeze_statistics(model)
+            _compile(model, recipe, options)
+            # With the moments that it has gathered.
+            model.optimizer = optimiser
+        stream = batches.dataset(first)
+        model.fit(
+            stream if options.distillation is None else with_teacher(stream, teacher),
+            initial_epoch=first,
+            epochs=last,
+            steps_per_epoch=steps,
+            validation_data=validation.dataset(),
+            callbacks=[tuner],
+            verbose=0,
+        )
+    tuner.restore()
     return tuner.history
+
+
+def freeze_statistics(model: Any) -> None:
+    """Let batch normalisations use their moving averages from now on; tfmot goes on training scale and offset.
+
+    Args:
+        model: with fake quantisation; changed in place, and to be compiled afterwards.
+    """
+    for layer in model.layers:
+        if isinstance(getattr(layer, "layer", None), keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def _compile(model: Any, recipe: Recipe, options: QatOptions) -> None:
+    compile_model(model, recipe, learning_rate=recipe.qat.learning_rate)
+    if options.distillation is not None:
+        compile_distilled(model, options.distillation)
 
 
 class _Tuner(keras.callbacks.Callback):
     """Cosine rate to zero, progress, and the best weights."""
 
-    def __init__(self, recipe: Recipe, steps: int, quiet: bool) -> None:
+    def __init__(
+        self, model: Any, recipe: Recipe, epochs: int, steps: int, checkpoint: Checkpoint | None, quiet: bool
+    ) -> None:
         super().__init__()
         self.monitor, self.rate0 = recipe.early_stopping.monitor, recipe.qat.learning_rate
-        self.schedule = Schedule("cosine", epochs=recipe.qat.epochs)
-        self.steps, self.best = steps, None
+        self.schedule = Schedule("cosine", epochs=epochs)
+        model.optimizer.build(model.trainable_variables)
+        # Freezing a layer changes the order in which the model lists its weights; this one stays.
+        self.variables, self.optimiser = list(model.variables), list(model.optimizer.variables)
+        self.best: list[np.ndarray] = []
+        self.steps, self.checkpoint = steps, checkpoint
         self.history: list[dict[str, float]] = []
-        self.progress = Progress(recipe.qat.epochs, steps, what="QAT epoch", quiet=quiet)
+        self.progress = Progress(epochs, steps, what="QAT epoch", quiet=quiet)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.began, self.epoch = time.monotonic(), epoch
@@ -112,6 +270,30 @@ class _Tuner(keras.callbacks.Callback):
         row = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
         row |= {"epoch": epoch + 1.0, "learning_rate": self.rate, "seconds": time.monotonic() - self.began}
         self.history.append(row)
-        if schedule.best_epoch(self.history, self.monitor) == epoch:
-            self.best = self.model.get_weights()
+        best = schedule.best_epoch(self.history, self.monitor) == epoch
+        if best or self.checkpoint is not None:
+            now = [variable.numpy() for variable in self.variables]
+            self.best = now if best else self.best
+            if self.checkpoint is not None:
+                optimiser = [variable.numpy() for variable in self.optimiser]
+                self.checkpoint.save(State(self.history, now, self.best, optimiser))
         self.progress.epoch(epoch, row)
+
+    def resume(self) -> int:
+        """Take up the state of the checkpoint, if there is one. Returns the finished epochs."""
+        state = self.checkpoint.load() if self.checkpoint is not None else None
+        if state is None:
+            return 0
+        self.history, self.best = state.history, state.best
+        _assign(self.variables, state.variables)
+        _assign(self.optimiser, state.optimiser)
+        return len(self.history)
+
+    def restore(self) -> None:
+        """Give the model the weights of its best epoch."""
+        _assign(self.variables, self.best)
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -15,10 +15,11 @@ from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.run import Run
 from .calibration import calibration_pixels
-from .convert import convert, to_int8
+from .convert import convert
 from .drift import Drift, drift
 from .promise import require_granularity, require_promise
-from .qat import fine_tune, quantization_aware
+from .qat import Fidelity, fidelity, train_int8
+from .qat_options import QatOptions
 from .ranges import ESTIMATORS, observe
 from .roles import training_roles
 from .selective import Selective, weights_only
@@ -44,12 +45,14 @@ class Quantised:
         card: the card.
         drift: the float model against this one on the validation role; None without data.
         difference: mean absolute difference of their probabilities; NaN without data.
+        fidelity: to the Keras model that was converted, after quantization-aware training.
     """
 
     path: Path
     card: ModelCard
     drift: Drift | None = None
     difference: float = float("nan")
+    fidelity: Fidelity | None = None
 
     @property
     def compared(self) -> Drift:
@@ -83,6 +86,7 @@ def quantize(
     calibration_size: int = 500,
     ranges: str = "minmax",
     per_channel: bool = True,
+    qat: QatOptions | None = None,
     quiet: bool = False,
 ) -> Quantised:
     """Convert a float model.
@@ -96,6 +100,7 @@ def quantize(
         calibration_size: training faces for post-training calibration, stratified by class.
         ranges: how ranges are estimated from them, one of :data:`edgeemo.optimize.ranges.ESTIMATORS`.
         per_channel: a scale for each output channel of the weights.
+        qat: what is chosen of quantization-aware training.
         quiet: show no progress.
 
     Raises:
@@ -111,9 +116,8 @@ def quantize(
         )
     if method == "qat":
         assert data is not None
-        flatbuffer, recorded = _quantization_aware(source, data, quiet)
-    else:
-        flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, per_channel)
+        return _quantization_aware(source, out, data, qat or QatOptions(), quiet)
+    flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, per_channel)
     return write_compared(source, flatbuffer, recorded, out, data)
 
 
@@ -162,7 +166,7 @@ def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Datase
     return chosen, calibration_pixels(chosen, source.card.input)
 
 
-def _quantization_aware(source: Source, data: TrainingData, quiet: bool) -> tuple[bytes, Quantisation]:
+def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatOptions, quiet: bool) -> Quantised:
     if not source.trainable or source.recipe is None:
         raise EdgeemoError(
             f"{source.path} cannot be trained quantization-aware",
@@ -172,11 +176,15 @@ def _quantization_aware(source: Source, data: TrainingData, quiet: bool) -> tupl
             if source.kind == KERAS3
             else "use --method int8, or give the run folder",
         )
-    aware = quantization_aware(source.model)
-    fine_tune(aware, source.recipe, data, seed=source.seed, quiet=quiet)
-    flatbuffer = to_int8(aware, source.card.input, None)
+    kept = out.with_name(f".{out.stem}-training.npz")
+    flatbuffer, aware = train_int8(
+        source.model, source.recipe, data, qat, seed=source.seed, checkpoint=kept, quiet=quiet
+    )
+    source = replace(source, card=replace(source.card, notes=" ".join(filter(None, (source.card.notes, qat.note)))))
     # The ranges were learned from every training picture.
-    return flatbuffer, Quantisation("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
+    recorded = Quantisation("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
+    result = write_compared(source, flatbuffer, recorded, out, data)
+    return replace(result, fidelity=fidelity(aware, out, data))
 
 
 def _post_training(

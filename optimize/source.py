@@ -108,7 +108,11 @@ def open_source(path: str | Path, description: Description | None = None, *, see
         EdgeemoError: none of these, not readable, not one picture in and one answer out, or it contradicts its card.
     """
     path, description = existing(path, _EXPECTED), description or Description()
-    if path.is_dir() and (path / "run.json").is_file():
+    if path.is_dir() and (path / "recipe.toml").is_file():
+        if description != Description():
+            raise EdgeemoError(
+                f"{path} is a run, and a run has its own card", mend="leave out --card, --labels and what goes with it"
+            )
         return Source.of_run(Run.open(path))
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return _described(path, SAVED_MODEL, _SavedNet(path), description, seed)

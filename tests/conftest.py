@@ -92,7 +92,7 @@ def trained_run(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def converted(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Method -> .tflite of the trained run: ``float32``, ``int8`` and ``qat``."""
+    """Method -> .tflite of the trained run, by every method that there is."""
     from edgeemo.optimize.quantize import METHODS, quantize, training_roles
     from edgeemo.train.run import Run
 

@@ -69,9 +69,9 @@ def train(
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
     while stage := current_stage(recipe, history):
-        with strategy.scope():
-            model = _model_at(run, recipe, history, stage, len(data.train.labels))
         try:
+            with strategy.scope():
+                model = _model_at(run, recipe, history, stage, len(data.train.labels))
             model.fit(
                 strategy.feed(batches, len(history)),
                 initial_epoch=len(history),
@@ -84,7 +84,7 @@ def train(
             )
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             raise EdgeemoError(
-                f"another worker is gone ({str(error).splitlines()[0][:200]})",
+                "another worker is gone, or cannot be reached any more",
                 mend=f"start all of them again with --resume {run.folder}",
             ) from error
     return _finish(run, recipe, data, validation)

@@ -20,21 +20,24 @@ class Summaries:
     The folders and names are those of Keras's callback, which needs the package tensorboard only to write them.
 
     Args:
-        folder: for the event files; files of the same run that are there already are continued.
-        history: the finished epochs, written first where nothing is there yet.
+        folder: for the event files.
+        history: the finished epochs. They are written anew into one file for each folder, in the place of those that
+            are there: a kill may have come between the history and the event files.
     """
 
     def __init__(self, folder: Path, history: Sequence[dict[str, float]]) -> None:
-        begun = folder.is_dir()
+        for name in CURVES:
+            for path in (folder / name).glob("events.out.tfevents.*"):
+                path.unlink()
         self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in CURVES}
-        for row in () if begun else history:
+        for row in history:
             self.add(row)
 
     def add(self, row: dict[str, float]) -> None:
         """Write one epoch of the history."""
         # What tf.summary.scalar would say; that function is in the package tensorboard.
         plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
-        metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin)
+        metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class="DATA_CLASS_SCALAR")
         for name, curves in CURVES.items():
             with self._writers[name].as_default():
                 for tag, key in curves.items():

@@ -34,14 +34,14 @@ def command(ctx: click.Context, model: str | None, as_json: bool) -> None:
     """
     findings = examine()
     able = runs(findings)
+    if not as_json:
+        click.echo(_text(findings, able))
     # A model cannot be measured where nothing runs; what is wrong is worth more than the error that would follow.
     tuning = tune(model, cores=read_device().cores) if model and able else None
     if as_json:
         click.echo(json.dumps(_document(findings, able, tuning), indent=2, ensure_ascii=False))
-    else:
-        click.echo(_text(findings, able))
-        if tuning:
-            click.echo("\n" + _tuning_text(tuning))
+    elif tuning:
+        click.echo("\n" + _tuning_text(tuning))
     if not able:
         ctx.exit(EXIT_ERROR)
 

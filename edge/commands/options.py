@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from ..card import read_card_file
 from ..catalogue import find_model
 from ..classifier import Classifier
+from ..delegate import DelegateSpec
 from ..detect import Detector, HaarDetector, WholePicture
-from ..runtime import RUNTIMES
+from ..errors import EdgeemoError
+from ..fallback import load_or_fall_back
+from ..isolate import IsolatedSession
+from ..runtime import RUNTIMES, Inference
+from ..sources.frame import warn_on_stderr
+from ..sources.live import Limits
+from ..sources.stdin import RawFormat
+from ..yunet import YuNetDetector
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option("--no-detect", is_flag=True, help="Every picture is a face already: classify it as a whole."),
+    click.option(
+        "--face-model",
+        metavar="FILE",
+        help="Find faces with YuNet, also turned ones: face_detection_yunet_2023mar.onnx. Else with OpenCV's cascade.",
+    ),
     click.option(
         "--runtime",
         type=click.Choice(["auto", *RUNTIMES]),
@@ -32,27 +45,144 @@ _OPTIONS = (
         metavar="N",
         help="For the model. More than one pays on idle cores only: runtimes spin while they wait.",
     ),
+    click.option(
+        "--delegate",
+        metavar="edgetpu[:usb|:pci|:N]|PATH",
+        help="Run the model on an accelerator: the Edge TPU, or the library of any external delegate.",
+    ),
+    click.option(
+        "--delegate-option", "delegate_options", metavar="KEY=VALUE", multiple=True, help="For the library; repeatable."
+    ),
+    click.option(
+        "--fallback/--no-fallback",
+        default=True,
+        show_default=True,
+        help="Go on on the CPU when the delegate cannot be used; for NAME_edgetpu.tflite with NAME.tflite beside it.",
+    ),
     click.option("--card", metavar="FILE", help="JSON model card, for a model without one or in place of its own."),
 )
 
+_SECONDS = click.FloatRange(min=0.2)
+
+_SOURCE_OPTIONS = (
+    click.option(
+        "--source",
+        required=True,
+        envvar="EDGEEMO_SOURCE",
+        metavar="FILE|DIR|N|/dev/videoN|picamera2[:N]|URL|-",
+        help="A video, a picture, a folder of pictures, a camera's number or its rtsp/http address, or - for standard "
+        "input. An address with a password is better given as EDGEEMO_SOURCE: it is not seen in the list of processes.",
+    ),
+    click.option("--raw", metavar="WxH:bgr|rgb|gray|yuv420", help="Standard input holds raw pixels instead of MJPEG."),
+    click.option("--wait", is_flag=True, help="Wait for a camera that is absent at the start, as a service has to."),
+    click.option(
+        "--max-retries",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="End with an error when a lost camera is not back after N attempts.  [default: no end]",
+    ),
+    click.option(
+        "--stall-after",
+        type=_SECONDS,
+        default=Limits.stall_s,
+        show_default=True,
+        metavar="S",
+        help="A camera without a picture for S seconds is lost.",
+    ),
+    click.option(
+        "--frozen-after",
+        type=click.FloatRange(min=0),
+        default=Limits.frozen_s,
+        show_default=True,
+        metavar="S",
+        help="The same picture for S seconds is a frozen camera; 0 for never.",
+    ),
+    click.option(
+        "--max-age",
+        type=_SECONDS,
+        default=Limits.max_age_s,
+        show_default=True,
+        metavar="S",
+        help="A camera's picture that was taken more than S seconds ago is not classified.",
+    ),
+)
+
+
+def source_options(function: _Function) -> _Function:
+    """Add --source and what belongs to it to a command."""
+    for option in reversed(_SOURCE_OPTIONS):
+        function = option(function)
+    return function
+
+
+def open_limits(
+    *, wait: bool, max_retries: int | None, stall_after: float, frozen_after: float, max_age: float
+) -> Limits:
+    """The deadlines that the options describe."""
+    return Limits(wait=wait, retries=max_retries, stall_s=stall_after, frozen_s=frozen_after, max_age_s=max_age)
+
+
+def raw_format(text: str | None) -> RawFormat | None:
+    """The pixels that --raw describes.
+
+    Raises:
+        EdgeemoError: not of this form.
+    """
+    return None if text is None else RawFormat.parse(text)
+
 
 def inference_options(function: _Function) -> _Function:
-    """Add --no-detect, --runtime, --threads and --card to a command."""
+    """Add --no-detect, --face-model, --runtime, --threads, --delegate and its options, and --card to a command."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
-def open_classifier(model: str, *, card: str | None, runtime: str, threads: int) -> Classifier:
+def open_classifier(
+    model: str,
+    *,
+    card: str | None,
+    runtime: str,
+    threads: int,
+    delegate: str | None = None,
+    delegate_options: Sequence[str] = (),
+    fallback: bool = True,
+    isolate: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Classifier:
     """The classifier that the options describe.
 
+    Args:
+        model, card, runtime, threads, delegate, delegate_options, fallback: as given.
+        isolate: the model gets a process of its own.
+        stopping: breaks off a wait for that process.
+
     Raises:
-        EdgeemoError: the model or the card cannot be used.
+        EdgeemoError: the model, the card or the delegate cannot be used.
     """
     model = str(find_model(model))
-    return Classifier.open(model, card=read_card_file(card) if card else None, runtime=runtime, threads=threads)
+    if delegate_options and delegate is None:
+        raise EdgeemoError("--delegate-option needs a delegate", mend="give --delegate")
+    spec = None if delegate is None else DelegateSpec.parse(delegate, delegate_options)
+    own_card = read_card_file(card) if card else None
+    arguments: dict[str, Any] = {"runtime": runtime, "threads": threads, "delegate": spec, "fallback": fallback}
+    session: Inference
+    if isolate:
+        session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
+    else:
+        session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
+    return Classifier.open(model, card=own_card, session=session)
 
 
-def open_detector(*, no_detect: bool) -> Detector:
-    """The detector that the options describe."""
+def open_detector(*, no_detect: bool, face_model: str | None = None) -> Detector:
+    """The detector that the options describe.
+
+    Raises:
+        EdgeemoError: the face model cannot be used.
+        click.UsageError: both were given.
+    """
+    if face_model is not None and no_detect:
+        raise click.UsageError("--face-model and --no-detect do not go together")
+    if face_model is not None:
+        return YuNetDetector(face_model)
     return WholePicture() if no_detect else HaarDetector()

@@ -31,8 +31,12 @@ def command(
     model: str,
     pictures: tuple[str, ...],
     no_detect: bool,
+    face_model: str | None,
     runtime: str,
     threads: int,
+    delegate: str | None,
+    delegate_options: tuple[str, ...],
+    fallback: bool,
     card: str | None,
     as_json: bool,
 ) -> None:
@@ -43,8 +47,16 @@ def command(
 
     Example: edgeemo predict model.tflite photo.jpg team.png --json
     """
-    classifier = open_classifier(model, card=card, runtime=runtime, threads=threads)
-    detector = open_detector(no_detect=no_detect)
+    classifier = open_classifier(
+        model,
+        card=card,
+        runtime=runtime,
+        threads=threads,
+        delegate=delegate,
+        delegate_options=delegate_options,
+        fallback=fallback,
+    )
+    detector = open_detector(no_detect=no_detect, face_model=face_model)
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
     for name in pictures:
         try:

@@ -2,61 +2,121 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import click
 
-from ..events import JsonLines
-from ..files import new_file, unwritable
+from ..announcer import Announcer
+from ..errors import EXIT_ERROR, EXIT_OK
+from ..isolate import IsolatedSession
 from ..loop import Tally, run_loop, stop_on_signals
 from ..quiet import reader_may_leave
-from ..sources import open_source
-from .options import inference_options, open_classifier, open_detector
+from ..runtime import FrameLost
+from ..sinks.options import SinkOptions, open_sinks, sink_options
+from ..sources import Source, open_source
+from ..sources.live import LiveSource
+from ..tracks import Tracker
+from ..watchdog import Watchdog
+from .options import inference_options, open_classifier, open_detector, open_limits, raw_format, source_options
 
 
 @click.command(name="run", short_help="Classify the faces of a camera, video or folder.")
 @click.argument("model")
-@click.option(
-    "--source",
-    required=True,
-    metavar="FILE|DIR|N|/dev/videoN",
-    help="A video, a picture, a folder of pictures, or a camera.",
-)
+@source_options
 @inference_options
-@click.option("--out", metavar="FILE", help="Write the lines to FILE as they come, instead of to standard output.")
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option(
+    "--isolate", is_flag=True, help="Give the model a process of its own, started anew when it crashes or hangs."
+)
+@sink_options
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
 def command(
     model: str,
     source: str,
+    raw: str | None,
+    wait: bool,
+    max_retries: int | None,
+    stall_after: float,
+    frozen_after: float,
+    max_age: float,
     no_detect: bool,
+    face_model: str | None,
     runtime: str,
     threads: int,
+    delegate: str | None,
+    delegate_options: tuple[str, ...],
+    fallback: bool,
     card: str | None,
-    out: str | None,
-    force: bool,
+    isolate: bool,
     max_frames: int | None,
+    **sinks: Any,
 ) -> None:
     """Classify every face that a camera, video or folder shows with MODEL (a .tflite), one line of JSON a frame.
 
     Ends with the source, or on Ctrl-C or SIGTERM after the line in hand, and then says on standard error what was done.
-    A camera's frames that come too fast are left out; none is classified twice. docs/events.md describes the lines.
+    A camera's frames that come too fast are left out; none is classified twice. A camera that is lost is opened again
+    and again; docs/camera.md describes how cameras are watched over, docs/events.md the lines.
 
     Example: edgeemo run model.tflite --source 0
     """
-    frames = open_source(source)
-    tally = Tally()
-    with stop_on_signals(frames), reader_may_leave():
-        classifier = open_classifier(model, card=card, runtime=runtime, threads=threads)
-        detector = open_detector(no_detect=no_detect)
+    limits = open_limits(
+        wait=wait, max_retries=max_retries, stall_after=stall_after, frozen_after=frozen_after, max_age=max_age
+    )
+    frames = open_source(source, raw=raw_format(raw), limits=limits)
+    tally, watchdog = Tally(), Watchdog.from_environment()
+    with (
+        contextlib.closing(watchdog),
+        stop_on_signals(frames) as stop,
+        reader_may_leave(),
+        contextlib.ExitStack() as end,
+    ):
+        try:
+            classifier = open_classifier(
+                model,
+                card=card,
+                runtime=runtime,
+                threads=threads,
+                delegate=delegate,
+                delegate_options=delegate_options,
+                fallback=fallback,
+                isolate=isolate,
+                stopping=lambda: stop.requested,
+            )
+        except FrameLost:
+            # A signal came while the model's process was starting.
+            return
+        if isinstance(classifier.session, IsolatedSession):
+            end.callback(classifier.session.close)
+        end.push(partial(_leave, frames))
+        detector = open_detector(no_detect=no_detect, face_model=face_model)
         # The source is entered first: one that cannot be opened leaves no empty output behind.
-        with frames, _output(out, force=force) as stream:
+        with (
+            frames,
+            open_sinks(
+                SinkOptions(**sinks),
+                labels=classifier.card.labels,
+                title=f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
+                live=isinstance(frames, LiveSource),
+                stopping=lambda: stop.requested,
+                stop=stop.request,
+            ) as opened,
+        ):
             try:
-                run_loop(frames, detector, classifier, [JsonLines(stream)], max_frames=max_frames, tally=tally)
+                run_loop(
+                    frames,
+                    detector,
+                    classifier,
+                    [*opened, Announcer()],
+                    tracker=Tracker(),
+                    watchdog=watchdog,
+                    max_frames=max_frames,
+                    tally=tally,
+                )
             except BaseException:
                 # A camera that is lost after a week: what was done until then is worth a line; nothing is not.
                 if tally.frames:
@@ -65,19 +125,26 @@ def command(
             click.echo(str(tally), err=True)
 
 
-@contextlib.contextmanager
-def _output(name: str | None, *, force: bool) -> Iterator[TextIO]:
-    """Standard output, or a file that is written line by line: the one output that is not renamed into place at the
-    end, because its readers follow it while it grows."""
-    if name is None:
-        yield sys.stdout
+def _leave(frames: Source, _kind: object, error: BaseException | None, _trace: object) -> None:
+    """See to it that a thread which hangs in a camera's driver cannot spoil the end of the process.
+
+    Python ends its daemon threads as soon as they come back from native code, which aborts the process when OpenCV's
+    C++ lies in between (up to Python 3.13). When such a thread is left at the very end, the process ends without that.
+    """
+    if not (isinstance(frames, LiveSource) and frames.hanging):
         return
-    path: Path = new_file(name, force=force)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
-            yield stream
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable(path, error) from error
+    if isinstance(error, KeyboardInterrupt):
+        code = 130
+    elif error is None or isinstance(error, BrokenPipeError):
+        code = EXIT_OK
+    else:
+        code = getattr(error, "exit_code", EXIT_ERROR)
+
+    def leave() -> None:
+        if frames.hanging:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code)
+
+    atexit.register(leave)

@@ -23,7 +23,7 @@ def open_capture(target: str | int, backend: int, settings: Sequence[int] = ()) 
     Returns:
         The capture, or None when it cannot be opened.
     """
-    _silence()
+    silence_opencv()
     try:
         capture = cv2.VideoCapture(target, backend, list(settings))
     except cv2.error:
@@ -34,7 +34,8 @@ def open_capture(target: str | int, backend: int, settings: Sequence[int] = ()) 
     return None
 
 
-def _silence() -> None:
+def silence_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing to standard error, unless the user has asked them to."""
     # Read by OpenCV when it opens its first video or camera; what a user has set is kept.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))

@@ -10,6 +10,8 @@ import click
 import cv2
 import numpy as np
 
+from .status import State, Status
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -19,17 +21,22 @@ class Frame:
         index: its place in the source, from 0; a gap means pictures that were skipped.
         time_s: position in a video; seconds since a camera's first frame; None for pictures, which have no time.
         image: uint8 (h, w, 3) RGB.
-        name: of the file or camera that it comes from.
+        name: of the file or camera that it comes from, without credentials.
+        small: the same view in gray, uint8 (h', w'), when the camera gives one for the detector; usually None.
     """
 
     index: int
     time_s: float | None
     image: np.ndarray
     name: str
+    small: np.ndarray | None = None
 
 
 class Source(Protocol):
     """Where frames come from. A context manager; one pass over it gives every frame once.
+
+    A camera's pass also gives None: there is no fresh frame now, look at :attr:`status`. It does so whenever the status
+    changes, and every so often while there is nothing to classify, so that the loop never waits in vain.
 
     Attributes:
         skipped: pictures that could not be read and were reported.
@@ -37,15 +44,22 @@ class Source(Protocol):
 
     skipped: int
 
+    @property
+    def status(self) -> Status:
+        """How the source is now."""
+
     def __enter__(self) -> Source: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def __iter__(self) -> Iterator[Frame]: ...
+    def __iter__(self) -> Iterator[Frame | None]: ...
 
     def stop(self) -> None:
         """Ask the source to end after the frame in hand. Only sets a flag: safe in a signal handler and any thread."""
 
+
+#: Of sources that are read at our own pace: files have no other state.
+READING = Status(State.RUNNING)
 
 #: Takes one sentence about something that went wrong, while the run goes on.
 Warn = Callable[[str], None]

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import EdgeemoError
 from ..files import existing
 from ..image import SUFFIXES, is_picture, read_picture
-from .frame import Frame, Warn, to_rgb, warn_on_stderr
+from .frame import READING, Frame, Warn, to_rgb, warn_on_stderr
+from .status import Status
 
 
 class PictureSource:
@@ -47,6 +48,11 @@ class PictureSource:
                 mend="name another folder",
             )
         return cls(paths, warn=warn)
+
+    @property
+    def status(self) -> Status:
+        """Being read."""
+        return READING
 
     def __enter__(self) -> PictureSource:
         return self

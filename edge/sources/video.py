@@ -10,7 +10,8 @@ import cv2
 from ..errors import EdgeemoError
 from ..files import existing
 from .capture import open_capture
-from .frame import Frame, Warn, to_rgb, warn_on_stderr
+from .frame import READING, Frame, Warn, to_rgb, warn_on_stderr
+from .status import Status
 
 #: Deadlines for opening and reading, in ms; they matter for files on a network share.
 _DEADLINES = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000)
@@ -36,6 +37,11 @@ class VideoSource:
         self._warn = warn
         self._stopping = False
         self._capture: cv2.VideoCapture | None = None
+
+    @property
+    def status(self) -> Status:
+        """Being read."""
+        return READING
 
     def __enter__(self) -> VideoSource:
         if self.path.stat().st_size == 0:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ...edge.errors import EdgeemoError
 from ...edge.preprocess import CHANNELS, NORMALISATIONS
 
 _Command = Callable[..., Any]
@@ -32,7 +33,13 @@ def described_source(command: _Command) -> _Command:
 
         names = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
         description = Description(names, normalisation or "", height or 0, width or 0, channels or "", card or "")
-        return command(description=description, **others)
+        try:
+            return command(description=description, **others)
+        except MemoryError as error:
+            raise EdgeemoError(
+                f"this ran out of memory ({error})",
+                mend="lower --calibration-size, close other programs, or use a larger machine",
+            ) from error
 
     side = click.IntRange(1, 4096)
     for option in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import click
 
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, new_folder, write_json
+from ..qat_options import QatOptions
 from .options import described_source
+from .qat_options import qat_options
 
 if TYPE_CHECKING:
     from ...train.datasets.splits import TrainingData
@@ -55,6 +58,7 @@ _CAVEAT = "measured on training pictures that the model may have seen: prove it 
 @click.option(
     "--calibration-study", metavar="DIR", help="Instead: how drift depends on the calibration size; table and plot."
 )
+@qat_options
 @click.option("--force", is_flag=True, help="Overwrite the .tflite.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -72,6 +76,7 @@ def command(
     mend: bool,
     repair_in: str,
     calibration_study: str | None,
+    qat: QatOptions,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -106,6 +111,7 @@ def command(
         calibration_size=calibration_size,
         ranges=ranges,
         per_channel=not per_tensor,
+        qat=qat,
         quiet=as_json,
     )
     repaired = None
@@ -123,7 +129,7 @@ def command(
             per_channel=not per_tensor,
             quiet=as_json,
         )
-    click.echo(_document(result, repaired) if as_json else _report(source, result, repaired))
+    click.echo(_document(result, repaired, qat) if as_json else _report(source, result, repaired, qat))
     if max_drop is not None and roles is not None:
         _gate(source, result, repaired, max_drop, roles, as_json)
 
@@ -166,7 +172,7 @@ def _study(source: Source, roles: TrainingData | None, folder: Path, as_json: bo
     click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.table())
 
 
-def _document(result: Quantised, repaired: Repaired | None) -> str:
+def _document(result: Quantised, repaired: Repaired | None, qat: QatOptions) -> str:
     figures: dict[str, Any] = {
         "model": str(result.path),
         "bytes": result.path.stat().st_size,
@@ -180,12 +186,14 @@ def _document(result: Quantised, repaired: Repaired | None) -> str:
             "mean_probability_difference": result.difference,
             "drift": result.drift.to_dict(),
         }
+    if result.fidelity:
+        figures |= {"fidelity": asdict(result.fidelity), "skipped": list(qat.skip)}
     if repaired:
         figures["repair"] = repaired.to_dict()
     return json.dumps(figures, indent=2)
 
 
-def _report(source: Source, result: Quantised, repaired: Repaired | None) -> str:
+def _report(source: Source, result: Quantised, repaired: Repaired | None, qat: QatOptions) -> str:
     lines = [repaired.table() + "\n"] if repaired else []
     lines.append(f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantisation.method}")
     if result.drift:
@@ -193,6 +201,10 @@ def _report(source: Source, result: Quantised, repaired: Repaired | None) -> str
             f"validation: float {result.reference}; this model {result.accuracy}",
             f"agreement {result.agreement:.2%}, mean difference of probabilities {result.difference:.4f}",
         ]
+    if result.fidelity:
+        lines.append(f"against the Keras model that was converted: {result.fidelity}")
+    if qat.skip:
+        lines.append(f"left in floating point, as asked: {', '.join(qat.skip)}")
     if result.drift and source.kind != "a run":
         lines.append(_CAVEAT)
     elif source.kind == "a run":

@@ -49,6 +49,23 @@ class FakeCamera:
     env: dict[str, str]
     mood: Path
 
+    @classmethod
+    def in_folder(cls, folder: Path, library: Path) -> FakeCamera:
+        """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
+        env = {
+            "LD_PRELOAD": str(library),
+            "FAKE_CAMERA_FRAMES": str(folder / "frames.raw"),
+            "FAKE_CAMERA_MOOD": str(folder / "mood"),
+        }
+        camera = cls(env, folder / "mood")
+        levels = 50 + 3 * np.arange(50, dtype=np.uint8)
+        camera.show(np.broadcast_to(levels[:, None, None], (50, 480, 640)))
+        return camera
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a process that is to see it."""
+        return {**os.environ, **self.env}
+
     def be(self, mood: str) -> None:
         """Change what the camera does."""
         beside = self.mood.with_suffix(".new")
@@ -60,27 +77,23 @@ class FakeCamera:
         Path(self.env["FAKE_CAMERA_FRAMES"]).write_bytes(planes.tobytes())
 
 
+def compile_library(source: str, target: Path) -> Path:
+    """Compile a C file of tests/edge/v4l2 to be preloaded."""
+    compiler = shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("what is preloaded in the tests needs Linux and gcc")
+    path = Path(__file__).parent / "v4l2" / source
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", target, path, "-ldl"], check=True)
+    return target
+
+
 @pytest.fixture(scope="session")
 def camera_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fake camera, compiled."""
-    compiler = shutil.which("gcc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        pytest.skip("the V4L2 camera of the tests needs Linux and gcc")
-    library = tmp_path_factory.mktemp("v4l2") / "fake_camera.so"
-    source = Path(__file__).parent / "v4l2" / "fake_camera.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-    return library
+    return compile_library("fake_camera.c", tmp_path_factory.mktemp("v4l2") / "fake_camera.so")
 
 
 @pytest.fixture
 def fake_camera(camera_library: Path, tmp_path: Path) -> FakeCamera:
-    """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
-    env = {
-        "LD_PRELOAD": str(camera_library),
-        "FAKE_CAMERA_FRAMES": str(tmp_path / "frames.raw"),
-        "FAKE_CAMERA_MOOD": str(tmp_path / "mood"),
-    }
-    camera = FakeCamera(env, tmp_path / "mood")
-    levels = 16 + 4 * np.arange(50, dtype=np.uint8)
-    camera.show(np.broadcast_to(levels[:, None, None], (50, 480, 640)))
-    return camera
+    """A camera of this test alone, see :meth:`FakeCamera.in_folder`."""
+    return FakeCamera.in_folder(tmp_path, camera_library)

@@ -84,9 +84,17 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
         ('{"labels": 7, "input": {"height": 48, "width": 48}}', "c.json is not a valid model card"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "colour": 1}',
-            "c.json is not a valid model card",
+            "c.json says something that this version of edgeemo does not know (colour); update edgeemo",
         ),
         ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 1, got 99"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "margin": 9}',
+            "margin in a model card out of range, expected -0.5 to 2, got 9",
+        ),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "margin": "9"}',
+            "c.json is not a valid model card",
+        ),
         ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48}}', "labels in a model card do not fit"),
         ('{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "task": "x"}', "unknown task in a model card"),
     ],

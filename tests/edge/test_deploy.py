@@ -258,6 +258,28 @@ def test_install_says_what_is_missing(what: str, sentence: str, unpacked: Path, 
     assert not (where / "opt/edgeemo/current").exists()
 
 
+@pytest.mark.parametrize(
+    ("sudo", "sentence"),
+    [
+        pytest.param(None, "error: root rights are needed, and there is no sudo", id="no sudo"),
+        pytest.param("exit 1", "error: root rights are needed, and sudo asks for a password", id="sudo that asks"),
+    ],
+)
+def test_install_without_root_rights(sudo: str | None, sentence: str, unpacked: Path, tmp_path: Path) -> None:
+    programs = {"id": "echo 1000"} | ({"sudo": sudo} if sudo else {})
+    for name in ("sh", "dirname", "sha256sum"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "/absent")
+    for name, line in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    # Should it go on all the same, there is no such Python, and nothing is installed in this machine.
+    command = ["sh", unpacked / "install.sh", "--python", "/no/python"]
+    env = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
 def test_unit_is_valid(device: tuple[Path, Path, str]) -> None:
     unit = device[1] / "etc/systemd/system/edgeemo.service"

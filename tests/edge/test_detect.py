@@ -35,6 +35,21 @@ def test_inside_moves_before_it_cuts(box: Box, expected: Box) -> None:
     assert box.inside(10, 8) == expected
 
 
+@pytest.mark.parametrize(
+    ("margin", "expected"),
+    [
+        (0.0, Box(10, 20, 40, 30)),
+        (0.5, Box(0, 13, 60, 45)),
+        (-0.5, Box(20, 28, 20, 15)),
+        (-0.99, Box(30, 35, 1, 1)),
+    ],
+)
+def test_grown_keeps_the_centre(margin: float, expected: Box) -> None:
+    grown = Box(10, 20, 40, 30).grown(margin)
+    assert (grown.width, grown.height) == (expected.width, expected.height)
+    assert (grown.x, grown.y) == pytest.approx((expected.x, expected.y), abs=1)
+
+
 def test_crop_is_the_pixels_of_the_box() -> None:
     frame = np.arange(80, dtype=np.uint8).reshape(8, 10)
     assert Box(2, 3, 4, 2).crop(frame).tolist() == [[32, 33, 34, 35], [42, 43, 44, 45]]

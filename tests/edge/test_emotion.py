@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ def test_result_is_that_of_the_classifier_on_the_crop(classifier: Classifier, cl
     assert list(face.probabilities.values()) == expected.tolist()
     assert face.label == classifier.card.labels[expected.argmax()]
     assert face.confidence == expected.max()
+
+
+@pytest.mark.parametrize("margin", [-0.2, 0.4])
+def test_margin_of_the_card_makes_the_crop_larger(margin: float, classifier: Classifier, clip: list) -> None:
+    frame = clip[0][0]
+    wide = replace(classifier, card=replace(classifier.card, margin=margin))
+    plain, face = (classify_frame(frame, HaarDetector(), one).faces[0] for one in (classifier, wide))
+    assert face.box == plain.box
+    side = round(face.box.width * (1 + margin))
+    crop = face.box.grown(margin).crop(frame)
+    assert crop.shape[:2] == (side, side)
+    assert list(face.probabilities.values()) == classifier.probabilities(crop).tolist()
+    assert face.probabilities != plain.probabilities
 
 
 def test_every_stage_is_timed(classifier: Classifier, clip: list) -> None:

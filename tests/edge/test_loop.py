@@ -13,10 +13,10 @@ import pytest
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.detect import WholePicture
 from edgeemo.edge.emotion import FrameResult, StageTimes
-from edgeemo.edge.events import event
 from edgeemo.edge.loop import RECENT, Tally, run_loop, stop_on_signals
 from edgeemo.edge.sources import Frame
 from edgeemo.edge.sources.video import VideoSource
+from edgeemo.edge.update import State, Update
 
 
 class Collect:
@@ -24,10 +24,14 @@ class Collect:
 
     def __init__(self, then: Callable[[int], None] = lambda _count: None) -> None:
         self.got: list[tuple[Frame, FrameResult]] = []
+        self.states: list[State] = []
         self._then = then
 
-    def write(self, frame: Frame, result: FrameResult) -> None:
-        self.got.append((frame, result))
+    def publish(self, update: Update) -> None:
+        if update.frame is None or update.result is None:
+            self.states.append(update.status.state)
+            return
+        self.got.append((update.frame, update.result))
         self._then(len(self.got))
 
 
@@ -53,6 +57,7 @@ def test_every_frame_reaches_every_sink_once(run: Callable[..., Tally]) -> None:
     tally = run(one, two)
     assert [frame.index for frame, _ in one.got] == [frame.index for frame, _ in two.got] == list(range(30))
     assert (tally.frames, tally.faces) == (30, 30)
+    assert one.states == [State.RUNNING, State.ENDED]
 
 
 def test_max_frames_ends_it(run: Callable[..., Tally]) -> None:
@@ -122,13 +127,3 @@ def test_tally_does_not_grow_with_the_run() -> None:
 )
 def test_summary_is_one_line(tally: Tally, text: str) -> None:
     assert str(tally) == text
-
-
-def test_event_has_the_documented_fields(run: Callable[..., Tally], classifier: Classifier) -> None:
-    sink = Collect()
-    run(sink, max_frames=1)
-    line = event(*sink.got[0])
-    assert list(line) == ["schema", "index", "time", "source", "faces", "ms"]
-    assert list(line["faces"][0]) == ["box", "label", "confidence", "probabilities"]
-    assert list(line["faces"][0]["probabilities"]) == list(classifier.card.labels)
-    assert list(line["ms"]) == ["detect", "preprocess", "invoke", "postprocess", "total"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from PIL import Image
 
 from edgeemo.cli import edgeemo
 
+from .conftest import compile_library
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
@@ -25,7 +29,8 @@ def run(*arguments: object) -> Result:
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+    """The lines about frames; there are others about the camera's state."""
+    return [line for line in map(json.loads, text.splitlines()) if line["type"] == "frame"]
 
 
 def test_video_gives_a_line_for_each_frame_with_the_right_emotion(tiny_int8: Path, clip_avi: Path, clip: list) -> None:
@@ -74,9 +79,11 @@ def test_out_is_overwritten_only_by_force(tiny_int8: Path, clip_avi: Path, tmp_p
 def test_full_disk_is_one_sentence_and_the_summary_is_kept(tiny_int8: Path, clip_avi: Path) -> None:
     result = run(tiny_int8, "--source", clip_avi, "--no-detect", "--out", "/dev/full", "--force")
     assert result.exit_code == 1
-    assert result.stderr == (
-        "Error: /dev/full cannot be written (No space left on device); choose a place that you may write to\n"
+    # The lines are written by a thread of their own: some frames may be classified before that is seen.
+    assert result.stderr.splitlines()[-1] == (
+        "Error: /dev/full cannot be written (No space left on device); choose a place that you may write to"
     )
+    assert len(result.stderr.splitlines()) <= 2
 
 
 @pytest.mark.parametrize(
@@ -145,6 +152,7 @@ def test_opencv_and_ffmpeg_are_not_heard(
         (signal.SIGTERM, "stall"),
         (signal.SIGTERM, "hang"),
         (signal.SIGINT, "unplug"),
+        (signal.SIGTERM, "freeze"),
     ],
 )
 def test_signal_ends_a_camera_run_within_2_s(
@@ -162,8 +170,8 @@ def test_signal_ends_a_camera_run_within_2_s(
     output, errors = process.stdout.read(), process.stderr.read()
     lines = events(first + output)
     assert output.endswith("\n")
-    assert errors.startswith(f"{len(lines)} frames, ")
-    assert len(errors.splitlines()) == 1
+    assert errors.splitlines()[-1].startswith(f"{len(lines)} frames, ")
+    assert len(errors.splitlines()) <= 2
 
 
 def test_camera_shows_the_clip(start: Any, fake_camera: Any, tiny_int8: Path, clip: list) -> None:
@@ -182,12 +190,106 @@ def test_camera_shows_the_clip(start: Any, fake_camera: Any, tiny_int8: Path, cl
     assert np.mean(right) > 0.7
 
 
-def test_camera_that_is_lost_ends_with_summary_and_sentence(start: Any, fake_camera: Any, tiny_int8: Path) -> None:
+@pytest.mark.parametrize(
+    ("mood", "reason"), [("unplug", "it was unplugged or stopped"), ("hang", "no picture for 0.5 s")]
+)
+def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
+    mood: str, reason: str, start: Any, fake_camera: Any, tiny_int8: Path
+) -> None:
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--max-retries", 1)
+    process = start(*arguments, "--stall-after", 0.5, env=fake_camera.env)
+    process.stdout.readline()
+    fake_camera.be(mood)
+    assert process.wait(timeout=20) == 1
+    output, errors = process.stdout.read(), process.stderr.read()
+    warning, summary, sentence = errors.splitlines()
+    assert warning == f"Warning: camera lost, it is being looked for ({reason})"
+    assert summary.startswith(f"{len(events(output)) + 1} frames, ")
+    assert sentence.startswith("Error: camera /dev/video0 is lost and did not come back in 1 attempt (camera 0")
+
+
+def test_camera_that_comes_back_is_classified_again(start: Any, fake_camera: Any, tiny_int8: Path) -> None:
     process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=fake_camera.env)
     process.stdout.readline()
     fake_camera.be("unplug")
-    assert process.wait(timeout=20) == 1
-    output, errors = process.stdout.read(), process.stderr.read()
-    summary, sentence = errors.splitlines()
-    assert summary.startswith(f"{len(output.splitlines()) + 1} frames, ")
-    assert sentence.startswith("Error: camera /dev/video0 gave no frame for 5 s; check that it is plugged in")
+    warning = process.stderr.readline()
+    fake_camera.be("play")
+    back = process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    assert warning.startswith("Warning: camera lost")
+    assert back.startswith("The camera is back after ")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("mood", ["unplug", pytest.param("stall", marks=pytest.mark.slow), "hang"])
+def test_signal_ends_a_run_that_looks_for_its_camera_within_2_s(
+    mood: str, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lines.jsonl"
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--stall-after", 0.5, "--out", out)
+    process = start(*arguments, env=fake_camera.env)
+    while not (out.exists() and out.read_text()):
+        time.sleep(0.05)
+    fake_camera.be(mood)
+    assert process.stderr.readline().startswith("Warning: camera lost")
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - began < 2
+    lines = events(out.read_text())
+    assert process.stderr.read().startswith(f"{len(lines)} frames, ")
+
+
+def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path) -> None:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(10)
+    heard: list[str] = []
+
+    def hear(message: str) -> None:
+        while message not in heard:
+            heard.append(manager.recv(1000).decode())
+
+    env = {**fake_camera.env, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--out", tmp_path / "lines")
+    with manager:
+        process = start(*arguments, env=env)
+        hear("STATUS=running")
+        assert heard.index("READY=1") < heard.index("STATUS=running")
+        hear("WATCHDOG=1")
+        fake_camera.be("unplug")
+        hear("STATUS=reconnecting: it was unplugged or stopped")
+        heard.clear()
+        # A camera that is looked for is no reason to start us anew.
+        hear("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        hear("STOPPING=1")
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(86_400, marks=pytest.mark.slow), -86_400])
+def test_clock_that_is_set_in_mid_run_changes_nothing(
+    seconds: int, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
+) -> None:
+    library = compile_library("clock.c", tmp_path / "clock.so")
+    env = {**fake_camera.env, "CLOCK_FILE": str(tmp_path / "clock")}
+    env["LD_PRELOAD"] += f" {library}"
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=env)
+    first = json.loads(process.stdout.readline())
+    (tmp_path / "clock").write_text(str(seconds))
+    began = time.monotonic()
+    lines = [first]
+    while abs(lines[-1]["wall"] - first["wall"]) < abs(seconds) / 2:
+        lines.append(json.loads(process.stdout.readline()))
+    assert time.monotonic() - began < 2
+    lines += [json.loads(process.stdout.readline()) for _ in range(25)]
+    process.send_signal(signal.SIGTERM)
+    stopped = time.monotonic()
+    assert process.wait(10) == 0
+    assert time.monotonic() - stopped < 2
+    assert {line["type"] for line in lines} == {"frame"}
+    steps = [later["time"] - earlier["time"] for earlier, later in pairwise(lines)]
+    assert min(steps) > 0
+    assert max(steps) < 1

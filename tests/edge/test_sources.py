@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,20 +15,6 @@ from edgeemo.edge.sources import Frame, open_source
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
-
-#: Prints every frame's index, time and mean level; PATIENCE and PAUSE (both s) come as arguments.
-WATCH = """
-import sys, time
-from edgeemo.edge.sources.camera import CameraSource
-from edgeemo.edge.errors import EdgeemoError
-try:
-    with CameraSource(0, patience_s=float(sys.argv[1])) as source:
-        for frame in source:
-            print(frame.index, frame.time_s, frame.image.mean(), *frame.image.shape, flush=True)
-            time.sleep(float(sys.argv[2]))
-except EdgeemoError as error:
-    print(error.message, file=sys.stderr)
-"""
 
 
 @pytest.fixture
@@ -140,9 +123,14 @@ def test_cut_video_gives_what_there_is_and_says_so(clip_avi: Path, tmp_path: Pat
         ("text.mp4", "text.mp4 cannot be decoded, expected a video"),
         ("text.png", "text.png is not a picture"),
         ("pipe", "pipe is not a file"),
-        ("rtsp://127.0.0.1:1/x", "is an address, expected a file"),
+        ("ftp://user:secret@host/x", "the source is an address of an unknown kind, expected rtsp://"),
+        ("rtsp://user:secret@/x", "the rtsp:// address of the source is malformed"),
+        ("http://user:secret@127.0.0.1:99999/x", "the http:// address of the source is malformed"),
+        ("http://user:secret@127.0.0.1:1/x?pwd=secret", "camera http://127.0.0.1:1/x cannot be opened (Connection ref"),
+        ("rtsp://user:secret@127.0.0.1:1/x", "camera rtsp://127.0.0.1:1/x cannot be opened (no answer"),
         ("77", "camera 77 (/dev/video77) cannot be opened"),
         ("/dev/video77", "camera 77 (/dev/video77) cannot be opened"),
+        ("/dev/v4l/by-id/gone", "camera /dev/v4l/by-id/gone cannot be opened"),
         ("1700", "no such camera, expected a number from 0 to 255, got 1700"),
         ("-1", "-1 is not there"),
     ],
@@ -157,62 +145,10 @@ def test_bad_source_is_one_sentence(text: str, sentence: str, tmp_path: Path, mo
     with pytest.raises(EdgeemoError) as caught:
         frames_of(text)
     assert sentence in caught.value.message
-
-
-def index_shown(level: float) -> int:
-    """Which of the fake camera's pictures has this mean; OpenCV stretches video range (16 to 235) to 0 to 255."""
-    return round(level / 1.164 / 4)
-
-
-def test_camera_gives_new_frames_and_the_newest(start: Any, fake_camera: Any) -> None:
-    process = start("-c", WATCH, "5", "0.2", env=fake_camera.env)
-    lines = [process.stdout.readline().split() for _ in range(8)]
-    indices = [int(line[0]) for line in lines]
-    # 25 frames a second and a reader that takes 0.2 s: about five frames on each time, and never the same again.
-    assert all(later - earlier >= 2 for earlier, later in pairwise(indices))
-    # OpenCV keeps the camera's first frame to itself, hence at most one apart.
-    assert {(index_shown(float(line[2])) - index) % 50 for line, index in zip(lines, indices, strict=True)} <= {0, 1}
-    assert [float(line[1]) for line in lines] == pytest.approx([index / 25 for index in indices], abs=0.15)
-    assert lines[0][3:] == ["480", "640", "3"]
-
-
-@pytest.mark.parametrize("mood", ["unplug", "stall", "hang"])
-def test_lost_camera_is_an_error_within_the_deadline(mood: str, start: Any, fake_camera: Any) -> None:
-    process = start("-c", WATCH, "1.5", "0", env=fake_camera.env)
-    process.stdout.readline()
-    fake_camera.be(mood)
-    began = time.monotonic()
-    _, errors = process.communicate(timeout=10)
-    assert errors.startswith("camera /dev/video0 gave no frame for 1.5 s; check that it is plugged in")
-    assert len(errors.splitlines()) == 1
-    assert 1.4 < time.monotonic() - began < 4
-
-
-def test_camera_that_comes_back_in_time_goes_on(start: Any, fake_camera: Any) -> None:
-    process = start("-c", WATCH, "5", "0", env=fake_camera.env)
-    process.stdout.readline()
-    fake_camera.be("stall")
-    time.sleep(1.3)
-    fake_camera.be("play")
-    # The pipe still holds the frames from before the stall; the gap comes behind them, and a frame behind the gap.
-    deadline, times = time.monotonic() + 10, [float(process.stdout.readline().split()[1])]
-    while time.monotonic() < deadline and (len(times) < 2 or times[-1] - times[-2] < 1):
-        times.append(float(process.stdout.readline().split()[1]))
-    assert 1 < times[-1] - times[-2] < 5
-
-
-def test_camera_that_is_away_at_the_start_is_one_sentence(start: Any, fake_camera: Any) -> None:
-    fake_camera.be("unplug")
-    _, errors = start("-c", WATCH, "5", "0", env=fake_camera.env).communicate(timeout=10)
-    assert errors.startswith("camera 0 (/dev/video0) cannot be opened")
-    assert len(errors.splitlines()) == 1
+    assert "secret" not in caught.value.message
 
 
 def test_link_to_a_device_is_its_camera(tmp_path: Path) -> None:
     (tmp_path / "by-id").symlink_to("/dev/video77")
-    with pytest.raises(EdgeemoError, match=r"camera 77 \(/dev/video77\) cannot be opened"):
+    with pytest.raises(EdgeemoError, match=r"by-id cannot be opened"):
         frames_of(tmp_path / "by-id")
-
-
-def test_opencv_is_the_one_that_reads_v4l2() -> None:
-    assert "V4L2" in [cv2.videoio_registry.getBackendName(number) for number in cv2.videoio_registry.getBackends()]

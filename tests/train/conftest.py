@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,23 @@ def fer_with_votes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
         lines.append(",".join(["Training", f"fer{row:07d}.png", *map(str, votes.values())]))
     (root / "fer2013new.csv").write_text("\n".join(lines) + "\n")
     return root / "fer", root / "fer2013new.csv"
+
+
+@pytest.fixture(scope="session")
+def event_points() -> Callable[[Path], dict[str, list[tuple[int, float]]]]:
+    """Reads a folder of event files: curve -> (step, value) in the order in which they were written."""
+
+    def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
+        from edgeemo.train.backend import tf
+
+        found: dict[str, list[tuple[int, float]]] = {}
+        for path in sorted(folder.rglob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns):
+            for record in tf.data.TFRecordDataset(str(path)):
+                event = tf.compat.v1.Event.FromString(record.numpy())
+                for value in event.summary.value:
+                    assert value.metadata.plugin_data.plugin_name == "scalars"
+                    curve = f"{path.parent.name}/{value.tag}"
+                    found.setdefault(curve, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+        return found
+
+    return points

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edgeemo.train.backend import tf
 from edgeemo.train.summaries import Summaries
+
+Points = Callable[[Path], dict[str, list[tuple[int, float]]]]
 
 
 def row(epoch: int) -> dict[str, float]:
@@ -15,24 +17,11 @@ def row(epoch: int) -> dict[str, float]:
     return {"epoch": float(epoch), "phase": 1.0, "seconds": 3.0, **{key: v / epoch for key, v in figures.items()}}
 
 
-def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Curve -> (step, value) in the order in which they were written."""
-    found: dict[str, list[tuple[int, float]]] = {}
-    for path in sorted(folder.rglob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns):
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                assert value.metadata.plugin_data.plugin_name == "scalars"
-                place = f"{path.parent.name}/{value.tag}"
-                found.setdefault(place, []).append((event.step, float(tf.make_ndarray(value.tensor))))
-    return found
-
-
-def test_a_point_on_every_curve_after_every_epoch(tmp_path: Path) -> None:
+def test_a_point_on_every_curve_after_every_epoch(tmp_path: Path, event_points: Points) -> None:
     summaries = Summaries(tmp_path / "events", [])
     for epoch in (1, 2):
         summaries.add(row(epoch))
-    found = points(tmp_path / "events")
+    found = event_points(tmp_path / "events")
     assert set(found) == {
         "train/epoch_loss",
         "train/epoch_accuracy",
@@ -45,11 +34,11 @@ def test_a_point_on_every_curve_after_every_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked_from", [1, 3])
-def test_a_run_that_goes_on_has_every_step_once(tmp_path: Path, asked_from: int) -> None:
+def test_a_run_that_goes_on_has_every_step_once(tmp_path: Path, event_points: Points, asked_from: int) -> None:
     history: list[dict[str, float]] = []
     for epoch in (1, 2, 3):
         if epoch >= asked_from:
             # Every epoch by another process.
             Summaries(tmp_path / "events", history).add(row(epoch))
         history.append(row(epoch))
-    assert sorted(step for step, _ in points(tmp_path / "events")["train/epoch_loss"]) == [1, 2, 3]
+    assert sorted(step for step, _ in event_points(tmp_path / "events")["train/epoch_loss"]) == [1, 2, 3]

@@ -7,6 +7,8 @@
  *                          play    (or no such file) frames arrive
  *                          stall   no frame arrives, waiting for one times out
  *                          hang    waiting for a frame never returns
+ *                          freeze  the same picture again and again
+ *                          black   black pictures
  *                          unplug  every call fails, the device is gone
  */
 #define _GNU_SOURCE
@@ -116,15 +118,16 @@ static void paint(unsigned char *buffer) {
     static unsigned char plane[PLANE];
     const char *path = getenv("FAKE_CAMERA_FRAMES");
     FILE *file = path ? fopen(path, "rb") : NULL;
-    if (file) {
+    if (file && !mood_is("freeze")) {
         struct stat about;
         unsigned planes = fstat(fileno(file), &about) == 0 ? about.st_size / PLANE : 0;
         if (planes) fseek(file, (long)(camera.shown % planes) * PLANE, SEEK_SET);
         if (!planes || fread(plane, 1, PLANE, file) != PLANE) memset(plane, 0, PLANE);
-        fclose(file);
     }
+    if (file) fclose(file);
+    int black = mood_is("black");
     for (int i = 0; i < PLANE; i++) {
-        buffer[2 * i] = plane[i];
+        buffer[2 * i] = black ? 16 : plane[i];
         buffer[2 * i + 1] = 128;
     }
 }

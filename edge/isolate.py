@@ -1,0 +1,312 @@
+"""A model in a process of its own: when the runtime crashes or hangs there, the runner starts it anew and goes on.
+
+``python -m edgeemo.edge.isolate`` is the child. Both sides speak in messages: one byte of kind, four of length (big
+endian), and that many bytes. A child ends when its standard input does, and is killed by the system with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .delegate import DelegateError, DelegateSpec
+from .errors import EdgeemoError
+from .fallback import Warn, load_or_fall_back
+from .runtime import FrameLost, Tensor
+
+#: Kinds of messages.
+_LOAD, _FACTS, _INPUT, _OUTPUT, _WARNING, _ERROR = b"L", b"F", b"I", b"O", b"W", b"E"
+_HEAD = 5
+#: Longest wait in one piece, so that a stop is seen at once.
+_TICK_S = 0.05
+#: Linux's PR_SET_PDEATHSIG.
+_DEATH_SIGNAL = 1
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How much is put up with.
+
+    Args:
+        load_s: for starting the child and loading the model, also a big one from a slow card.
+        invoke_s: for one inference: a hundred times what any model of ours needs on a Raspberry Pi.
+        restarts: more of them within ``window_s`` end the run.
+        window_s: see there.
+    """
+
+    load_s: float = 60.0
+    invoke_s: float = 5.0
+    restarts: int = 5
+    window_s: float = 3600.0
+
+
+class IsolatedSession:
+    """A model in a child process.
+
+    Args:
+        path: of the model.
+        runtime, threads, delegate, fallback, warn: see :func:`edgeemo.edge.fallback.load_or_fall_back`.
+        patience: with the child.
+        stopping: asked while waiting; when it says True, the wait is broken off.
+
+    Raises:
+        EdgeemoError: the model cannot be loaded, or loading it crashes or hangs.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        runtime: str = "auto",
+        threads: int = 1,
+        delegate: DelegateSpec | None = None,
+        fallback: bool = True,
+        warn: Warn,
+        patience: Patience | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.path = str(path)
+        self.restarts = 0
+        self._patience = patience or Patience()
+        self._warn, self._stopping = warn, stopping
+        self._recent: deque[float] = deque()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._request = {
+            "path": self.path,
+            "runtime": runtime,
+            "threads": threads,
+            "delegate": None if delegate is None else asdict(delegate),
+            "fallback": fallback,
+        }
+        self._load()
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Run the model.
+
+        Raises:
+            FrameLost: the child crashed or hung, and is started anew; or the wait was broken off.
+            EdgeemoError: it did so too often.
+        """
+        if self._child is None:
+            self._load()
+        deadline = _Deadline(self._patience.invoke_s)
+        try:
+            self._send(_INPUT, np.ascontiguousarray(tensor, self.input.dtype).tobytes(), deadline)
+            data = self._receive(_OUTPUT, deadline)
+        except _Gone as gone:
+            self.close()
+            if self._stopping():
+                raise FrameLost("the run was stopped") from None
+            self._count(str(gone))
+            raise FrameLost(f"{self.path} {gone}; it is started anew (restart {self.restarts})") from None
+        return np.frombuffer(data, self.output.dtype).reshape(self.output.shape)
+
+    def close(self) -> None:
+        """End the child."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        # It may hang in native code: there is nothing in it worth waiting for.
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                assert stream is not None
+                stream.close()
+        child.wait()
+
+    def _load(self) -> None:
+        # Not a fork: the runtime's threads and the camera's device would go with it.
+        command = [sys.executable, "-m", "edgeemo.edge.isolate"]
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        deadline = _Deadline(self._patience.load_s)
+        try:
+            self._send(_LOAD, json.dumps(self._request).encode(), deadline)
+            facts = json.loads(self._receive(_FACTS, deadline))
+        except _Gone as gone:
+            self.close()
+            if self._stopping():
+                raise FrameLost("the run was stopped") from None
+            raise EdgeemoError(
+                f"{self.path} cannot be loaded in a process of its own ({gone})",
+                mend="the model, the runtime or the delegate is damaged: install or convert it again",
+            ) from None
+        self.runtime, self.delegate = facts["runtime"], facts["delegate"]
+        self.input, self.output = _tensor(facts["input"]), _tensor(facts["output"])
+
+    def _count(self, reason: str) -> None:
+        now = time.monotonic()
+        self.restarts += 1
+        self._recent.append(now)
+        while now - self._recent[0] > self._patience.window_s:
+            self._recent.popleft()
+        if len(self._recent) > self._patience.restarts:
+            raise EdgeemoError(
+                f"{self.path} {reason}, {len(self._recent)} times within {self._patience.window_s / 60:g} min",
+                mend="use another model, runtime or delegate",
+            )
+
+    def _send(self, kind: bytes, data: bytes, deadline: _Deadline) -> None:
+        rest = memoryview(_message(kind, data))
+        while rest:
+            written = self._when_ready(deadline, partial(os.write, self._descriptor("stdin"), rest), writing=True)
+            rest = rest[written:]
+
+    def _receive(self, wanted: bytes, deadline: _Deadline) -> bytes:
+        """The child's answer. Warnings before it are handed on, errors are raised."""
+        while True:
+            head = self._read(_HEAD, deadline)
+            kind, data = head[:1], self._read(int.from_bytes(head[1:], "big"), deadline)
+            if kind == wanted:
+                return data
+            if kind == _WARNING:
+                self._warn(data.decode())
+            elif kind == _ERROR:
+                self.close()
+                failure = json.loads(data)
+                raise (DelegateError if failure["delegate"] else EdgeemoError)(failure["message"])
+
+    def _read(self, length: int, deadline: _Deadline) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            piece = self._when_ready(deadline, partial(os.read, self._descriptor("stdout"), length - len(data)))
+            if not piece:
+                raise _Gone(self._death())
+            data += piece
+        return bytes(data)
+
+    def _when_ready(self, deadline: _Deadline, act: Callable[[], Any], *, writing: bool = False) -> Any:
+        """What ``act`` returns as soon as the pipe lets it.
+
+        Raises:
+            _Gone: the child died or hangs, or a stop was asked for.
+        """
+        pipe = [self._descriptor("stdin" if writing else "stdout")]
+        while True:
+            left = deadline.left_s()
+            if left <= 0 or self._stopping():
+                raise _Gone(f"gave no answer within {deadline.seconds:g} s")
+            wait = min(_TICK_S, left)
+            ready = select.select([], pipe, [], wait)[1] if writing else select.select(pipe, [], [], wait)[0]
+            if ready:
+                try:
+                    return act()
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    raise _Gone(self._death()) from None
+
+    def _descriptor(self, name: str) -> int:
+        stream = getattr(self._child, name)
+        os.set_blocking(stream.fileno(), False)
+        number: int = stream.fileno()
+        return number
+
+    def _death(self) -> str:
+        """What became of a child whose pipe broke."""
+        assert self._child is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._child.wait(1.0)
+            return f"crashed its runtime (signal {-status})" if status < 0 else f"ended its process (code {status})"
+        return "closed its connection"
+
+
+class _Deadline:
+    """A moment from which on there is no more waiting.
+
+    Args:
+        seconds: from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        """Seconds until then; negative when it has passed."""
+        return self._end - time.monotonic()
+
+
+class _Gone(Exception):
+    """The child does not answer any more; the text says why."""
+
+
+def _message(kind: bytes, data: bytes) -> bytes:
+    return kind + len(data).to_bytes(_HEAD - 1, "big") + data
+
+
+def _facts(tensor: Tensor) -> dict[str, Any]:
+    return {**asdict(tensor), "dtype": tensor.dtype.str}
+
+
+def _tensor(facts: dict[str, Any]) -> Tensor:
+    return Tensor(**{**facts, "shape": tuple(facts["shape"]), "dtype": np.dtype(facts["dtype"])})
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """The child's side: load what is asked for, then answer input by input until there are no more."""
+
+    def answer(kind: bytes, data: bytes) -> None:
+        answers.write(_message(kind, data))
+        answers.flush()
+
+    session = None
+    while head := requests.read(_HEAD):
+        data = requests.read(int.from_bytes(head[1:], "big"))
+        try:
+            if session is None:
+                request = json.loads(data)
+                delegate = request.pop("delegate")
+                if delegate is not None:
+                    delegate = DelegateSpec(
+                        delegate["name"], delegate["library"], tuple(map(tuple, delegate["options"]))
+                    )
+                session = load_or_fall_back(
+                    request.pop("path"), delegate=delegate, warn=lambda text: answer(_WARNING, text.encode()), **request
+                )
+                facts = {
+                    "runtime": session.runtime,
+                    "delegate": session.delegate,
+                    "input": _facts(session.input),
+                    "output": _facts(session.output),
+                }
+                answer(_FACTS, json.dumps(facts).encode())
+            else:
+                tensor = np.frombuffer(data, session.input.dtype).reshape(session.input.shape)
+                answer(_OUTPUT, np.ascontiguousarray(session.invoke(tensor)).tobytes())
+        except EdgeemoError as error:
+            failure = {"message": error.message, "delegate": isinstance(error, DelegateError)}
+            answer(_ERROR, json.dumps(failure).encode())
+
+
+def main() -> None:
+    """Serve on standard input and output; what libraries print goes to standard error instead."""
+    # Both come to the whole process group; the parent ends us when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform.startswith("linux"):
+        # A hanging child would not notice that its parent was killed.
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as requests:
+        os.dup2(2, 1)
+        # A parent that is gone leaves nobody to tell.
+        with contextlib.suppress(BrokenPipeError):
+            serve(requests, answers)
+
+
+if __name__ == "__main__":
+    main()

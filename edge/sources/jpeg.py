@@ -1,0 +1,102 @@
+"""JPEG pictures that follow each other in a stream of bytes, whatever lies between them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ..errors import EdgeemoError
+from ..image import decode
+from .frame import to_rgb
+
+#: Longest picture that is waited for; a stream with more between two ends has lost its thread.
+MOST_BYTES = 32 << 20
+_START = b"\xff\xd8\xff"
+#: In entropy-coded data FF is followed by 00 (stuffing) or D0 to D7 (restart); anything else is a marker.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_STAND_ALONE = {0x01, *range(0xD0, 0xD8)}
+_END, _SCAN = 0xD9, 0xDA
+
+
+class JpegSplitter:
+    """Cuts a stream into JPEG pictures: multipart MJPEG over HTTP, and bare MJPEG as from ``rpicam-vid --codec mjpeg``.
+
+    Segments are followed by their lengths, so that the thumbnail in a picture's header does not end it. What is between
+    two pictures, such as the headers of a multipart stream, is passed over.
+    """
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._at = 0  # where to go on looking, behind the start of a picture
+        self._in_scan = False
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next bytes; returns the pictures that they complete."""
+        self._data += piece
+        pictures = []
+        while (picture := self._next()) is not None:
+            pictures.append(picture)
+        if len(self._data) > MOST_BYTES:
+            self._drop(len(self._data))
+        return pictures
+
+    @property
+    def rest(self) -> int:
+        """Bytes that wait for the rest of their picture."""
+        return len(self._data) if self._data.startswith(_START) else 0
+
+    def _next(self) -> bytes | None:
+        while self._synchronise():
+            marker = self._marker()
+            if marker is None:
+                return None
+            if marker == _END:
+                picture = bytes(self._data[: self._at + 2])
+                self._drop(self._at + 2)
+                return picture
+            if marker in _STAND_ALONE:
+                self._at += 2
+            elif len(self._data) < self._at + 4:
+                return None
+            else:
+                self._at += 2 + int.from_bytes(self._data[self._at + 2 : self._at + 4], "big")
+                self._in_scan = marker == _SCAN
+        return None
+
+    def _synchronise(self) -> bool:
+        """Drop what lies before the next picture; False when none begins."""
+        if self._data.startswith(_START):
+            return True
+        start = self._data.find(_START)
+        # The last bytes that have come may be the first of a picture.
+        self._drop(start if start >= 0 else max(0, len(self._data) - len(_START) + 1))
+        return start >= 0
+
+    def _marker(self) -> int | None:
+        """The next marker, at ``_at``; None when more bytes are needed. What is no JPEG counts as its end."""
+        if self._in_scan:
+            match = _MARKER.search(self._data, self._at)
+            if match is None:
+                self._at = max(self._at, len(self._data) - 1)
+                return None
+            self._at, self._in_scan = match.start(), False
+        self._at = max(self._at, 2)
+        while len(self._data) > self._at + 1 and self._data[self._at : self._at + 2] == b"\xff\xff":
+            self._at += 1
+        if len(self._data) < self._at + 2:
+            return None
+        # Damaged pictures are handed on as they are: whoever decodes them counts them.
+        return self._data[self._at + 1] if self._data[self._at] == 0xFF else _END
+
+    def _drop(self, count: int) -> None:
+        del self._data[:count]
+        self._at, self._in_scan = 0, False
+
+
+def decode_jpeg(picture: bytes, where: str) -> np.ndarray | None:
+    """Decode to uint8 (h, w, 3) RGB; None when it is damaged or too large."""
+    try:
+        return to_rgb(decode(picture, where))
+    except EdgeemoError:
+        return None

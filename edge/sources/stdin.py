@@ -1,0 +1,220 @@
+"""Pictures from standard input: MJPEG as ``rpicam-vid --codec mjpeg -o -`` writes it, or raw pixels."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from ..errors import EdgeemoError
+from .camera import Ended, Shot
+from .frame import READING, Frame, to_rgb
+from .jpeg import JpegSplitter, decode_jpeg
+from .pauses import Pauses
+from .status import Status
+
+NAME = "standard input"
+#: Short, because the next reader takes over from the same descriptor.
+_READ_S = 0.2
+_PIECE = 1 << 16
+#: After a pause the pictures of so many seconds count as old: a pipe holds 64 KiB, and the sender may hold more.
+_SETTLE_S = 0.5
+_RAW = re.compile(r"(\d{1,5})x(\d{1,5}):(\w+)")
+#: Pixel format -> bytes for two pixels, and how it becomes RGB.
+_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
+    "bgr": (6, lambda pixels: to_rgb(pixels, bgr=True)),
+    "rgb": (6, to_rgb),
+    "gray": (2, to_rgb),
+    "yuv420": (3, lambda pixels: cv2.cvtColor(pixels, cv2.COLOR_YUV2RGB_I420)),
+}
+
+
+@dataclass(frozen=True)
+class RawFormat:
+    """Pixels without any header.
+
+    Args:
+        width, height: in pixels.
+        pixels: ``bgr``, ``rgb``, ``gray`` or ``yuv420`` (planes Y, U, V: I420).
+    """
+
+    width: int
+    height: int
+    pixels: str
+
+    @classmethod
+    def parse(cls, text: str) -> RawFormat:
+        """Read ``WxH:FORMAT``.
+
+        Raises:
+            EdgeemoError: not of this form.
+        """
+        match = _RAW.fullmatch(text)
+        if match is None or match[3] not in _FORMATS or not int(match[1]) or not int(match[2]):
+            raise EdgeemoError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
+        width, height = int(match[1]), int(match[2])
+        if match[3] == "yuv420" and (width % 2 or height % 2):
+            raise EdgeemoError("yuv420 needs an even width and height", got=f"{width}x{height}")
+        return cls(width, height, match[3])
+
+    @property
+    def size(self) -> int:
+        """Bytes of one picture."""
+        return self.width * self.height * _FORMATS[self.pixels][0] // 2
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """To uint8 (h, w, 3) RGB."""
+        flat = np.frombuffer(data, np.uint8)
+        colours = {"gray": (), "yuv420": ()}.get(self.pixels, (3,))
+        rows = self.height * 3 // 2 if self.pixels == "yuv420" else self.height
+        return _FORMATS[self.pixels][1](flat.reshape(rows, self.width, *colours))
+
+
+class Splitter(Protocol):
+    """Cuts a stream of bytes into pictures."""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next bytes; returns the pictures that they complete."""
+
+
+class RawSplitter:
+    """Cuts a stream into pieces of equal size."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._data = bytearray()
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next bytes; returns the pictures that they complete."""
+        self._data += piece
+        whole = len(self._data) // self._size * self._size
+        pictures = [bytes(self._data[at : at + self._size]) for at in range(0, whole, self._size)]
+        del self._data[:whole]
+        return pictures
+
+
+def _tools(raw: RawFormat | None) -> tuple[Splitter, Callable[[bytes], np.ndarray | None]]:
+    if raw is None:
+        return JpegSplitter(), lambda picture: decode_jpeg(picture, NAME)
+    return RawSplitter(raw.size), raw.decode
+
+
+class PipeCamera:
+    """Standard input when it is a pipe: somebody's camera at the other end, so the newest picture counts.
+
+    Args:
+        raw: None for MJPEG.
+        number: the file descriptor.
+    """
+
+    def __init__(self, raw: RawFormat | None, number: int = 0) -> None:
+        self.name = NAME
+        self._splitter, self._decode = _tools(raw)
+        self._number = number
+        self._pauses = Pauses()
+        self._any = False
+        self._old_until = float("-inf")
+
+    def open(self) -> PipeCamera:
+        """It is open already."""
+        return self
+
+    def read(self) -> Shot | None:
+        """The newest picture that has come; None when none came for a second."""
+        deadline = time.monotonic() + _READ_S
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self._number], [], [], left)[0]:
+                return None
+            piece = os.read(self._number, _PIECE)
+            if not piece:
+                raise Ended(None if self._any else no_pictures())
+            if pictures := self._splitter.feed(piece):
+                self._any, arrived = True, time.monotonic()
+                if self._pauses.before(arrived):
+                    # A pipe cannot be opened anew: what waits in it is let pass.
+                    self._old_until = arrived + _SETTLE_S
+                taken = arrived if arrived >= self._old_until else float("-inf")
+                return Shot(arrived, taken, partial(self._decode, pictures[-1]), count=len(pictures))
+        return None
+
+    def close(self) -> None:
+        """It stays open: it is not ours."""
+
+
+class RedirectedFile:
+    """Standard input when it is a file (``< clip.mjpeg``): every picture of it, at our own pace.
+
+    Args:
+        raw: None for MJPEG.
+        number: the file descriptor.
+    """
+
+    def __init__(self, raw: RawFormat | None, number: int = 0) -> None:
+        self.skipped = 0
+        self._splitter, self._decode = _tools(raw)
+        self._number = number
+        self._stopping = False
+
+    @property
+    def status(self) -> Status:
+        """Being read."""
+        return READING
+
+    def __enter__(self) -> RedirectedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        index = 0
+        while piece := os.read(self._number, _PIECE):
+            for picture in self._splitter.feed(piece):
+                if self._stopping:
+                    return
+                image = self._decode(picture)
+                if image is None:
+                    self.skipped += 1
+                else:
+                    yield Frame(index, None, image, NAME)
+                index += 1
+        if index == self.skipped:
+            raise no_pictures()
+
+    def stop(self) -> None:
+        """End after the picture in hand."""
+        self._stopping = True
+
+
+def no_pictures() -> EdgeemoError:
+    """The error for an input without any picture."""
+    return EdgeemoError(
+        f"{NAME} has no pictures",
+        expected="JPEG pictures one after the other, or raw pixels with --raw WxH:FORMAT",
+        mend="for example: rpicam-vid -t 0 --codec mjpeg -o - | edgeemo run model.tflite --source -",
+    )
+
+
+def stdin_is_file() -> bool:
+    """Whether standard input is a file, which waits for us, rather than a pipe.
+
+    Raises:
+        EdgeemoError: it is closed, or a terminal.
+    """
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        raise EdgeemoError(f"{NAME} is closed", mend="pipe pictures into it") from None
+    if sys.stdin is not None and os.isatty(0):
+        raise no_pictures()
+    return stat.S_ISREG(mode)

@@ -1,0 +1,107 @@
+"""Cameras on USB and other video devices, by OpenCV's V4L2 back end (or, off Linux, what OpenCV finds at an index)."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import cv2
+
+from ..errors import EdgeemoError
+from .camera import Lost, Shot
+from .capture import READ_TIMEOUT_S, open_capture
+from .frame import to_rgb
+
+#: What is asked of the camera; it may give another size. Faces are searched on 320 pixels and seen by the model on
+#: fewer than 100: more than VGA would only cost bandwidth and conversions.
+SIZE = (640, 480)
+_DEVICE = re.compile(r"/dev/video(\d+)")
+#: An age by the driver's clock that is out of this range (s) is none: some drivers do not stamp their buffers.
+_BELIEVABLE_S = 3600.0
+
+
+class V4l2Camera:
+    """A video device.
+
+    Args:
+        device: N of /dev/videoN, or a path that leads to one, such as /dev/v4l/by-id/...: it is looked up at every
+            opening, because a camera that is plugged in again may get another number.
+    """
+
+    def __init__(self, device: int | str) -> None:
+        self.name = f"/dev/video{device}" if isinstance(device, int) else device
+
+    def open(self) -> V4l2Capture:
+        """Open it.
+
+        Raises:
+            EdgeemoError: it is not there, not ours to use, or in use.
+        """
+        index = device_index(self.name)
+        backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
+        capture = None if index is None else open_capture(index, backend)
+        if capture is None:
+            raise _cannot_open(self.name, index)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, SIZE[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, SIZE[1])
+        return V4l2Capture(capture)
+
+
+class V4l2Capture:
+    """An open video device.
+
+    Args:
+        capture: OpenCV's.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+
+    def read(self) -> Shot | None:
+        """The next picture; None when waiting for it timed out."""
+        began = time.monotonic()
+        read, picture = self._capture.read()
+        arrived = time.monotonic()
+        if not read:
+            if arrived - began < READ_TIMEOUT_S / 2:
+                raise Lost("it was unplugged or stopped")
+            return None
+        return Shot(arrived, self._taken(arrived), lambda: to_rgb(picture, bgr=True))
+
+    def close(self) -> None:
+        """Let the device go."""
+        self._capture.release()
+
+    def _taken(self, arrived: float) -> float:
+        # The driver stamps its buffers by the monotonic clock; a process that slept finds them old.
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        return stamp if 0 <= arrived - stamp < _BELIEVABLE_S else arrived
+
+
+def device_index(path: str) -> int | None:
+    """N of the /dev/videoN that a path is or leads to; None when it leads nowhere of the kind."""
+    match = _DEVICE.fullmatch(path)
+    if match is None:
+        try:
+            match = _DEVICE.fullmatch(str(Path(path).resolve()))
+        except (OSError, RuntimeError, ValueError):
+            return None
+    return int(match[1]) if match else None
+
+
+def _cannot_open(name: str, index: int | None) -> EdgeemoError:
+    device = Path(name)
+    present = sorted(str(path) for path in Path("/dev").glob("video*"))
+    if device.exists() and not os.access(device, os.R_OK | os.W_OK):
+        mend = "you may not use it: join its group with: sudo usermod -aG video $USER, and log in again"
+    elif device.exists():
+        mend = "it may be in use by another program, or not be a capture device"
+    elif present:
+        mend = "there are " + ", ".join(present)
+    else:
+        mend = "there is no camera on this machine: plug one in"
+    shown = name if index is None or name != f"/dev/video{index}" else f"{index} ({name})"
+    return EdgeemoError(f"camera {shown} cannot be opened", mend=mend)

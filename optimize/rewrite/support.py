@@ -1,0 +1,110 @@
+"""What tfmot takes, how, and why it does not take the rest."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+
+from ...edge.errors import EdgeemoError
+from ...train.backend import keras
+from .fold import trains_folded
+from .network import Network, Node
+
+L = keras.layers
+
+
+class Treatment(enum.Enum):
+    """How a layer is quantised in training."""
+
+    DEFAULT = "as tfmot does by default"
+    NOTHING = "nothing is put around it: its output has the range of its input"
+    OUTPUT = "its output is quantised"
+    PER_CHANNEL = "its depthwise kernel has a range for each channel"
+    FLOAT = "stays in floating point"
+
+
+#: Activations that the converter takes to int8 when tfmot has put ranges around them.
+ACTIVATIONS = ("linear", "relu", "softmax", "sigmoid", "tanh", "swish", "gelu")
+
+_TREATMENTS = {
+    L.Activation: Treatment.DEFAULT,
+    L.Add: Treatment.DEFAULT,
+    # tfmot's own range behind it would differ from that before it, which the converter refuses.
+    L.AveragePooling2D: Treatment.NOTHING,
+    L.Concatenate: Treatment.DEFAULT,
+    L.Conv2D: Treatment.DEFAULT,
+    L.Conv2DTranspose: Treatment.DEFAULT,
+    L.Cropping2D: Treatment.DEFAULT,
+    L.Dense: Treatment.DEFAULT,
+    # tfmot's own has one range for all channels.
+    L.DepthwiseConv2D: Treatment.PER_CHANNEL,
+    L.Flatten: Treatment.DEFAULT,
+    L.GlobalAveragePooling2D: Treatment.DEFAULT,
+    L.GlobalMaxPooling2D: Treatment.DEFAULT,
+    L.LeakyReLU: Treatment.DEFAULT,
+    L.MaxPooling2D: Treatment.DEFAULT,
+    # tfmot has no rule of its own for these; what they read has ranges already.
+    L.Maximum: Treatment.OUTPUT,
+    L.Minimum: Treatment.OUTPUT,
+    L.Multiply: Treatment.OUTPUT,
+    L.Subtract: Treatment.OUTPUT,
+    L.PReLU: Treatment.OUTPUT,
+    L.Permute: Treatment.DEFAULT,
+    L.ReLU: Treatment.DEFAULT,
+    L.Reshape: Treatment.DEFAULT,
+    L.Softmax: Treatment.DEFAULT,
+    L.UpSampling2D: Treatment.DEFAULT,
+    L.ZeroPadding2D: Treatment.DEFAULT,
+}
+
+_REASONS = {
+    L.ELU: "the converter keeps ELU in floating point",
+    L.Lambda: "nothing can look into a Lambda",
+    L.RandomCrop: "it cuts its input in inference too; crop before the network",
+}
+
+
+def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatment]:
+    """How each layer of a rewritten network is quantised.
+
+    Args:
+        network: after all rules.
+        skip: layers that stay in floating point.
+
+    Raises:
+        EdgeemoError: a layer cannot be quantised.
+    """
+    found, refused = {}, {}
+    for node in network.nodes:
+        if node.name in skip:
+            found[node.name] = Treatment.FLOAT
+        elif reason := _refusal(network, node, skip):
+            refused[node.name] = reason
+        else:
+            found[node.name] = _TREATMENTS.get(node.type, Treatment.DEFAULT)
+    if refused:
+        reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
+        options = " ".join(f"--qat-skip {name}" for name in refused)
+        raise EdgeemoError(
+            f"{network.name} cannot be trained quantization-aware ({reasons})",
+            mend=f"leave it in floating point with {options}, or use --method int8",
+        )
+    return found
+
+
+def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
+    """Why a layer cannot be quantised in training; None if it can."""
+    kind = node.type.__name__
+    if node.config.get("data_format") == "channels_first":
+        return f"{kind} with channels first, which runs on GPUs only"
+    if trains_folded(network, node, skip):
+        return None
+    if node.is_a(L.BatchNormalization, L.Normalization, L.Rescaling):
+        return f"{kind} of {len(node.shape)}-dimensional tensors or over another axis than the last"
+    if node.type in _REASONS:
+        return _REASONS[node.type]
+    if node.type not in _TREATMENTS:
+        return f"tfmot has no rule for {kind}"
+    if node.activation not in ACTIVATIONS:
+        return f"the converter keeps {node.activation} in floating point"
+    return None

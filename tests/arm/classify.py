@@ -1,0 +1,56 @@
+"""Classify faces and keep everything between picture and probability. Runs here and on the emulated device alike.
+
+usage: classify.py FACES.npy FOLDER MODEL...
+Writes FOLDER/<model>-<runtime>.npz for every model and every runtime that is installed; for tflite-runtime also
+<model>-reference.npz, by its reference kernels.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edgeemo.edge.card import read_card
+from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.runtime import Session, installed, version
+
+
+def main(faces: str, folder: str, *models: str) -> None:
+    pictures = np.load(faces)
+    for runtime in installed():
+        for model in map(Path, models):
+            write(Path(folder) / f"{model.stem}-{runtime}.npz", pictures, Classifier.open(model, runtime=runtime))
+            # The slow kernels are for comparison on the fast machine only.
+            if runtime == "tflite-runtime" and platform.machine() == "x86_64":
+                write(Path(folder) / f"{model.stem}-reference.npz", pictures, by_reference(model))
+
+
+def by_reference(model: Path) -> Classifier:
+    """The classifier on tflite-runtime's reference kernels: plain C++, the definition of what an operator gives."""
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_path=str(model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    card = read_card(model)
+    assert card is not None
+    return Classifier(card, Session(interpreter, "tflite-runtime", str(model)))
+
+
+def write(path: Path, pictures: np.ndarray, classifier: Classifier) -> None:
+    """Classify, and keep the tensors and what made them."""
+    inputs = [classifier.encode(picture) for picture in pictures]
+    np.savez(
+        path,
+        inputs=np.concatenate(inputs),
+        outputs=np.concatenate([classifier.session.invoke(tensor) for tensor in inputs]),
+        machine=platform.machine(),
+        runtime=f"{classifier.session.runtime} {version(classifier.session.runtime)}",
+        delegate=classifier.session.delegate,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

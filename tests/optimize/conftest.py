@@ -1,0 +1,46 @@
+"""What tests of networks share: weights that show every mistake, and faces in any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeemo.train.datasets.reader import read_dataset
+
+
+@pytest.fixture(scope="session")
+def randomise() -> Callable[[Any, int], Any]:
+    """Give a Keras model random weights, statistics of batch normalisations included."""
+
+    def change(model: Any, seed: int = 0) -> Any:
+        rng = np.random.default_rng(seed)
+        for variable in model.variables:
+            kind, shape = variable.name.split("/")[-1].split(":")[0], tuple(variable.shape)
+            if kind in ("gamma", "moving_variance", "variance"):
+                variable.assign(rng.uniform(0.5, 2.0, shape))
+            elif kind in ("beta", "bias", "moving_mean", "mean", "alpha"):
+                variable.assign(rng.normal(0, 0.2, shape))
+            elif kind != "count":
+                # He's scale keeps activations of any depth near 1, where a tolerance means something.
+                inputs = np.prod(shape[:-1]) if kind != "depthwise_kernel" else np.prod(shape[:2])
+                variable.assign(rng.normal(0, np.sqrt(2 / max(inputs, 1)), shape))
+        return model
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def faces() -> Callable[[tuple[int, int, int], int], np.ndarray]:
+    """Drawn faces, float32 (n, height, width, channels) in 0 to 1."""
+    pictures = read_dataset("synthetic:train=8,test=0,size=48,seed=3").pictures
+
+    def fitted(shape: tuple[int, int, int], count: int = 8) -> np.ndarray:
+        height, width, channels = shape
+        planes = np.stack([cv2.resize(picture, (width, height)) for picture in pictures[:count]])
+        return np.repeat(planes[..., None], channels, axis=-1).astype(np.float32) / 255
+
+    return fitted
