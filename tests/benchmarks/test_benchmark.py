@@ -214,8 +214,8 @@ def test_frames_are_timed_from_the_file_to_the_label(tmp_path: Path) -> None:
     assert (stages["frames"], stages["faces"]) == (10, 0.5)
     parts = [stages[name] for name in ("decode", "detect", "preprocess", "invoke", "postprocess")]
     assert min(parts) > 0
-    assert max(parts) == stages["detect"]
-    assert stages["total"] > stages["decode"] + stages["detect"]
+    # Medians do not add up, but none is above that of the whole.
+    assert stages["total"] > max(parts)
     nobody = run(INT8, "--queries", "10", "--frames", tmp_path / "nobody.png")
     assert nobody.exit_code == 1
     assert "no face was found in the frames" in nobody.stderr
