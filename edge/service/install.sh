@@ -67,12 +67,16 @@ CHECK
   trap - EXIT
 fi
 
+# For root alone: a camera's address may hold its password, and the service manager reads the file as root.
+umask_before=$(umask)
+umask 077
 if [ ! -e "$config/edgeemo.env" ]; then
   cp "$here/edgeemo.env" "$config/edgeemo.env"
 elif ! cmp -s "$here/edgeemo.env" "$config/edgeemo.env"; then
   cp "$here/edgeemo.env" "$config/edgeemo.env.new"
   say "your configuration was kept; the bundle's is beside it: $config/edgeemo.env.new"
 fi
+umask "$umask_before"
 sed "s|@ROOT@|$prefix|g" "$here/edgeemo.service" >"$unit.new" && mv "$unit.new" "$unit"
 switch() { ln -sfn "$1" "$base/.next" && mv -T "$base/.next" "$base/current"; }
 switch "$release"
@@ -89,7 +93,7 @@ if [ -z "$systemctl" ]; then
 else
   "$systemctl" daemon-reload
   "$systemctl" enable --quiet edgeemo.service
-  # With Type=notify this waits until the camera runs.
+  # With Type=notify this waits until the model is loaded and frames, or the camera, are awaited.
   if ! "$systemctl" restart edgeemo.service; then
     if [ -n "$before" ] && [ "$before" != "$release" ]; then
       switch "$before"

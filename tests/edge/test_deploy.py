@@ -162,8 +162,10 @@ def test_install_makes_a_working_edgeemo(device: tuple[Path, Path, str]) -> None
     shown = subprocess.run([program, "--version"], env=env, capture_output=True, text=True, check=True).stdout
     assert "edgeemo, version" in shown
     unit = (prefix / "etc/systemd/system/edgeemo.service").read_text()
-    assert f"ExecStart={program} run {prefix}/opt/edgeemo/current/model.tflite --source" in unit
+    assert f"ExecStart={program} run {prefix}/opt/edgeemo/current/model.tflite --wait $EDGEEMO_OPTIONS" in unit
     assert "@ROOT@" not in unit
+    # It may hold a camera's password.
+    assert (prefix / "etc/edgeemo/edgeemo.env").stat().st_mode & 0o077 == 0
 
 
 def test_again_is_quick_and_keeps_the_configuration(device: tuple[Path, Path, str]) -> None:
