@@ -55,8 +55,11 @@ def _build(folder: Path) -> Path:
 
 
 def _repack(folder: Path) -> Path:
-    distribution = importlib.metadata.distribution("edgeemo")
     site = PACKAGE.parent
+    # Beside the package that runs: the working folder may hold the traces of another one.
+    distribution = next(iter(importlib.metadata.distributions(name="edgeemo", path=[str(site)])), None)
+    if distribution is None:
+        raise EdgeemoError(f"{PACKAGE} is not an installed edgeemo", mend="install it with pip, from a wheel")
     name = f"edgeemo-{distribution.version}"
     target = folder / f"{name}-py3-none-any.whl"
     record = []
