@@ -57,6 +57,22 @@ def test_folder_with_a_broken_picture_goes_on(tiny_int8: Path, tmp_path: Path) -
     assert summary.startswith("2 frames, 2 faces, 1 picture skipped, ")
 
 
+def test_no_face_and_twenty_faces_in_one_picture(tiny_int8: Path, tmp_path: Path) -> None:
+    from edgeemo.train.datasets.synthetic import camera_clip
+
+    # Persons whom the cascade finds when they are alone; side by side it may miss one or two.
+    people = [0, 1, 2, 3, *range(6, 11), 12, 13, 14, *range(16, 20), *range(21, 25)]
+    heads = [cv2.resize(next(iter(camera_clip(1, width=320, height=256, seed=who)))[0], (256, 205)) for who in people]
+    crowd = np.vstack([np.hstack(heads[row : row + 5]) for row in range(0, 20, 5)])
+    for name, picture in (("a.png", np.full_like(crowd, 90)), ("b.png", crowd), ("c.png", np.full_like(crowd, 90))):
+        Image.fromarray(picture).save(tmp_path / name)
+    result = run(tiny_int8, "--source", tmp_path)
+    none, many, none_again = (line["faces"] for line in events(result.stdout))
+    assert (result.exit_code, none, none_again) == (0, [], [])
+    assert 17 <= len(many) <= 20
+    assert all(sum(face["probabilities"].values()) == pytest.approx(1, abs=0.05) for face in many)
+
+
 def test_out_takes_the_lines(tiny_int8: Path, clip_avi: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "lines.jsonl"
     result = run(tiny_int8, "--source", clip_avi, "--no-detect", "--max-frames", 5, "--out", out)
