@@ -47,11 +47,12 @@ class Inspection:
     compilation: Compilation | None = None
 
     @classmethod
-    def of(cls, path: str | Path, *, compiler: bool = False) -> Inspection:
+    def of(cls, path: str | Path, *, runtime: str = "auto", compiler: bool = False) -> Inspection:
         """Look at a .tflite.
 
         Args:
             path: of the file.
+            runtime: against which the rules are held; auto is the one that runs models here.
             compiler: run the Edge TPU compiler too.
 
         Raises:
@@ -65,9 +66,9 @@ class Inspection:
                 f"{path} cannot be read ({error.strerror})", expected="a .tflite model", mend="check the path"
             ) from error
         graph = read_graph(data, str(path))
-        runtime, delegated, unchecked = "", None, ""
+        asked, delegated, unchecked = "", None, ""
         try:
-            runtime, delegated = taken(path)
+            asked, delegated = taken(path, runtime=runtime)
         except EdgeemoError as error:
             unchecked = error.message
         return cls(
@@ -78,7 +79,7 @@ class Inspection:
             graph,
             fallbacks(graph),
             statuses(graph),
-            runtime,
+            asked,
             delegated,
             unchecked,
             compile_model(data, str(path)) if compiler else None,

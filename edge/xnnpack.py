@@ -56,8 +56,12 @@ def fallbacks(graph: Graph) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def taken(path: str | Path) -> tuple[str, frozenset[int]]:
-    """What the installed runtime really hands to XNNPACK.
+def taken(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[int]]:
+    """What an installed runtime really hands to XNNPACK.
+
+    Args:
+        path: of the model.
+        runtime: as for :func:`edgeemo.edge.runtime.load`.
 
     Returns:
         Name and version of the runtime, and the positions of the operators that were delegated.
@@ -65,7 +69,7 @@ def taken(path: str | Path) -> tuple[str, frozenset[int]]:
     Raises:
         EdgeemoError: the model cannot be loaded as a classifier, or the runtime does not tell.
     """
-    session = load(path)
+    session = load(path, runtime=runtime)
     delegated = session.delegated
     if delegated is None:
         raise EdgeemoError(f"{session.runtime} does not tell what it delegates")

@@ -10,6 +10,7 @@ import click
 from ...edge.catalogue import Catalogue, find_model
 from ...edge.errors import EdgeemoError
 from ...edge.inspection import Inspection
+from ...edge.runtime import RUNTIMES
 from ...edge.table import aligned
 
 
@@ -22,13 +23,21 @@ from ...edge.table import aligned
     "--classes", type=click.IntRange(2), help="Number of classes.  [default: FER-2013's 7, or 2 for a binary task]"
 )
 @click.option(
+    "--runtime",
+    type=click.Choice(["auto", *RUNTIMES]),
+    default="auto",
+    help="Hold what XNNPACK should take of the MODEL against this runtime.  [default: the one that runs models here]",
+)
+@click.option(
     "--compile",
     "compiler",
     type=click.Choice(["edgetpu"]),
     help="Run edgetpu_compiler on the MODEL too, and hold its log against the prediction.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(target: str, overrides: tuple[str, ...], classes: int | None, compiler: str | None, as_json: bool) -> None:
+def command(
+    target: str, overrides: tuple[str, ...], classes: int | None, runtime: str, compiler: str | None, as_json: bool
+) -> None:
     """Show what a network is made of. Nothing is trained or downloaded.
 
     A RECIPE (the name of one of the package, or a .toml file): every layer with its output shape, parameters and
@@ -42,11 +51,11 @@ def command(target: str, overrides: tuple[str, ...], classes: int | None, compil
     if _is_model(target):
         if overrides or classes:
             raise click.UsageError("--set and --classes are for a recipe")
-        found = Inspection.of(find_model(target), compiler=compiler is not None)
+        found = Inspection.of(find_model(target), runtime=runtime, compiler=compiler is not None)
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else found.text())
         return
-    if compiler:
-        raise click.UsageError("--compile is for a .tflite model")
+    if compiler or runtime != "auto":
+        raise click.UsageError("--compile and --runtime are for a .tflite model")
     _show_recipe(target, overrides, classes, as_json=as_json)
 
 

@@ -79,7 +79,7 @@ def test_the_runtime_does_what_the_rules_say(name: str) -> None:
 
 @pytest.mark.skipif("tflite-runtime" not in installed(), reason="needs the classic runtime")
 def test_the_classic_runtime_is_said_to_do_otherwise(tiny_int8: Path) -> None:
-    assert "here hands it none of them" in inspect(tiny_int8).output
+    assert "here hands it none of them" in inspect(tiny_int8, "--runtime", "tflite-runtime").output
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_binary_recipe_has_one_output() -> None:
     [
         (("fer-cnn4",), 1, "unknown recipe or model 'fer-cnn4', expected a recipe (demo, "),
         (("absent.toml",), 1, "unknown recipe 'absent.toml'"),
-        (("demo", "--compile", "edgetpu"), 2, "--compile is for a .tflite model"),
+        (("demo", "--compile", "edgetpu"), 2, "--compile and --runtime are for a .tflite model"),
         (("demo", "--classes", "1"), 2, "1 is not in the range x>=2"),
         (("happy-sad", "--classes", "7"), 1, "happy-sad tells two classes apart"),
         (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
