@@ -17,6 +17,7 @@ from edgeemo.edge.inspection import Inspection
 from edgeemo.edge.runtime import installed
 
 SHIPPED = Catalogue.open()
+compiler_runs = pytest.mark.native("starts a program that this machine's Python stands for")
 on_litert = pytest.mark.skipif(installed()[0] != "ai-edge-litert", reason="the rules are those of LiteRT")
 
 
@@ -212,6 +213,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
     monkeypatch.setenv("PATH", str(program.parent))
 
 
+@compiler_runs
 @pytest.mark.parametrize(
     ("compiler", "said"),
     [
@@ -233,6 +235,7 @@ def test_the_compiler_s_log_is_held_against_the_prediction(said: str, tiny_int8:
     assert sum(row["count"] for row in found["log"]) == 7
 
 
+@compiler_runs
 @pytest.mark.parametrize(
     ("compiler", "sentence"),
     [
