@@ -42,7 +42,8 @@ def environment() -> dict[str, str]:
         spec = importlib.util.find_spec(runtime.split(".")[0])
         if spec and spec.origin and "tensorflow" not in spec.name:
             roots.add(Path(spec.origin).parents[1])
-    return {"PIP_NO_DEPS": "1", "PYTHONPATH": ":".join(sorted(map(str, roots)))}
+    # An edgeemo among these packages would be taken for the one that is to be installed.
+    return {"PIP_NO_DEPS": "1", "PIP_IGNORE_INSTALLED": "1", "PYTHONPATH": ":".join(sorted(map(str, roots)))}
 
 
 @pytest.fixture(scope="session")
