@@ -34,6 +34,7 @@ NARROW = {
     "fer-cnn38": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
     "happy-sad": ["architecture.filters=[4,4,4]", "architecture.dense=8"],
     "kdef-binary": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
+    "linear": [],
     "densenet169-fer": ["architecture.weights=none", "architecture.dense=8", "input.height=32", "input.width=32"],
 }
 
