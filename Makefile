@@ -8,12 +8,13 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-base test-classic test-arm lint clean $(ARM_PARTS)
+.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm lint clean $(ARM_PARTS)
 
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
 	@echo "make test          install into $(VENV), check style and types, run the fast tests"
 	@echo "make test-slow     the tests that train and convert for minutes"
+	@echo "make test-giant    those of them that take minutes each"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
 	@echo "make test-arm      the same as an emulated Raspberry Pi, and 200 faces against this machine"
@@ -27,7 +28,11 @@ test: lint
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not giant"
+
+# What would not fit into CI's time.
+test-giant: $(VENV)/.installed
+	$(BIN)/python -m pytest -m giant
 
 # The device's rooms: what must work without TensorFlow, scikit-learn and matplotlib. These venvs hold the package as a
 # user gets it, not a link to the checkout, so it is installed anew each time.

@@ -44,13 +44,15 @@ def settings(fer: tuple[Path, Path], **others: object) -> Settings:
     return Settings(str(fer[0]), choice=choice, seed=4, **others)  # type: ignore[arg-type]
 
 
-#: The deeper ones take longer than all others together.
-SLOW = ("densenet169-fer", "fer-cnn38", "kdef-binary")
+#: The deeper ones take longer than all others together, and DenseNet169 minutes alone.
+MARKS = {
+    "densenet169-fer": (pytest.mark.slow, pytest.mark.giant),
+    "fer-cnn38": pytest.mark.slow,
+    "kdef-binary": pytest.mark.slow,
+}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in recipe_names()]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in recipe_names()])
 def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     recipe = load_recipe(name, [*SMALL, *NARROW[name], *ALL_ON])
     binary = recipe.task == "binary"
