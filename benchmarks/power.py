@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
+
+from ..edge.board import vcgencmd
 
 _READING = re.compile(r"(\w+)_([AV])\s+(?:current|volt)\(\d+\)=([0-9.]+)[AV]")
 
@@ -15,14 +15,7 @@ def read_power() -> float | None:
     The rails are behind the board's own converters: USB devices and losses are not in it, so a wall meter shows more.
     ``vcgencmd pmic_read_adc`` is taken from the PATH; boards before the Pi 5 answer with an error.
     """
-    tool = shutil.which("vcgencmd")
-    if tool is None:
-        return None
-    try:
-        answer = subprocess.run([tool, "pmic_read_adc"], capture_output=True, text=True, timeout=2, check=False).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return total_watts(answer)
+    return total_watts(vcgencmd("pmic_read_adc"))
 
 
 def total_watts(answer: str) -> float | None:

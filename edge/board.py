@@ -123,15 +123,19 @@ def read_state(root: str | Path = "/") -> DeviceState:
     )
 
 
-def _throttled() -> int | None:
+def vcgencmd(question: str) -> str:
+    """What the firmware of a Raspberry Pi answers, by the ``vcgencmd`` on the PATH; empty without one."""
     tool = shutil.which("vcgencmd")
     if tool is None:
-        return None
+        return ""
     try:
-        answer = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, timeout=2, check=False).stdout
+        return subprocess.run([tool, question], capture_output=True, text=True, timeout=2, check=False).stdout
     except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"throttled=(0x[0-9a-fA-F]+)", answer)
+        return ""
+
+
+def _throttled() -> int | None:
+    match = re.search(r"throttled=(0x[0-9a-fA-F]+)", vcgencmd("get_throttled"))
     return int(match.group(1), 16) if match else None
 
 
