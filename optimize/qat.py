@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ..train import schedule
 from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
 from ..train.loop import compile_model, training_batches
+from ..train.pace import Pace
 from ..train.progress import Progress
 from ..train.recipe import Recipe, Schedule
 from .checkpoint import Checkpoint, State
@@ -197,7 +197,13 @@ def fine_tune(
     batches, validation = training_batches(recipe, data, seed=seed)
     epochs, steps = options.epochs or recipe.qat.epochs, min(options.steps or batches.steps, batches.steps)
     free = max(1, epochs - int(epochs * FROZEN))
-    tuner = _Tuner(model, recipe, epochs, steps, checkpoint, quiet)
+    course = Schedule("cosine", epochs=epochs)
+    pace = Pace(
+        lambda done: schedule.learning_rate(course, recipe.qat.learning_rate, (), done),
+        Progress(epochs, steps, what="QAT epoch", quiet=quiet),
+        steps,
+    )
+    tuner = _Tuner(model, recipe.early_stopping.monitor, pace, checkpoint)
     done = tuner.resume()
     for first, last in ((done, free), (max(done, free), epochs)):
         if first >= last:
@@ -215,7 +221,7 @@ def fine_tune(
             epochs=last,
             steps_per_epoch=steps,
             validation_data=validation.dataset(),
-            callbacks=[tuner],
+            callbacks=[pace, tuner],
             verbose=0,
         )
     tuner.restore()
@@ -240,35 +246,19 @@ def _compile(model: Any, recipe: Recipe, options: QatOptions) -> None:
 
 
 class _Tuner(keras.callbacks.Callback):
-    """Cosine rate to zero, progress, and the best weights."""
+    """Keeps the best weights, and the state after each epoch."""
 
-    def __init__(
-        self, model: Any, recipe: Recipe, epochs: int, steps: int, checkpoint: Checkpoint | None, quiet: bool
-    ) -> None:
+    def __init__(self, model: Any, monitor: str, pace: Pace, checkpoint: Checkpoint | None) -> None:
         super().__init__()
-        self.monitor, self.rate0 = recipe.early_stopping.monitor, recipe.qat.learning_rate
-        self.schedule = Schedule("cosine", epochs=epochs)
+        self.monitor, self.pace, self.checkpoint = monitor, pace, checkpoint
         model.optimizer.build(model.trainable_variables)
         # Freezing a layer changes the order in which the model lists its weights; this one stays.
         self.variables, self.optimiser = list(model.variables), list(model.optimizer.variables)
         self.best: list[np.ndarray] = []
-        self.steps, self.checkpoint = steps, checkpoint
         self.history: list[dict[str, float]] = []
-        self.progress = Progress(epochs, steps, what="QAT epoch", quiet=quiet)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.began, self.epoch = time.monotonic(), epoch
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.rate = schedule.learning_rate(self.schedule, self.rate0, (), self.epoch + batch / self.steps)
-        self.model.optimizer.learning_rate.assign(self.rate)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.progress.step(self.epoch, batch, logs["loss"], logs["accuracy"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        row |= {"epoch": epoch + 1.0, "learning_rate": self.rate, "seconds": time.monotonic() - self.began}
+        row = self.pace.row(logs)
         self.history.append(row)
         best = schedule.best_epoch(self.history, self.monitor) == epoch
         if best or self.checkpoint is not None:
@@ -277,7 +267,7 @@ class _Tuner(keras.callbacks.Callback):
             if self.checkpoint is not None:
                 optimiser = [variable.numpy() for variable in self.optimiser]
                 self.checkpoint.save(State(self.history, now, self.best, optimiser))
-        self.progress.epoch(epoch, row)
+        self.pace.progress.epoch(epoch, row)
 
     def resume(self) -> int:
         """Take up the state of the checkpoint, if there is one. Returns the finished epochs."""
