@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import InputSpec, normalise
-from ..edge.quiet import quiet_native
 from ..train.backend import tf
 from .calibration import check_calibration
 from .left_in_float import require_only_skipped
 from .promise import require_full_int8, require_granularity, require_promise
+from .silence import silence
 
 __all__ = ["convert", "require_full_int8", "to_float", "to_int8"]
 
@@ -118,7 +115,7 @@ def _converter(model: Any, spec: InputSpec) -> Any:
     # A fixed batch keeps SHAPE, STRIDED_SLICE and PACK out of the graph.
     signature = tf.TensorSpec((1, *spec.shape), tf.float32, name="face")
     try:
-        with _silence():
+        with silence():
             concrete = tf.function(lambda face: model(face, training=False)).get_concrete_function(signature)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise _exhausted() from error
@@ -129,7 +126,7 @@ def _converter(model: Any, spec: InputSpec) -> Any:
 
 def _convert(converter: Any) -> bytes:
     try:
-        with _silence():
+        with silence():
             data: bytes = converter.convert()
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise _exhausted() from error
@@ -150,11 +147,3 @@ def _shape(spec: InputSpec) -> str:
 
 def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the converter's own talk (prints, logs, deprecations) off the terminal; errors come as exceptions."""
-    with quiet_native(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

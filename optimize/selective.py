@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from ..edge.errors import EdgeemoError, MissingExtra
 from ..edge.graph import Operator, read_graph
-from ..edge.quiet import quiet_native
+from .silence import silence
 
 #: Where an operator may be kept out of int8: in float, or with 16-bit activations.
 KEPT = ("float32", "int16")
@@ -126,7 +123,7 @@ def weights_only(model: bytes, method: str, *, per_channel: bool = True) -> byte
 
 def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
     try:
-        with _silence():
+        with silence():
             tool = _package().quantizer.Quantizer(bytearray(model), recipe)
             made = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except MemoryError as error:
@@ -153,16 +150,3 @@ def _package() -> Any:
     except ImportError as error:
         raise MissingExtra("ai-edge-quantizer", "train") from error
     return ai_edge_quantizer
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with quiet_native(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
