@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..edge.card import ModelCard, card_of, split_model
@@ -21,8 +21,11 @@ from ..train.run import Run, Settings
 from .figures import Change, Figure
 from .timing import Timing
 
-#: Columns of a system, by the card's method of quantisation.
+#: Columns of a system, by the card's method of quantisation: what every system is to have.
 METHODS = ("float32", "int8", "qat")
+
+#: All methods, in the order of a table with a row for each model.
+ALL_METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "qat", "int16x8")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class System:
         data: options that choose the data with which it was trained, for the commands that are named.
         parameters: of the network; None when unknown.
         models: method -> model.
-        timing: latency of float32 and a quantised model in one benchmark run; None when unknown.
+        timings: method -> latency beside the float model in one benchmark run, of those that are known.
     """
 
     name: str
@@ -84,7 +87,12 @@ class System:
     data: tuple[str, ...]
     parameters: int | None
     models: dict[str, Model]
-    timing: Timing | None = None
+    timings: dict[str, Timing] = field(default_factory=dict)
+
+    @property
+    def timing(self) -> Timing | None:
+        """Of the int8 model, or else of the one that was trained for int8."""
+        return self.timings.get("int8") or self.timings.get("qat")
 
     @property
     def macs(self) -> int | None:
@@ -100,7 +108,7 @@ class System:
 
     @property
     def _references(self) -> list[Figure]:
-        cards = [self.models[method].card for method in METHODS if method in self.models]
+        cards = [self.models[method].card for method in ALL_METHODS if method in self.models]
         return [figure for card in cards if (figure := Figure.of(card.metrics.get("float32 test")))]
 
     def change(self, method: str) -> Change | None:
@@ -119,14 +127,14 @@ class System:
     @property
     def figures(self) -> list[Figure]:
         """All of its accuracies."""
-        return [figure for method in METHODS if (figure := self.accuracy(method))]
+        return [figure for method in ALL_METHODS if (figure := self.accuracy(method))]
 
     @property
     def doubts(self) -> list[str]:
         """Why figures in its row must not be held against each other; empty when they may."""
         found = []
         if len({(f.data, f.split, f.n, f.content_hash) for f in self.figures}) > 1:
-            measured = ", ".join(f"{m} on {f.where}" for m in METHODS if (f := self.accuracy(m)))
+            measured = ", ".join(f"{m} on {f.where}" for m in ALL_METHODS if (f := self.accuracy(m)))
             found.append(f"{self.name}: its accuracies are of different pictures ({measured})")
         floats = {f"{figure.accuracy:.2%}" for figure in self._references}
         if len(floats) > 1:
@@ -234,7 +242,7 @@ def _parameters(path: Path) -> int | None:
 def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
     """One model for each method: the one with the usual name where there are several."""
     result = {}
-    for method in METHODS:
+    for method in ALL_METHODS:
         found = [model for model in models if model.method == method]
         usual = [model for model in found if model.path.stem == f"{name}-{method}"]
         if len(found) > 1 and len(usual) != 1:

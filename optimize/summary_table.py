@@ -10,7 +10,7 @@ from typing import Any
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from .figures import Figure
-from .summary import METHODS, System
+from .summary import ALL_METHODS, METHODS, System
 
 ABSENT = "-"
 START, END = "<!-- summary -->", "<!-- /summary -->"
@@ -33,11 +33,41 @@ def markdown(systems: Sequence[System]) -> str:
         "KB": _sizes,
         "ms": _latency,
     }
-    left = ("system", "published", "measured on")
-    lines = [list(columns), [":--" if name in left else "--:" for name in columns]]
-    lines += [[cell(system).replace("|", "\\|") for cell in columns.values()] for system in systems]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{table}\n\n" + "\n".join(f"- {note}" for note in notes(systems)) + "\n"
+    rows = [[cell(system) for cell in columns.values()] for system in systems]
+    return _table(list(columns), rows, left=("system", "published", "measured on")) + _listed(notes(systems))
+
+
+def markdown_by_model(systems: Sequence[System]) -> str:
+    """A Markdown table with a row for each model, in the order of the methods; below it what must be known."""
+    head = ["system", "model", "accuracy", "change, points", "loss at most", "agreement", "KB", "ms", "of float32"]
+    rows = []
+    for system in systems:
+        for method in (method for method in ALL_METHODS if method in system.models):
+            change, timing = system.change(method), system.timings.get(method)
+            reference = next(iter(system.timings.values()), None)
+            milliseconds = timing.candidate_ms if timing else reference.reference_ms if reference else None
+            rows.append(
+                [
+                    f"`{system.name}`",
+                    _NAMES.get(method, method),
+                    _accuracy_of(method)(system),
+                    _change(system, method),
+                    f"{change.worst_loss:.2f}" if change else ABSENT,
+                    _agreement(system, method),
+                    f"{len(system.models[method].data) / 1000:,.0f}",
+                    f"{milliseconds:#.3g}" if milliseconds and (timing or method == "float32") else ABSENT,
+                    f"{timing.ratio:.2f}" + (" *" if timing.tainted else "") if timing else ABSENT,
+                ]
+            )
+    known = [
+        "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
+        "with its 95 % bootstrap interval; loss at most: upper 95 % bound of the loss, points; of float32: latency "
+        "against the float model, measured in turns",
+        *(f"{system.name}: {'; '.join(dict.fromkeys(f.where for f in system.figures))}" for system in systems),
+        *_places(systems),
+        *(doubt for system in systems for doubt in system.doubts),
+    ]
+    return _table(head, rows, left=("system", "model")) + _listed(known)
 
 
 def notes(systems: Sequence[System]) -> list[str]:
@@ -46,10 +76,7 @@ def notes(systems: Sequence[System]) -> list[str]:
         "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
         "with its 95 % bootstrap interval; KB: float32 / int8 PTQ / int8 QAT"
     ]
-    timings = [system.timing for system in systems if system.timing]
-    lines += dict.fromkeys(f"ms: median latency, float32 / int8 (ratio in one run), {t.where}" for t in timings)
-    if any(timing.tainted for timing in timings):
-        lines.append("`*`: other programs were busy, or the device was throttled, while this was measured")
+    lines += _places(systems)
     older = [system.name for system in systems if system.timing and system.timing.older]
     if older:
         lines.append(
@@ -58,6 +85,25 @@ def notes(systems: Sequence[System]) -> list[str]:
     lines += [doubt for system in systems for doubt in system.doubts]
     lines += [f"{s.name} lacks {what}: `{command}`" for s in systems for what, command in s.missing]
     return lines
+
+
+def _places(systems: Sequence[System]) -> list[str]:
+    """Where and how well latencies were measured."""
+    timings = [timing for system in systems for timing in system.timings.values()]
+    lines = list(dict.fromkeys(f"ms: median latency and its ratio to float32 in one run, {t.where}" for t in timings))
+    if any(timing.tainted for timing in timings):
+        lines.append("`*`: other programs were busy, or the device was throttled, while this was measured")
+    return lines
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str]) -> str:
+    lines = [head, [":--" if name in left else "--:" for name in head]]
+    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "\n\n" + "\n".join(f"- {sentence}" for sentence in sentences) + "\n"
 
 
 def to_dict(systems: Sequence[System]) -> list[dict[str, Any]]:
@@ -76,9 +122,9 @@ def to_dict(systems: Sequence[System]) -> list[dict[str, Any]]:
                     "accuracy": vars(figure) if (figure := system.accuracy(method)) else None,
                     "change": vars(change) if (change := system.change(method)) else None,
                 }
-                for method in METHODS
+                for method in (*METHODS, *(m for m in system.models if m not in METHODS))
             },
-            "latency": vars(system.timing) if system.timing else None,
+            "latency": {method: vars(timing) for method, timing in system.timings.items()},
             "doubts": system.doubts,
             "missing": [{"what": what, "command": command} for what, command in system.missing],
         }

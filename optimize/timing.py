@@ -18,7 +18,6 @@ class Timing:
     """Two models that were measured in turns.
 
     Args:
-        method: of the quantised one.
         reference_ms, candidate_ms: median latency of the float and of the quantised model.
         ratio: median over the rounds of the quantised latency over the float one.
         where: runtime, threads and device.
@@ -26,7 +25,6 @@ class Timing:
         older: whether a model's file has changed since, as a figure written into its card changes it.
     """
 
-    method: str
     reference_ms: float
     candidate_ms: float
     ratio: float
@@ -69,35 +67,38 @@ def read_records(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     return records
 
 
-def find_timing(records: Sequence[Mapping[str, Any]], subjects: Mapping[str, Subject]) -> Timing | None:
-    """The latest benchmark run that has the float model and a quantised one; None when there is none.
+def find_timings(records: Sequence[Mapping[str, Any]], subjects: Mapping[str, Subject]) -> dict[str, Timing]:
+    """For each quantised model, the latest benchmark run that has it and the float model.
 
     Args:
         records: see :func:`read_records`.
-        subjects: method -> model; ``int8`` goes before ``qat``.
+        subjects: method -> model, ``float32`` among them.
+
+    Returns:
+        method -> timing, of those that were measured beside the float model.
     """
-    for method in ("int8", "qat"):
-        if "float32" not in subjects or method not in subjects:
-            continue
+    if "float32" not in subjects:
+        return {}
+    latest = sorted({str(record["run"]) for record in records}, reverse=True)
+    timings = {}
+    for method in subjects:
         wanted = subjects["float32"], subjects[method]
-        for run in sorted({str(record["run"]) for record in records}, reverse=True):
+        for run in latest if method != "float32" else ():
             of_run = [record for record in records if record["run"] == run]
             one, two = (_match(of_run, subject) for subject in wanted)
             if one and two:
-                return _timing(
-                    method,
-                    one,
-                    two,
-                    older=any(r["sha256"] != s.sha256 for r, s in zip((one, two), wanted, strict=True)),
-                )
-    return None
+                pairs = zip((one, two), wanted, strict=True)
+                timings[method] = _timing(one, two, older=any(r["sha256"] != s.sha256 for r, s in pairs))
+                break
+    return timings
 
 
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-        if value["schema"] != 1:
-            raise EdgeemoError(f"{where} has another format", expected="schema 1", got=str(value["schema"]))
+        # Newer schemas only add fields: what is needed here is looked for by name.
+        if not isinstance(value["schema"], int):
+            raise ValueError(f"schema {value['schema']!r}")
         needed = ("run", "name", "sha256", "macs", "rounds_ms", "runtime", "runtime_version", "threads", "device")
         missing = [key for key in (*needed, "reasons", "mean_ms", "p50_ms") if key not in value]
         if missing or not isinstance(value["device"], dict):
@@ -116,7 +117,7 @@ def _match(records: Sequence[Mapping[str, Any]], subject: Subject) -> Mapping[st
     return next(iter(exact or alike), None)
 
 
-def _timing(method: str, one: Mapping[str, Any], two: Mapping[str, Any], *, older: bool) -> Timing:
+def _timing(one: Mapping[str, Any], two: Mapping[str, Any], *, older: bool) -> Timing:
     # Both had a turn in each round, so that a slow minute hit both.
     pairs = list(zip(one["rounds_ms"], two["rounds_ms"], strict=False))
     ratios = [second / first for first, second in pairs if first > 0]
@@ -126,7 +127,6 @@ def _timing(method: str, one: Mapping[str, Any], two: Mapping[str, Any], *, olde
     place = f"{device.get('board') or device.get('cpu') or device.get('machine')}, {device.get('cores')} cores"
     threads = f"{one['threads']} thread" + ("s" if one["threads"] != 1 else "")
     return Timing(
-        method,
         one["p50_ms"] or one["mean_ms"],
         two["p50_ms"] or two["mean_ms"],
         statistics.median(ratios),

@@ -15,6 +15,7 @@ from ...edge.files import new_file, sha256, write_text
 @click.option("--out", metavar="FILE", help="Write the table to FILE instead of to standard output.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("--readme", metavar="FILE", help="Put the table between <!-- summary --> and <!-- /summary --> of FILE.")
+@click.option("--by-model", is_flag=True, help="A row for each model instead of one for each system.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of Markdown.")
 def command(
     sources: tuple[str, ...],
@@ -22,6 +23,7 @@ def command(
     out: str | None,
     force: bool,
     readme: str | None,
+    by_model: bool,
     as_json: bool,
 ) -> None:
     """Make one table of systems: size, cost, published figure, accuracy, drift, latency.
@@ -34,8 +36,8 @@ def command(
     from dataclasses import replace
 
     from ..summary import System, gather
-    from ..summary_table import markdown, replace_block, to_dict
-    from ..timing import Subject, find_timing, read_records
+    from ..summary_table import markdown, markdown_by_model, replace_block, to_dict
+    from ..timing import Subject, find_timings, read_records
 
     target = new_file(out, force=force) if out else None
     measured = read_records(records)
@@ -45,12 +47,13 @@ def command(
         subjects = {
             method: Subject(model.card.name, sha256(model.data), macs) for method, model in system.models.items()
         }
-        return replace(system, timing=find_timing(measured, subjects))
+        return replace(system, timings=find_timings(measured, subjects))
 
     systems = [timed(system) for system in gather(sources)]
-    text = json.dumps(to_dict(systems), indent=2, ensure_ascii=False) + "\n" if as_json else markdown(systems)
+    table = (markdown_by_model if by_model else markdown)(systems)
+    text = json.dumps(to_dict(systems), indent=2, ensure_ascii=False) + "\n" if as_json else table
     if readme:
-        replace_block(readme, markdown(systems))
+        replace_block(readme, table)
         click.echo(f"wrote the table of {len(systems)} systems into {readme}", err=True)
     if target:
         write_text(target, text)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from edgeemo.benchmarks.record import SCHEMA
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import Quantisation, read_card, with_card
 from edgeemo.edge.files import sha256_file
@@ -69,7 +70,7 @@ def record(model: Path, *rounds: float, run: str = "20260101", **changes: Any) -
     card = read_card(model)
     assert card is not None
     value = {
-        "schema": 1,
+        "schema": SCHEMA,
         "run": run,
         "name": card.name,
         "sha256": sha256_file(model),
@@ -116,7 +117,7 @@ def test_what_is_missing_comes_with_its_command_and_without_private_paths(run: P
 
 def test_json_has_the_same_with_null_for_what_is_missing(run: Path) -> None:
     (found,) = json.loads(summary(run, "--json").stdout)
-    assert (found["system"], found["parameters"], found["macs"], found["latency"]) == ("demo", 12_345, 249_840, None)
+    assert (found["system"], found["parameters"], found["macs"], found["latency"]) == ("demo", 12_345, 249_840, {})
     assert found["models"]["int8"]["accuracy"]["n"] == 700
     assert found["models"]["int8"]["change"]["agreement"] == 0.975
     assert (found["models"]["qat"]["accuracy"], found["models"]["qat"]["change"]) == (None, None)
@@ -202,6 +203,28 @@ def test_latency_is_of_one_run(run: Path, tmp_path: Path, changes: dict[str, Any
     assert ("Raspberry Pi 5, 4 cores" in output) is (cell != "-")
 
 
+def test_a_row_for_each_model_has_every_method_with_its_bound(run: Path, tmp_path: Path, tiny_int8: Path) -> None:
+    wide = make_model(run / "demo-int16x8.tflite", tiny_int8, "int16x8", MEASURED)
+    path = tmp_path / "records.jsonl"
+    path.write_text(
+        record(run / "demo-float32.tflite", 0.4)
+        + record(run / "demo-int8.tflite", 0.1)
+        + record(wide, 0.8, reasons=["the clock fell"])
+    )
+    head, *lines = rows(summary(run, "--by-model", "--records", path).stdout)
+    chosen = ("model", "accuracy", "change, points", "loss at most", "agreement", "ms", "of float32")
+    places = [head.index(name) for name in chosen]
+    measured = ["79.00% [76.00, 82.00]", "-1.00 [-2.00, +0.25]", "2.00", "97.5%"]
+    assert [[line[place] for place in places] for line in lines] == [
+        ["float32", "80.00% [77.00, 83.00]", "-", "-", "-", "0.400", "-"],
+        ["int8 PTQ", *measured, "0.100", "0.25"],
+        ["int8 QAT", "-", "-", "-", "-", "-", "-"],
+        ["int16x8", *measured, "0.800", "2.00 *"],
+    ]
+    # Only what every system is to have is asked for in the other table.
+    assert "int16x8" not in summary(run).stdout
+
+
 def test_the_latest_benchmark_counts(run: Path, tmp_path: Path) -> None:
     models = run / "demo-float32.tflite", run / "demo-int8.tflite"
     path = tmp_path / "records.jsonl"
@@ -272,6 +295,7 @@ def test_the_table_goes_into_a_file_that_is_not_overwritten_unasked(run: Path, t
         (("RUN", "--records", "text"), 1, "text, line 1 is not a benchmark record"),
         (("RUN", "--records", "empty"), 1, "empty cannot be read"),
         (("RUN", "--records", "short"), 1, "short, line 1 is not a benchmark record (name, sha256,"),
+        (("RUN", "--records", "odd"), 1, "odd, line 1 is not a benchmark record (schema '?')"),
         (("RUN", "--readme", "absent.md"), 1, "absent.md is not there, expected a Markdown file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -283,6 +307,7 @@ def test_what_does_not_fit_is_one_sentence(
     for name in ("empty", "twice", "cut"):
         Path(name).mkdir()
     Path("text").write_text("hello")
+    Path("odd").write_text('{"schema": "?"}\n')
     Path("short").write_text('{"schema": 1, "run": "x"}\n')
     for name in ("a", "b"):
         shutil.copy(run / "demo-int8.tflite", f"twice/{name}.tflite")
