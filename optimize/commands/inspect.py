@@ -12,10 +12,11 @@ from ...edge.errors import EdgeemoError
 from ...edge.inspection import Inspection
 from ...edge.runtime import RUNTIMES
 from ...edge.table import aligned
+from .blame import command as blame_command
 
 
 @click.command("inspect")
-@click.argument("target", metavar="RECIPE|MODEL")
+@click.argument("target", metavar="RECIPE|MODEL|RUN")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
@@ -34,9 +35,22 @@ from ...edge.table import aligned
     type=click.Choice(["edgetpu"]),
     help="Run edgetpu_compiler on the MODEL too, and hold its log against the prediction.",
 )
+@click.option("--blame", is_flag=True, help="Rank the layers of a run or float MODEL by what quantising each costs.")
+@click.option("--data", metavar="PATH", help="Faces for --blame.  [default: the run's own]")
+@click.option("--plot", metavar="FILE", help="Draw the ranking of --blame (.png or .svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
 def command(
-    target: str, overrides: tuple[str, ...], classes: int | None, runtime: str, compiler: str | None, as_json: bool
+    context: click.Context,
+    target: str,
+    overrides: tuple[str, ...],
+    classes: int | None,
+    runtime: str,
+    compiler: str | None,
+    blame: bool,
+    data: str | None,
+    plot: str | None,
+    as_json: bool,
 ) -> None:
     """Show what a network is made of. Nothing is trained or downloaded.
 
@@ -46,8 +60,17 @@ def command(
     A MODEL (a .tflite, or the name of one that ships): its card, every operator with shapes, types, scales, weights and
     MACs, which of them XNNPACK runs, and which the Edge TPU compiler is predicted to map. docs/inspect.md explains it.
 
+    With --blame, a run folder or a float model: what "edgeemo blame" says, which has more options.
+
     Example: edgeemo inspect kdef-binary, or edgeemo inspect edge-res-int8
     """
+    if blame:
+        if overrides or classes or compiler or runtime != "auto":
+            raise click.UsageError("--blame goes with --data, --plot and --json only; more options: edgeemo blame")
+        context.invoke(blame_command, model=target, data=data, plot=plot, as_json=as_json)
+        return
+    if data or plot:
+        raise click.UsageError("--data and --plot are for --blame")
     if _is_model(target):
         if overrides or classes:
             raise click.UsageError("--set and --classes are for a recipe")

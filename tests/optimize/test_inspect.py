@@ -64,7 +64,10 @@ def test_a_binary_recipe_has_one_output() -> None:
         (("demo", "--classes", "1"), 2, "1 is not in the range x>=2"),
         (("happy-sad", "--classes", "7"), 1, "happy-sad tells two classes apart"),
         (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
-        ((), 2, "Missing argument 'RECIPE|MODEL'"),
+        (("demo", "--blame", "--classes", "3"), 2, "--blame goes with --data, --plot and --json only"),
+        (("demo", "--plot", "blame.png"), 2, "--data and --plot are for --blame"),
+        (("absent", "--blame"), 1, "absent is not there"),
+        ((), 2, "Missing argument 'RECIPE|MODEL|RUN'"),
     ],
 )
 def test_what_does_not_fit_is_named(words: tuple[str, ...], code: int, sentence: str) -> None:
