@@ -24,7 +24,7 @@ from ..train.recipe import Recipe, Schedule
 from .checkpoint import Checkpoint, State
 from .convert import to_int8
 from .distillation import compile_distilled, with_teacher
-from .qat_options import QatOptions
+from .qat_options import Distillation, QatOptions
 from .rewrite import Treatment, rewrite
 
 #: Batch normalisations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
@@ -183,7 +183,7 @@ def fine_tune(
         recipe: the float model's; its ``qat`` section gives epochs and rate, the rest is as in the float training.
         data: the same roles as in the float training.
         options: what is chosen instead.
-        teacher: the float model, for distillation.
+        teacher: the float model, which distillation needs.
         seed: of shuffling and augmentation.
         checkpoint: where the training begins, if it holds a state, and what it writes after each epoch.
         quiet: show no progress.
@@ -192,8 +192,9 @@ def fine_tune(
         The history, one row an epoch.
     """
     options = options or QatOptions()
+    distillation = options.distillation or Distillation.of(recipe.qat)
     set_seed(seed)
-    _compile(model, recipe, options)
+    _compile(model, recipe, distillation)
     batches, validation = training_batches(recipe, data, seed=seed)
     epochs, steps = options.epochs or recipe.qat.epochs, min(options.steps or batches.steps, batches.steps)
     free = max(1, epochs - int(epochs * FROZEN))
@@ -211,12 +212,12 @@ def fine_tune(
         if first >= free:
             optimiser = model.optimizer
             freeze_statistics(model)
-            _compile(model, recipe, options)
+            _compile(model, recipe, distillation)
             # With the moments that it has gathered.
             model.optimizer = optimiser
         stream = batches.dataset(first)
         model.fit(
-            stream if options.distillation is None else with_teacher(stream, teacher),
+            stream if distillation is None else with_teacher(stream, teacher),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=steps,
@@ -239,10 +240,10 @@ def freeze_statistics(model: Any) -> None:
             layer.trainable = False
 
 
-def _compile(model: Any, recipe: Recipe, options: QatOptions) -> None:
+def _compile(model: Any, recipe: Recipe, distillation: Distillation | None) -> None:
     compile_model(model, recipe, learning_rate=recipe.qat.learning_rate)
-    if options.distillation is not None:
-        compile_distilled(model, options.distillation)
+    if distillation is not None:
+        compile_distilled(model, distillation)
 
 
 class _Tuner(keras.callbacks.Callback):

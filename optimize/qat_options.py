@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..edge.errors import EdgeemoError
+from ..train.sections import Qat
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Distillation:
     temperature: float = 2.0
     weight: float = 0.5
 
+    @classmethod
+    def of(cls, section: Qat) -> Distillation | None:
+        """What a recipe asks for; None for nothing."""
+        return cls(section.temperature, section.distillation) if section.distillation else None
+
 
 @dataclass(frozen=True)
 class QatOptions:
@@ -30,7 +36,7 @@ class QatOptions:
         epochs: instead of the recipe's ``qat.epochs``.
         steps: batches in an epoch at most, to try a large network in short time.
         skip: layers that stay in floating point.
-        distillation: learn from the float model too; None learns from the labels alone.
+        distillation: learn from the float model too; None does what the recipe says.
     """
 
     epochs: int | None = None

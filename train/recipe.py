@@ -65,6 +65,8 @@ class Recipe:
             ("schedule.epochs", self.schedule.epochs, 1, 100_000),
             ("schedule.batch", self.schedule.batch, 1, 65_536),
             ("qat.epochs", self.qat.epochs, 1, 100_000),
+            ("qat.distillation", self.qat.distillation, 0.0, 1.0),
+            ("qat.temperature", self.qat.temperature, 1.0, 100.0),
             ("schedule.warmup", self.schedule.warmup, 0.0, 100_000.0),
             ("loss.label_smoothing", self.loss.label_smoothing, 0.0, 0.99),
             ("loss.focal_gamma", self.loss.focal_gamma, 0.0, 10.0),

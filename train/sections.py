@@ -139,7 +139,15 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Qat:
-    """Quantization-aware fine-tuning: few epochs at a low learning rate, cosine to zero."""
+    """Quantization-aware fine-tuning: few epochs at a low learning rate, cosine to zero.
+
+    Args:
+        epochs, learning_rate: whole epochs, the rate of the first step.
+        distillation: weight of the float model as a teacher beside the labels; 0 learns from the labels alone.
+        temperature: of the distillation.
+    """
 
     epochs: int = 3
     learning_rate: float = 1e-4
+    distillation: float = 0.0
+    temperature: float = 2.0

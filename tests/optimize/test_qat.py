@@ -242,7 +242,6 @@ def test_the_distilled_loss_by_hand(outputs: int, usual: Any) -> None:
 @pytest.mark.slow
 def test_distillation_draws_the_student_to_its_teacher(recipe: Recipe, few: TrainingData, model: Any) -> None:
     """With the teacher alone to learn from, wrong labels do no harm."""
-    tuned = dataclasses.replace(recipe, qat=Qat(epochs=4, learning_rate=0.05))
     samples = [dataclasses.replace(sample, label=(sample.label + 1) % 7) for sample in few.train.samples]
     roles = TrainingData(dataclasses.replace(few.train, samples=tuple(samples)), few.validation)
     inputs = few.validation.pixels(recipe.input).astype(np.float32) / 255
@@ -250,8 +249,8 @@ def test_distillation_draws_the_student_to_its_teacher(recipe: Recipe, few: Trai
     distance = {}
     for weight in (0.0, 1.0):
         aware = quantization_aware(model)
-        options = QatOptions(distillation=Distillation(weight=weight))
-        fine_tune(aware, tuned, roles, options=options, teacher=model, quiet=True)
+        tuned = dataclasses.replace(recipe, qat=Qat(epochs=4, learning_rate=0.05, distillation=weight))
+        fine_tune(aware, tuned, roles, teacher=model, quiet=True)
         distance[weight] = np.abs(aware.predict(inputs, verbose=0) - expected).mean()
     assert distance[1.0] < 0.7 * distance[0.0]
 
