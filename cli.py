@@ -118,7 +118,16 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if _out_of_memory(error):
+            mend = "take fewer or smaller pictures or a smaller batch, close other programs, or use a larger machine"
+            EdgeemoError("this ran out of memory", mend=mend).show()
+            sys.exit(1)
         text = f"{type(error).__name__}: {error}"
         click.echo(f"Error: unexpected failure ({text}); please report it with the output of --debug", err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # TensorFlow's own error is told by its name: most commands run without TensorFlow.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

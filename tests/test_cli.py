@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgeemo import __version__
-from edgeemo.cli import COMMANDS, edgeemo
+from edgeemo.cli import COMMANDS, edgeemo, main
 
 HEAVY = ("tensorflow", "tf_keras", "keras", "cv2", "numpy", "ai_edge_litert", "tflite_runtime", "matplotlib", "sklearn")
 
@@ -87,3 +87,11 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         process.stdout.close()
         said = process.stderr.read()
         assert (process.wait(), said) == (0, b"")
+
+
+def test_running_out_of_memory_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    # A dense layer of 800 TB: more than any machine can allocate.
+    with pytest.raises(SystemExit) as ended:
+        main(["inspect", "happy-sad", "--set", "architecture.dense=2000000000"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("Error: this ran out of memory; take fewer or smaller pictures")
