@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..edge.card import Quantisation
+from ..edge.line import Line
 from ..train.datasets.splits import TrainingData
 from ..train.predictor import open_predictor
 from .drift import drift
-from .progress import Line
 from .quantize import Quantised, calibrated_on, write_compared
 from .repair import Repaired, repair
 from .source import RUN, Source

@@ -28,6 +28,7 @@ from .recipe import Recipe
 from .run import Run
 from .strategy import Strategy, open_strategy
 from .summaries import Summaries
+from .teaching import taught
 from .votes import votes_to_learn, without_votes_head
 
 __all__ = ["build_model", "compile_model", "load_model", "train", "training_batches", "versions"]
@@ -61,11 +62,13 @@ def train(
     recipe, seed = run.recipe, run.settings.seed
     strategy = strategy or open_strategy("none")
     votes, hashes = votes_to_learn(recipe.loss, run.settings.choice, data.train)
-    run.hold_to(data, **hashes)
+    train_role, teacher = taught(recipe.loss, run.settings.teacher, data.train)
+    run.hold_to(data, **hashes, **teacher)
     set_seed(seed)
     # Runs from before there were phases have none in their history.
     history = [{"epoch": row["epoch"], "phase": 1.0, **row} for row in run.history]
-    batches, validation = training_batches(recipe, data, seed=seed, votes=votes, replicas=strategy.replicas)
+    learned = dataclasses.replace(data, train=train_role)
+    batches, validation = training_batches(recipe, learned, seed=seed, votes=votes, replicas=strategy.replicas)
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
     while stage := current_stage(recipe, history):

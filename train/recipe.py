@@ -71,6 +71,8 @@ class Recipe:
             ("loss.label_smoothing", self.loss.label_smoothing, 0.0, 0.99),
             ("loss.focal_gamma", self.loss.focal_gamma, 0.0, 10.0),
             ("loss.ferplus_head", self.loss.ferplus_head, 0.0, 10.0),
+            ("loss.teacher", self.loss.teacher, 0.0, 1.0),
+            ("loss.teacher_temperature", self.loss.teacher_temperature, 1.0, 100.0),
             ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
             ("augmentation.mixup", self.augmentation.mixup, 0.0, 10.0),

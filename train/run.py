@@ -42,6 +42,7 @@ class Settings:
         seed: of the split, the weights, the shuffling and the augmentation.
         choice: what is used of the data set.
         limit: at most so many training pictures, drawn stratified by class; 0 takes all.
+        teacher: what ``edgeemo teach`` wrote, to learn from; empty without one.
     """
 
     data: str
@@ -51,6 +52,7 @@ class Settings:
     seed: int = 0
     choice: Choice = field(default_factory=Choice)
     limit: int = 0
+    teacher: str = ""
 
     def dataset(self) -> Dataset:
         """Read the data set and leave out what is to be left out."""

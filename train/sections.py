@@ -64,12 +64,16 @@ class Loss:
         class_weights: ``none``, ``balanced`` (n / (classes * n_class)) or ``sqrt`` (its square root).
         focal_gamma: gamma of the focal loss (Lin et al. 2017, arXiv:1708.02002); 0 is plain cross-entropy.
         ferplus_head: weight of the loss of a second head that learns FER+'s votes while training; 0 has none.
+        teacher: weight of a teacher's probabilities in the targets, 0 to 1; 0 has no teacher.
+        teacher_temperature: softens them.
     """
 
     label_smoothing: float = 0.0
     class_weights: str = "none"
     focal_gamma: float = 0.0
     ferplus_head: float = 0.0
+    teacher: float = 0.0
+    teacher_temperature: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def command(
 
     Example: edgeemo blame runs/cnn3 --plot blame.png
     """
-    from ..progress import Line
+    from ...edge.line import Line
     from ..roles import source_roles
     from ..source import open_source
 

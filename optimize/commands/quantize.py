@@ -162,7 +162,7 @@ def _beside(source: Source, method: str) -> Path:
 def _study(source: Source, roles: TrainingData | None, folder: Path, as_json: bool) -> None:
     if roles is None:
         raise EdgeemoError("a study needs faces to calibrate on and to measure with", mend="give them with --data")
-    from ..progress import Line
+    from ...edge.line import Line
     from ..study import plot_study, study
 
     with Line(quiet=as_json) as line:

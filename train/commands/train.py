@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="At most so many training pictures, stratified by class."
 )
+@click.option("--teacher", metavar="FILE", help="What edgeemo teach wrote, to learn from; loss.teacher is its weight.")
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
 @data_choice(modes=tuple(Mode))
@@ -66,6 +67,7 @@ def command(
     weights: str | None,
     epochs: int | None,
     limit: int | None,
+    teacher: str | None,
     seed: int,
     exclude: tuple[str, ...],
     drop_leaks: bool,
@@ -91,11 +93,11 @@ def command(
       edgeemo train edge-res --data archive.zip --epochs 2 --limit 2000 --out runs/short
       edgeemo train --resume runs/cnn3
     """
-    new = recipe or data or out or overrides or weights or epochs or limit or choice != Choice()
+    new = recipe or data or out or overrides or weights or epochs or limit or teacher or choice != Choice()
     if resume and new:
         raise click.UsageError(
             "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, --epochs, "
-            "--limit, no choice"
+            "--limit, --teacher, no choice"
         )
     if not resume and not (recipe and data and out):
         raise click.UsageError(
@@ -122,7 +124,8 @@ def command(
             resolved = load_recipe(str(recipe), overrides)
             resolved = resolved.with_epochs(epochs) if epochs else resolved
             lists = tuple(_absolute(path) for path in exclude)
-            settings = Settings(_absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0)
+            asked = str(Path(teacher).absolute()) if teacher else ""
+            settings = Settings(_absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0, asked)
             place = open_strategy(strategy)
             if place.chief:
                 _free(str(out))
@@ -147,8 +150,10 @@ def command(
 def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
     """Fail on what cannot be trained, before there is a run."""
     from ..model import build_model
+    from ..teaching import taught
     from ..votes import votes_to_learn
 
+    taught(recipe.loss, settings.teacher, roles.train)
     votes_to_learn(recipe.loss, settings.choice, roles.train)
     build_model(recipe, len(roles.train.labels))
 

@@ -40,18 +40,19 @@ def data_cleaning(command: _Command) -> _Command:
     return command
 
 
-def evaluation_data(*, required: bool = True) -> Callable[[_Command], _Command]:
+def evaluation_data(*, required: bool = True, split: str = "test") -> Callable[[_Command], _Command]:
     """``--data``, ``--split``, ``--limit``, ``--skip-bad`` of commands that measure accuracy.
 
     Args:
         required: whether the command can do nothing without ``--data``.
+        split: the default of ``--split``.
     """
 
     def decorate(command: _Command) -> _Command:
         for option in (
             _SKIP_BAD,
             click.option("--limit", type=click.IntRange(1), help="At most so many pictures, stratified by class."),
-            click.option("--split", default="test", show_default=True, help="Split, or part by its name (PublicTest)."),
+            click.option("--split", default=split, show_default=True, help="Split, or part by its name (PublicTest)."),
             click.option("--data", required=required, metavar="PATH", help="Folder, zip or CSV; or 'synthetic'."),
         ):
             command = option(command)
