@@ -15,13 +15,18 @@ import numpy as np
 
 from edgeemo.edge.card import read_card
 from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.graph import read_graph
 from edgeemo.edge.runtime import Session, installed, version
+
+#: Above so many multiply-accumulates a model gets every tenth face: an emulated second of a large net is a minute.
+LARGE = 50_000_000
 
 
 def main(faces: str, folder: str, *models: str) -> None:
-    pictures = np.load(faces)
+    everything = np.load(faces)
     for runtime in installed():
         for model in map(Path, models):
+            pictures = everything[::10] if read_graph(model.read_bytes(), str(model)).macs > LARGE else everything
             write(Path(folder) / f"{model.stem}-{runtime}.npz", pictures, Classifier.open(model, runtime=runtime))
             # The slow kernels are for comparison on the fast machine only.
             if runtime == "tflite-runtime" and platform.machine() == "x86_64":

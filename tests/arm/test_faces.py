@@ -85,14 +85,16 @@ def test_real_faces_get_the_same_predictions(model: Path, runtime: str, results:
     device = dict(np.load(results["device"] / f"{model.stem}-{runtime}.npz"))
     assert (str(here["machine"]), str(device["machine"])) == ("x86_64", "aarch64")
     assert (here["runtime"], here["delegate"]) == (device["runtime"], device["delegate"])
-    assert len(device["outputs"]) == FACES
+    # The largest nets are shown every tenth face.
+    shown = len(device["outputs"])
+    assert shown in (FACES, FACES // 10)
 
     assert np.array_equal(here["inputs"], device["inputs"])
     ours, theirs = here["outputs"].astype(int), device["outputs"].astype(int)
     # The faces must tell the labels apart, or equality would say nothing.
-    assert len(set(theirs.argmax(axis=1))) >= 5
+    assert len(set(theirs.argmax(axis=1))) >= (5 if shown == FACES else 3)
     off = np.abs(ours - theirs).max(axis=1)
-    print(f"{model.stem}, {runtime}: {(off == 0).sum()} of {FACES} identical to {measure}, at most {off.max()} LSB off")
+    print(f"{model.stem}, {runtime}: {(off == 0).sum()} of {shown} identical to {measure}, at most {off.max()} LSB off")
     assert off.max() <= lsb
     assert np.array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
 
