@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..edge.errors import EdgeemoError
+from ..train.recipe import Recipe
 from ..train.sections import Qat
 
 
@@ -37,17 +38,38 @@ class QatOptions:
         steps: batches in an epoch at most, to try a large network in short time.
         skip: layers that stay in floating point.
         distillation: learn from the float model too; None does what the recipe says.
+        overrides: values of the recipe that are changed, as ``qat.learning_rate=1e-6``.
     """
 
     epochs: int | None = None
     steps: int | None = None
     skip: tuple[str, ...] = ()
     distillation: Distillation | None = None
+    overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("epochs", self.epochs), ("steps", self.steps)):
             if value is not None and value < 1:
                 raise EdgeemoError(f"the {name} of quantization-aware training are too few", expected="1 or more")
+
+    def recipe(self, trained: Recipe) -> Recipe:
+        """The recipe by which the training goes on.
+
+        Args:
+            trained: with which the float model was trained.
+
+        Raises:
+            EdgeemoError: an unknown value, or another network, input, task or other roles.
+        """
+        recipe = trained.changed(self.overrides)
+        for section in ("architecture", "input", "task", "data"):
+            if getattr(recipe, section) != getattr(trained, section):
+                raise EdgeemoError(
+                    f"{section} cannot be changed any more",
+                    expected="values of how it is trained, as qat.learning_rate=1e-6",
+                    mend="train another float model for it",
+                )
+        return recipe
 
     @property
     def note(self) -> str:

@@ -178,7 +178,7 @@ def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatO
         )
     kept = out.with_name(f".{out.stem}-training.npz")
     flatbuffer, aware = train_int8(
-        source.model, source.recipe, data, qat, seed=source.seed, checkpoint=kept, quiet=quiet
+        source.model, qat.recipe(source.recipe), data, qat, seed=source.seed, checkpoint=kept, quiet=quiet
     )
     source = replace(source, card=replace(source.card, notes=" ".join(filter(None, (source.card.notes, qat.note)))))
     # The ranges were learned from every training picture.

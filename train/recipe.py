@@ -110,6 +110,17 @@ class Recipe:
         schedule = replace(self.schedule, epochs=epochs, warmup=warmup)
         return replace(self, schedule=schedule, phase=tuple(replace(phase, epochs=epochs) for phase in self.phase))
 
+    def changed(self, overrides: Sequence[str]) -> Recipe:
+        """The recipe with other values; see :func:`load_recipe`.
+
+        Raises:
+            EdgeemoError: unknown key or wrong type.
+        """
+        table = tomlkit.parse(self.to_toml()).unwrap()
+        for override in overrides:
+            apply_override(table, override)
+        return parse_recipe(table, self.name)
+
     def outputs(self, classes: int) -> int:
         """Outputs of the network for so many classes.
 

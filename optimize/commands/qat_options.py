@@ -17,6 +17,13 @@ _OPTIONS = (
         multiple=True,
         help="qat: leave this layer in floating point; can be given several times.",
     ),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="qat: change a value of the recipe, as qat.distillation=1; repeatable.",
+    ),
     click.option("--distill", is_flag=True, help="qat: learn from the float model too, at temperature 2, half each."),
     click.option(
         "--qat-epochs",
@@ -31,7 +38,7 @@ _OPTIONS = (
 
 
 def qat_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --qat-skip, --distill, --qat-epochs and --qat-steps to a command, which gets them as ``qat``.
+    """Add --qat-skip, --set, --distill, --qat-epochs and --qat-steps to a command, which gets them as ``qat``.
 
     Raises:
         click.UsageError: one of them is given with another ``method`` than qat.
@@ -42,16 +49,17 @@ def qat_options(function: Callable[..., Any]) -> Callable[..., Any]:
         *arguments: Any,
         method: str,
         qat_skip: tuple[str, ...],
+        overrides: tuple[str, ...],
         distill: bool,
         qat_epochs: int | None,
         qat_steps: int | None,
         **others: Any,
     ) -> Any:
         distillation = Distillation() if distill else None
-        qat = QatOptions(epochs=qat_epochs, steps=qat_steps, skip=qat_skip, distillation=distillation)
+        qat = QatOptions(qat_epochs, qat_steps, qat_skip, distillation, overrides)
         if method != "qat" and qat != QatOptions():
             raise click.UsageError(
-                f"--qat-skip, --distill, --qat-epochs and --qat-steps go with --method qat, not {method}"
+                f"--qat-skip, --set, --distill, --qat-epochs and --qat-steps go with --method qat, not {method}"
             )
         return function(*arguments, method=method, qat=qat, **others)
 

@@ -298,7 +298,8 @@ def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
 
 
 def test_the_command_says_what_it_left_in_float(copy: Path) -> None:
-    result = invoke(copy, "--qat-steps", 1, "--qat-skip", "emotion", "--qat-skip", "stem1_conv")
+    choice = ("--set", "qat.distillation=1", "--set", "qat.learning_rate=1e-9")
+    result = invoke(copy, "--qat-steps", 1, "--qat-skip", "emotion", "--qat-skip", "stem1_conv", *choice)
     assert result.exit_code == 0, result.output
     assert "left in floating point, as asked: emotion, stem1_conv" in result.output
     assert "against the Keras model that was converted: mean difference 0." in result.output
@@ -313,6 +314,8 @@ def test_the_command_says_what_it_left_in_float(copy: Path) -> None:
     ("options", "code", "sentence"),
     [
         (("--qat-skip", "conv99"), 1, "layer 'conv99' cannot be left in floating point, expected one of stem1_conv"),
+        (("--set", "qat.rate=1"), 1, "demo has an unknown key qat.rate"),
+        (("--set", "architecture.dropout=0.5"), 1, "architecture cannot be changed any more"),
         (("--qat-epochs", "0"), 2, "Invalid value for '--qat-epochs'"),
         (("--method", "int8", "--distill"), 2, "go with --method qat, not int8"),
         (("--method", "float32", "--qat-skip", "x"), 2, "go with --method qat, not float32"),
