@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
 from ..train.loop import compile_model, training_batches
 from ..train.pace import Pace
+from ..train.pipeline import Batches
 from ..train.progress import Progress
 from ..train.recipe import Recipe, Schedule
 from .checkpoint import Checkpoint, State
@@ -26,10 +28,14 @@ from .convert import to_int8
 from .distillation import compile_distilled, with_teacher
 from .qat_options import Distillation, QatOptions
 from .rewrite import Treatment, rewrite
+from .settle import settle_ranges
 
 #: Batch normalisations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
 #: what is deployed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2).
 FROZEN = 1 / 3
+
+#: Pictures on which the ranges of activations are settled before the first step.
+SETTLED_ON = 256
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,8 @@ def fine_tune(
     )
     tuner = _Tuner(model, recipe.early_stopping.monitor, pace, checkpoint)
     done = tuner.resume()
+    if not done:
+        settle_ranges(model, _first_inputs(batches))
     for first, last in ((done, free), (max(done, free), epochs)):
         if first >= last:
             continue
@@ -227,6 +235,12 @@ def fine_tune(
         )
     tuner.restore()
     return tuner.history
+
+
+def _first_inputs(batches: Batches) -> list[np.ndarray]:
+    """Inputs of the first epoch, as many pictures as settle the ranges."""
+    count = max(2, -(-SETTLED_ON // batches.batch))
+    return [inputs for inputs, _, _ in itertools.islice(batches.epoch(0), count)]
 
 
 def freeze_statistics(model: Any) -> None:

@@ -24,6 +24,7 @@ from edgeemo.optimize.distillation import DistilledLoss, compile_distilled, soft
 from edgeemo.optimize.left_in_float import require_only_skipped
 from edgeemo.optimize.qat import fidelity, fine_tune, freeze_statistics, quantization_aware, train_int8
 from edgeemo.optimize.qat_options import Distillation, QatOptions
+from edgeemo.optimize.settle import settle_ranges
 from edgeemo.train.backend import keras, tf
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, training_data
@@ -237,6 +238,23 @@ def test_the_distilled_loss_by_hand(outputs: int, usual: Any) -> None:
     expected = 0.25 * 4 * divergence + 0.75 * float(usual(labels, student))
     assert float(loss(np.concatenate([labels, teacher], -1), student)) == pytest.approx(expected, rel=1e-4)
     assert float(loss(labels, student)) == pytest.approx(float(usual(labels, student)), rel=1e-6)
+
+
+def test_ranges_are_settled_before_the_first_step(recipe: Recipe, few: TrainingData, model: Any) -> None:
+    inputs = few.train.pixels(recipe.input).astype(np.float32) / 255
+    expected = model.predict(inputs, verbose=0)
+    aware = quantization_aware(model)
+    others = [variable for variable in aware.variables if not variable.name.endswith(("_min:0", "_max:0"))]
+    before = [variable.numpy() for variable in others]
+    settle_ranges(aware, [inputs[:64], inputs[64:128]])
+    assert all(np.array_equal(one, variable.numpy()) for one, variable in zip(before, others, strict=True))
+    found = {variable.name: variable.numpy() for variable in aware.variables}
+    ends = [value for name, value in found.items() if name.endswith(("output_min:0", "output_max:0"))]
+    assert ends
+    assert all(abs(value) != 6 for value in ends)
+    assert max(value for name, value in found.items() if "quantize_layer_max" in name) == pytest.approx(inputs.max())
+    # Nothing was learned, and yet it says nearly what the float network says.
+    assert np.abs(aware.predict(inputs, verbose=0) - expected).mean() < 0.02
 
 
 @pytest.mark.slow
