@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import itertools
 import json
-import multiprocessing
 import os
 import signal
 import statistics
@@ -21,34 +20,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-import cv2
-
-from edgeemo.train.datasets.synthetic.clip import camera_clip
-
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from edge.streams.mjpeg import MjpegServer
-from edge.streams.scene import Scene
+from edge.streams.film import film
 
-#: Pictures of the clip, which is shown forwards and backwards.
-PICTURES = 150
 #: Share of the run in which memory is still being taken: caches, the allocator's arenas, the page's timeline.
 SETTLING = 0.25
-
-
-class _Film(Scene):
-    """A scene that shows encoded pictures in turn."""
-
-    def __init__(self, pictures: Sequence[bytes], *, rate: float) -> None:
-        super().__init__(rate=rate, size=(640, 480))
-        self._pictures = [*pictures, *reversed(pictures[1:-1])]
-
-    def jpeg(self) -> bytes | None:
-        return self._pictures[self.number % len(self._pictures)]
 
 
 @dataclass(frozen=True)
@@ -86,7 +66,7 @@ def soak(model: str, *, seconds: float, frames: int, most_s: float, rate: float 
         rate: pictures a second of the camera.
     """
     with contextlib.ExitStack() as stack:
-        folder, url = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(_camera(rate))
+        folder, url = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(film(rate))
         lines, log = Path(folder) / "lines.jsonl", Path(folder) / "log"
         command = [sys.executable, "-m", "edgeemo", "run", model, "--source", url, "--out", str(lines), "--force"]
         # The library that finds faces would take every core.
@@ -118,7 +98,8 @@ def _figures(seconds: float, rss: Sequence[float], frames: Sequence[dict]) -> So
     before, after = statistics.median(rss[settled : settled + tenth]), statistics.median(rss[-tenth:])
     stages = ("detect", "preprocess", "invoke", "postprocess")
     median = {stage: statistics.median(frame["ms"][stage] for frame in frames) for stage in stages}
-    times = [frame["time"] for frame in frames]
+    # When a frame was classified, not when it came: from one to the next goes all that the second one took.
+    times = [frame["wall"] for frame in frames]
     median["frame"] = 1e3 * statistics.median(b - a for a, b in itertools.pairwise(times))
     # By frame, not by medians: a frame with two faces is longer in every stage.
     spent = [frame["ms"]["detect"] + frame["ms"]["invoke"] for frame in frames[1:]]
@@ -134,28 +115,6 @@ def _figures(seconds: float, rss: Sequence[float], frames: Sequence[dict]) -> So
         {stage: round(value, 3) for stage, value in median.items()},
         statistics.median(shares),
     )
-
-
-@contextlib.contextmanager
-def _camera(rate: float) -> Iterator[str]:
-    """An HTTP camera in a process of its own; its address."""
-    here, there = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_film, args=(there, rate), daemon=True)
-    process.start()
-    try:
-        yield here.recv()
-    finally:
-        process.terminate()
-
-
-def _film(connection: Connection, rate: float) -> None:
-    pictures = [
-        cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes() for image, _ in camera_clip(PICTURES)
-    ]
-    server = MjpegServer(_Film(pictures, rate=rate))
-    server.start()
-    connection.send(server.url())
-    signal.pause()
 
 
 def _rss_mb(pid: int) -> float:
