@@ -36,7 +36,7 @@ def film(rate: float, *, quality: int = 95) -> Iterator[str]:
 
     Args:
         rate: pictures a second.
-        quality: of the JPEGs. At 95 the drawn sensor's noise makes them 100 KB large, at 80 40 KB.
+        quality: of the JPEGs. At 95 the drawn sensor's noise makes them 100 KB large, at 80 34 KB.
 
     Yields:
         The camera's address.
