@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class StageTimes:
 
     def to_dict(self) -> dict[str, float]:
         """For JSON: every stage and the total, rounded to microseconds."""
-        return {name: round(value, 3) for name, value in {**asdict(self), "total": self.total}.items()}
+        return {name: round(value, 3) for name, value in {**vars(self), "total": self.total}.items()}
 
 
 @dataclass(frozen=True)

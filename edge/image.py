@@ -53,7 +53,9 @@ def decode(data: bytes, where: str) -> np.ndarray:
                 mend="reduce it first",
             )
         picture.load()
-        return _to_uint8(ImageOps.exif_transpose(picture))
+        # In place: a copy of a camera's frame costs as much as finding out that there is nothing to turn.
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _to_uint8(picture)
     except Image.DecompressionBombError as error:
         raise EdgeemoError(
             f"{where} is too large to decode", expected=f"at most {MAX_PIXELS:,} pixels", mend="reduce it first"
@@ -91,4 +93,4 @@ def _to_uint8(picture: Image.Image) -> np.ndarray:
         layer = picture.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
         return np.asarray(flat.convert("L" if picture.mode == "LA" else "RGB"))
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))

@@ -1,17 +1,14 @@
 """A model in a process of its own: when the runtime crashes or hangs there, the runner starts it anew and goes on.
 
-``python -m edgeemo.edge.isolate`` is the child. Both sides speak in messages: one byte of kind, four of length (big
-endian), and that many bytes. A child ends when its standard input does, and is killed by the system with its parent.
+The other side of the pipe, and how the two speak, is :mod:`edgeemo.edge.child`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -20,22 +17,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from .child import ERROR, FACTS, HEAD, INPUT, LOAD, OUTPUT, WARNING, message, tensor_of
 from .delegate import DelegateError, DelegateSpec
 from .errors import EdgeemoError
-from .fallback import Warn, load_or_fall_back
-from .runtime import FrameLost, Tensor
+from .fallback import Warn
+from .runtime import FrameLost
 
-#: Kinds of messages.
-_LOAD, _FACTS, _INPUT, _OUTPUT, _WARNING, _ERROR = b"L", b"F", b"I", b"O", b"W", b"E"
-_HEAD = 5
 #: Longest wait in one piece, so that a stop is seen at once.
 _TICK_S = 0.05
-#: Linux's PR_SET_PDEATHSIG.
-_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True)
@@ -106,8 +99,8 @@ class IsolatedSession:
             self._load()
         deadline = _Deadline(self._patience.invoke_s)
         try:
-            self._send(_INPUT, np.ascontiguousarray(tensor, self.input.dtype).tobytes(), deadline)
-            data = self._receive(_OUTPUT, deadline)
+            self._send(INPUT, np.ascontiguousarray(tensor, self.input.dtype).tobytes(), deadline)
+            data = self._receive(OUTPUT, deadline)
         except _Gone as gone:
             self.close()
             if self._stopping():
@@ -131,12 +124,12 @@ class IsolatedSession:
 
     def _load(self) -> None:
         # Not a fork: the runtime's threads and the camera's device would go with it.
-        command = [sys.executable, "-m", "edgeemo.edge.isolate"]
+        command = [sys.executable, "-m", "edgeemo.edge.child"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         deadline = _Deadline(self._patience.load_s)
         try:
-            self._send(_LOAD, json.dumps(self._request).encode(), deadline)
-            facts = json.loads(self._receive(_FACTS, deadline))
+            self._send(LOAD, json.dumps(self._request).encode(), deadline)
+            facts = json.loads(self._receive(FACTS, deadline))
         except _Gone as gone:
             self.close()
             if self._stopping():
@@ -146,7 +139,7 @@ class IsolatedSession:
                 mend="the model, the runtime or the delegate is damaged: install or convert it again",
             ) from None
         self.runtime, self.delegate = facts["runtime"], facts["delegate"]
-        self.input, self.output = _tensor(facts["input"]), _tensor(facts["output"])
+        self.input, self.output = tensor_of(facts["input"]), tensor_of(facts["output"])
 
     def _count(self, reason: str) -> None:
         now = time.monotonic()
@@ -161,7 +154,7 @@ class IsolatedSession:
             )
 
     def _send(self, kind: bytes, data: bytes, deadline: _Deadline) -> None:
-        rest = memoryview(_message(kind, data))
+        rest = memoryview(message(kind, data))
         while rest:
             written = self._when_ready(deadline, partial(os.write, self._descriptor("stdin"), rest), writing=True)
             rest = rest[written:]
@@ -169,13 +162,13 @@ class IsolatedSession:
     def _receive(self, wanted: bytes, deadline: _Deadline) -> bytes:
         """The child's answer. Warnings before it are handed on, errors are raised."""
         while True:
-            head = self._read(_HEAD, deadline)
+            head = self._read(HEAD, deadline)
             kind, data = head[:1], self._read(int.from_bytes(head[1:], "big"), deadline)
             if kind == wanted:
                 return data
-            if kind == _WARNING:
+            if kind == WARNING:
                 self._warn(data.decode())
-            elif kind == _ERROR:
+            elif kind == ERROR:
                 self.close()
                 failure = json.loads(data)
                 raise (DelegateError if failure["delegate"] else EdgeemoError)(failure["message"])
@@ -243,70 +236,3 @@ class _Deadline:
 
 class _Gone(Exception):
     """The child does not answer any more; the text says why."""
-
-
-def _message(kind: bytes, data: bytes) -> bytes:
-    return kind + len(data).to_bytes(_HEAD - 1, "big") + data
-
-
-def _facts(tensor: Tensor) -> dict[str, Any]:
-    return {**asdict(tensor), "dtype": tensor.dtype.str}
-
-
-def _tensor(facts: dict[str, Any]) -> Tensor:
-    return Tensor(**{**facts, "shape": tuple(facts["shape"]), "dtype": np.dtype(facts["dtype"])})
-
-
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """The child's side: load what is asked for, then answer input by input until there are no more."""
-
-    def answer(kind: bytes, data: bytes) -> None:
-        answers.write(_message(kind, data))
-        answers.flush()
-
-    session = None
-    while head := requests.read(_HEAD):
-        data = requests.read(int.from_bytes(head[1:], "big"))
-        try:
-            if session is None:
-                request = json.loads(data)
-                delegate = request.pop("delegate")
-                if delegate is not None:
-                    delegate = DelegateSpec(
-                        delegate["name"], delegate["library"], tuple(map(tuple, delegate["options"]))
-                    )
-                session = load_or_fall_back(
-                    request.pop("path"), delegate=delegate, warn=lambda text: answer(_WARNING, text.encode()), **request
-                )
-                facts = {
-                    "runtime": session.runtime,
-                    "delegate": session.delegate,
-                    "input": _facts(session.input),
-                    "output": _facts(session.output),
-                }
-                answer(_FACTS, json.dumps(facts).encode())
-            else:
-                tensor = np.frombuffer(data, session.input.dtype).reshape(session.input.shape)
-                answer(_OUTPUT, np.ascontiguousarray(session.invoke(tensor)).tobytes())
-        except EdgeemoError as error:
-            failure = {"message": error.message, "delegate": isinstance(error, DelegateError)}
-            answer(_ERROR, json.dumps(failure).encode())
-
-
-def main() -> None:
-    """Serve on standard input and output; what libraries print goes to standard error instead."""
-    # Both come to the whole process group; the parent ends us when it is done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if sys.platform.startswith("linux"):
-        # A hanging child would not notice that its parent was killed.
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as requests:
-        os.dup2(2, 1)
-        # A parent that is gone leaves nobody to tell.
-        with contextlib.suppress(BrokenPipeError):
-            serve(requests, answers)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from ..catalogue import find_model
 from ..deploy import FOLDER, Service, make_bundle, write_bundle
 from ..files import new_file
 from ..remote import Remote
@@ -13,7 +12,7 @@ from ..remote import Remote
 
 @click.command(name="deploy", short_help="Install a model as a service on a device.")
 @click.argument("host", required=False)
-@click.option("--model", required=True, metavar="FILE", help="A .tflite with its card.")
+@click.option("--model", required=True, metavar="MODEL", help="A .tflite with its card, or the name of one that ships.")
 @click.option("--bundle", metavar="OUT.tar.gz", help="Write the bundle to a file in place of sending it to HOST.")
 @click.option("--source", default="0", show_default=True, help="What edgeemo run watches on the device.")
 @click.option("--run-options", default="", metavar="TEXT", help="Further options of edgeemo run, in one argument.")
@@ -50,7 +49,7 @@ def command(
     """
     if (host is None) == (bundle is None):
         raise click.UsageError("name either a HOST or a file with --bundle")
-    service = Service(Path(model), source, run_options, extras)
+    service = Service(find_model(model), source, run_options, extras)
     if bundle is not None:
         target = new_file(bundle, force=force)
         write_bundle(service, target)

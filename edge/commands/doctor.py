@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..board import read_device
+from ..catalogue import find_model
 from ..doctor import examine, runs
 from ..errors import EXIT_ERROR
 from ..finding import Finding, Status
@@ -21,7 +22,10 @@ SCHEMA = 1
 
 @click.command(name="doctor", short_help="Say what this machine has and lacks.")
 @click.option(
-    "--tune", "model", metavar="MODEL", help="Measure MODEL (a .tflite) with 1, 2, ... threads; say how many."
+    "--tune",
+    "model",
+    metavar="MODEL",
+    help="Measure MODEL (a .tflite or a shipped name) with 1, 2, ... threads; say how many.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of lines.")
 @click.pass_context
@@ -32,12 +36,14 @@ def command(ctx: click.Context, model: str | None, as_json: bool) -> None:
 
     Example: edgeemo doctor --tune model.tflite
     """
+    # A wrong name is told before the machine is looked at, which takes seconds.
+    path = None if model is None else find_model(model)
     findings = examine()
     able = runs(findings)
     if not as_json:
         click.echo(_text(findings, able))
     # A model cannot be measured where nothing runs; what is wrong is worth more than the error that would follow.
-    tuning = tune(model, cores=read_device().cores) if model and able else None
+    tuning = tune(path, cores=read_device().cores) if path and able else None
     if as_json:
         click.echo(json.dumps(_document(findings, able, tuning), indent=2, ensure_ascii=False))
     elif tuning:

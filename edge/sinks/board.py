@@ -49,6 +49,7 @@ class Board:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._waking = False
+        self._waiting = 0
         self._ended = False
         self._pictures: deque[tuple[int, asyncio.Task[bytes]]] = deque(maxlen=2)
 
@@ -82,13 +83,18 @@ class Board:
         """The newest update when it is newer than the one of that number, else the next one; the same one again when
         none comes for :data:`_REPEAT_S`, so that its reader sees how old it gets; None at the end."""
         repeat = time.monotonic() + _REPEAT_S
-        while not self._ended:
-            changed, latest = self._changed, self._latest
-            wait = repeat - time.monotonic()
-            if latest is not None and (latest[0] > number or wait <= 0):
-                return latest
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(changed.wait(), max(wait, 0.05))
+        # Before the look at what is newest: an update that comes right after it wakes us.
+        self._waiting += 1
+        try:
+            while not self._ended:
+                changed, latest = self._changed, self._latest
+                wait = repeat - time.monotonic()
+                if latest is not None and (latest[0] > number or wait <= 0):
+                    return latest
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(changed.wait(), max(wait, 0.05))
+        finally:
+            self._waiting -= 1
         return None
 
     def timeline(self, since: int) -> list[dict[str, Any]]:
@@ -117,8 +123,9 @@ class Board:
         return chosen, await asyncio.shield(task)
 
     def _wake(self) -> None:
-        # One call is enough for any number of updates: a server that is busy does not pile them up.
-        if self._loop is not None and not self._waking and not self._loop.is_closed():
+        # One call is enough for any number of updates, so that a server that is busy does not pile them up; none is
+        # needed while nobody waits: its thread would take turns from the one that classifies.
+        if self._loop is not None and self._waiting and not self._waking and not self._loop.is_closed():
             self._waking = True
             self._loop.call_soon_threadsafe(self._woken)
 

@@ -177,6 +177,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         (("inspect", "a" * 300), 1, "'aaaa"),
         (("run", "edge-res-int4", "--source", "absent.avi"), 1, "absent.avi is not there"),
         (("benchmark", "edge-res-int4"), 1, "unknown model 'edge-res-int4'"),
+        (("deploy", "--model", "edge-res-int4", "--bundle", "absent.tar.gz"), 1, "unknown model 'edge-res-int4'"),
+        (("doctor", "--tune", "edge-res-int4"), 1, "unknown model 'edge-res-int4'"),
         pytest.param(
             ("benchmark", "edge-res-int8", "--queries", "11"),
             0,
