@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
 	@echo "make test          install into $(VENV), check style and types, run the fast tests"
+	@echo "make test-device   those of them that are about the device; make test-workstation: the others"
 	@echo "make test-slow     the tests that train and convert for minutes"
 	@echo "make test-giant    those of them that take minutes each"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
@@ -26,7 +27,7 @@ demo: $(VENV)/.installed
 	$(BIN)/edgeemo demo --force
 
 # The device's tests wait for cameras more than they compute, the others the other way round: side by side they take
-# hardly longer than the longer half. What the first half says is shown when both are done.
+# hardly longer than the longer half. Who computes gives way to who is held to deadlines.
 test: CHOICE = not slow
 test: style
 	$(call side_by_side,types test-device,test-workstation)
@@ -44,11 +45,11 @@ test-device: $(VENV)/.installed
 test-workstation: $(VENV)/.installed
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(DEVICE)) -m "$(CHOICE)"
 
-# $(1) targets of the first half, $(2) those of the second; fails when one of them does.
+# $(1) targets of the first half, whose output is shown at the end, $(2) those of the second; fails when one does.
 define side_by_side
 	+@aside=$$(mktemp); $(MAKE) --no-print-directory CHOICE='$(CHOICE)' $(1) >$$aside 2>&1 & other=$$!; \
 	trap 'kill $$other 2>/dev/null; rm -f $$aside' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
-	$(MAKE) --no-print-directory CHOICE='$(CHOICE)' $(2); mine=$$?; \
+	nice -n 10 $(MAKE) --no-print-directory CHOICE='$(CHOICE)' $(2); mine=$$?; \
 	wait $$other; theirs=$$?; cat $$aside; exit $$((mine || theirs))
 endef
 
@@ -75,7 +76,7 @@ test-arm: $(ARM)/.ready-3.11 $(ARM)/.ready-3.13
 	@for venv in $(BASE_VENV) $(CLASSIC_VENV); do \
 	  $$venv/bin/pip install --disable-pip-version-check -q --no-deps --force-reinstall $(ARM)/dist/*.whl || exit 1; \
 	done
-	@$(MAKE) --no-print-directory -j2 -Otarget $(ARM_PARTS)
+	@nice -n 10 $(MAKE) --no-print-directory -j2 -Otarget $(ARM_PARTS)
 
 test-arm-suite-3.11:
 	$(ARM)/bin/python3.11 $(ARM_PYTEST) tests/edge tests/test_base.py
