@@ -8,11 +8,13 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm lint clean $(ARM_PARTS)
+.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm lint style types clean $(ARM_PARTS)
+.PHONY: test-device test-workstation
 
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
 	@echo "make test          install into $(VENV), check style and types, run the fast tests"
+	@echo "make test-device   those of them that are about the device; make test-workstation: the others"
 	@echo "make test-slow     the tests that train and convert for minutes"
 	@echo "make test-giant    those of them that take minutes each"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
@@ -24,11 +26,32 @@ install: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/edgeemo demo --force
 
-test: lint
-	$(BIN)/python -m pytest -m "not slow"
+# The device's tests wait for cameras more than they compute, the others the other way round: side by side they take
+# hardly longer than the longer half. Who computes gives way to who is held to deadlines.
+test: CHOICE = not slow
+test: style
+	$(call side_by_side,types test-device,test-workstation)
 
+test-slow: CHOICE = slow and not giant
 test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "slow and not giant"
+	$(call side_by_side,test-device,test-workstation)
+
+CHOICE := not slow
+DEVICE := tests/edge tests/benchmarks
+
+test-device: $(VENV)/.installed
+	$(BIN)/python -m pytest $(DEVICE) -m "$(CHOICE)"
+
+test-workstation: $(VENV)/.installed
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(DEVICE)) -m "$(CHOICE)"
+
+# $(1) targets of the first half, whose output is shown at the end, $(2) those of the second; fails when one does.
+define side_by_side
+	+@aside=$$(mktemp); $(MAKE) --no-print-directory CHOICE='$(CHOICE)' $(1) >$$aside 2>&1 & other=$$!; \
+	trap 'kill $$other 2>/dev/null; rm -f $$aside' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	nice -n 10 $(MAKE) --no-print-directory CHOICE='$(CHOICE)' $(2); mine=$$?; \
+	wait $$other; theirs=$$?; cat $$aside; exit $$((mine || theirs))
+endef
 
 # What would not fit into CI's time.
 test-giant: $(VENV)/.installed
@@ -53,7 +76,7 @@ test-arm: $(ARM)/.ready-3.11 $(ARM)/.ready-3.13
 	@for venv in $(BASE_VENV) $(CLASSIC_VENV); do \
 	  $$venv/bin/pip install --disable-pip-version-check -q --no-deps --force-reinstall $(ARM)/dist/*.whl || exit 1; \
 	done
-	@$(MAKE) --no-print-directory -j2 -Otarget $(ARM_PARTS)
+	@nice -n 10 $(MAKE) --no-print-directory -j2 -Otarget $(ARM_PARTS)
 
 test-arm-suite-3.11:
 	$(ARM)/bin/python3.11 $(ARM_PYTEST) tests/edge tests/test_base.py
@@ -91,10 +114,14 @@ define emulate
 	@touch $@
 endef
 
-# The package is the repository root; type checkers need to see it under its name.
-lint: $(VENV)/.installed
+lint: style types
+
+style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The package is the repository root; type checkers need to see it under its name.
+types: $(VENV)/.installed
 	@mkdir -p $(VENV)/typing && ln -sfn $(CURDIR) $(VENV)/typing/edgeemo
 	MYPYPATH=$(VENV)/typing $(BIN)/mypy -p edgeemo.edge -p edgeemo.train -p edgeemo.optimize -p edgeemo.benchmarks \
 	  -m edgeemo.cli -m edgeemo.demo

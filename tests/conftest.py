@@ -67,6 +67,17 @@ def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def measured_zip(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 700 test faces alone, under the same name: a fifth of the time to read."""
+    path = tmp_path_factory.mktemp("measured") / faces_zip.name
+    with zipfile.ZipFile(faces_zip) as source, zipfile.ZipFile(path, "w") as archive:
+        for name in source.namelist():
+            if name.startswith("test/"):
+                archive.writestr(name, source.read(name))
+    return path
+
+
+@pytest.fixture(scope="session")
 def two_faces_zip(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The happy and the surprised of these faces: about 710 to train and 200 to test."""
     path = tmp_path_factory.mktemp("two") / "two.zip"

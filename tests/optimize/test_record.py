@@ -26,9 +26,9 @@ def model(tiny_int8: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(tiny_int8, tmp_path / "model.tflite"))
 
 
-def test_the_figures_stand_in_the_card(tiny_float: Path, model: Path, faces_zip: Path) -> None:
+def test_the_figures_stand_in_the_card(tiny_float: Path, model: Path, measured_zip: Path) -> None:
     before = model.read_bytes()
-    result = validate(tiny_float, model, faces_zip, "--record", "--json")
+    result = validate(tiny_float, model, measured_zip, "--record", "--json")
     assert result.exit_code == 0, result.output
     report, metrics = json.loads(result.stdout), read_card(model).metrics
     assert set(metrics) == {"float32 test", "test", "drift"}
@@ -43,24 +43,26 @@ def test_the_figures_stand_in_the_card(tiny_float: Path, model: Path, faces_zip:
     assert split_model(model.read_bytes())[0] == split_model(before)[0]
 
 
-def test_a_run_keeps_the_report(trained_run: Path, converted: dict[str, Path], faces_zip: Path, tmp_path: Path) -> None:
+def test_a_run_keeps_the_report(
+    trained_run: Path, converted: dict[str, Path], measured_zip: Path, tmp_path: Path
+) -> None:
     run = shutil.copytree(trained_run, tmp_path / "run")
     model = shutil.copy(converted["int8"], tmp_path / "mine.tflite")
-    result = validate(run, model, faces_zip, "--record", "--json")
+    result = validate(run, model, measured_zip, "--record", "--json")
     assert json.loads((run / "drift" / "mine.json").read_text()) == json.loads(result.stdout)
     assert {"int8 validation", "float32 test", "test", "drift"} <= set(read_card(model).metrics)
 
 
 def test_the_recorded_command_measures_the_same_again(
-    tiny_float: Path, model: Path, faces_zip: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_float: Path, model: Path, measured_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate(tiny_float, model, faces_zip, "--limit", "70", "--record")
+    validate(tiny_float, model, measured_zip, "--limit", "70", "--record")
     recorded = read_card(model).metrics["drift"]
     words = recorded["command"].split()
     assert (
         words == "edgeemo validate tiny_float.tflite model.tflite --data faces.zip --limit 70 --max-drop 100.0".split()
     )
-    for path in (faces_zip, tiny_float):
+    for path in (measured_zip, tiny_float):
         shutil.copy(path, model.parent / path.name)
     monkeypatch.chdir(model.parent)
     again = json.loads(CliRunner().invoke(edgeemo, [*words[1:], "--json"]).stdout)
@@ -68,33 +70,33 @@ def test_the_recorded_command_measures_the_same_again(
     assert again["content_hash"] == recorded["content_hash"]
 
 
-def test_a_failed_gate_is_recorded_as_failed(tiny_float: Path, model: Path, faces_zip: Path) -> None:
-    assert validate(tiny_float, model, faces_zip, "--max-drop", "0", "--record").exit_code == 3
+def test_a_failed_gate_is_recorded_as_failed(tiny_float: Path, model: Path, measured_zip: Path) -> None:
+    assert validate(tiny_float, model, measured_zip, "--max-drop", "0", "--record").exit_code == 3
     assert read_card(model).metrics["drift"]["passed"] is False
 
 
 def test_a_reference_that_is_no_float_model_is_named_by_its_method(
-    tiny_int8: Path, model: Path, faces_zip: Path
+    tiny_int8: Path, model: Path, measured_zip: Path
 ) -> None:
-    assert validate(tiny_int8, model, faces_zip, "--record").exit_code == 0
+    assert validate(tiny_int8, model, measured_zip, "--record").exit_code == 0
     assert set(read_card(model).metrics) == {"int8 test", "test", "drift"}
 
 
-def test_recorded_figures_are_replaced_with_force_alone(tiny_float: Path, model: Path, faces_zip: Path) -> None:
-    assert validate(tiny_float, model, faces_zip, "--limit", "70", "--record").exit_code == 0
+def test_recorded_figures_are_replaced_with_force_alone(tiny_float: Path, model: Path, measured_zip: Path) -> None:
+    assert validate(tiny_float, model, measured_zip, "--limit", "70", "--record").exit_code == 0
     before = model.read_bytes()
-    refused = validate(tiny_float, model, faces_zip, "--record")
+    refused = validate(tiny_float, model, measured_zip, "--record")
     assert (refused.exit_code, model.read_bytes() == before) == (1, True)
     assert "has recorded figures already (test, drift); measure without --record, or" in refused.stderr
-    assert validate(tiny_float, model, faces_zip, "--record", "--force").exit_code == 0
+    assert validate(tiny_float, model, measured_zip, "--record", "--force").exit_code == 0
     assert read_card(model).metrics["test"]["n"] == 700
 
 
-def test_a_report_that_a_run_has_is_refused(model: Path, faces_zip: Path, tmp_path: Path) -> None:
+def test_a_report_that_a_run_has_is_refused(model: Path, measured_zip: Path, tmp_path: Path) -> None:
     kept = tmp_path / "run" / "drift" / "model.json"
     kept.parent.mkdir(parents=True)
     kept.write_text("mine")
-    result = validate(tmp_path / "run", model, faces_zip, "--record")
+    result = validate(tmp_path / "run", model, measured_zip, "--record")
     assert (result.exit_code, kept.read_text()) == (1, "mine")
     assert "model.json exists already" in result.stderr
 

@@ -81,9 +81,9 @@ def test_one_picture_bounds_nothing() -> None:
 
 
 def test_the_command_writes_table_json_and_plots(
-    tiny_float: Path, tiny_int8: Path, faces_zip: Path, tmp_path: Path
+    tiny_float: Path, tiny_int8: Path, measured_zip: Path, tmp_path: Path
 ) -> None:
-    words = ["validate", tiny_float, tiny_int8, "--data", faces_zip, "--max-drop", 100, "--limit", 14]
+    words = ["validate", tiny_float, tiny_int8, "--data", measured_zip, "--max-drop", 100, "--limit", 14]
     words += ["--corruptions", tmp_path / "new", "--json"]
     result = CliRunner().invoke(edgeemo, [*map(str, words)])
     assert result.exit_code == 0, result.output
@@ -112,10 +112,10 @@ def test_a_condition_is_what_the_models_say_of_those_pictures(tiny_float: Path, 
 
 
 def test_a_folder_with_contents_is_refused_before_anything_is_measured(
-    tiny_int8: Path, faces_zip: Path, tmp_path: Path
+    tiny_int8: Path, measured_zip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    words = ["validate", tiny_int8, tiny_int8, "--data", faces_zip, "--corruptions", tmp_path]
+    words = ["validate", tiny_int8, tiny_int8, "--data", measured_zip, "--corruptions", tmp_path]
     result = CliRunner().invoke(edgeemo, [*map(str, words)])
     assert result.exit_code == 1
     assert "is not empty" in result.stderr

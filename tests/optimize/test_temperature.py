@@ -199,10 +199,10 @@ def test_a_model_of_another_run_is_refused(tiny_int8: Path, trained_run: Path, t
     ],
 )
 def test_what_does_not_fit_is_named(
-    tiny_int8: Path, faces_zip: Path, tmp_path: Path, options: tuple[str, ...], code: int, sentence: str
+    tiny_int8: Path, measured_zip: Path, tmp_path: Path, options: tuple[str, ...], code: int, sentence: str
 ) -> None:
     before = tiny_int8.read_bytes()
-    places = {"DATA": faces_zip, "new.tflite": tmp_path / "new.tflite"}
+    places = {"DATA": measured_zip, "new.tflite": tmp_path / "new.tflite"}
     result = calibrate(tiny_int8, *(places.get(word, word) for word in options))
     assert result.exit_code == code
     assert sentence in result.output

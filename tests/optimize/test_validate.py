@@ -55,30 +55,30 @@ def with_noisy_weights(run: Path, out: Path) -> Path:
 
 @pytest.mark.parametrize(("method", "allowed"), [("float32", "1.0"), ("int8", "3.0")])
 def test_a_faithful_model_passes(
-    trained_run: Path, converted: dict[str, Path], faces_zip: Path, method: str, allowed: str
+    trained_run: Path, converted: dict[str, Path], measured_zip: Path, method: str, allowed: str
 ) -> None:
-    result = validate(trained_run, converted[method], faces_zip, "--max-drop", allowed)
+    result = validate(trained_run, converted[method], measured_zip, "--max-drop", allowed)
     assert result.exit_code == 0, result.output
     assert "gate passed: the loss is at most" in result.stdout
 
 
 @pytest.mark.parametrize("runtime", installed())
 def test_two_tflite_files_can_be_compared_in_every_runtime(
-    converted: dict[str, Path], faces_zip: Path, runtime: str
+    converted: dict[str, Path], measured_zip: Path, runtime: str
 ) -> None:
     options = ("--max-drop", "3", "--runtime", runtime)
-    assert validate(converted["float32"], converted["int8"], faces_zip, *options).exit_code == 0
+    assert validate(converted["float32"], converted["int8"], measured_zip, *options).exit_code == 0
 
 
 @pytest.mark.parametrize("kind", ["shuffled int8 weights", "noisy Keras weights"])
 def test_a_damaged_model_fails_with_3(
-    trained_run: Path, converted: dict[str, Path], faces_zip: Path, tmp_path: Path, kind: str
+    trained_run: Path, converted: dict[str, Path], measured_zip: Path, tmp_path: Path, kind: str
 ) -> None:
     if kind == "shuffled int8 weights":
         damaged = with_shuffled_weights(converted["int8"], tmp_path / "damaged.tflite")
     else:
         damaged = with_noisy_weights(trained_run, tmp_path / "run")
-    result = validate(trained_run, damaged, faces_zip, "--max-drop", "3.0", "--out", str(tmp_path / "report.json"))
+    result = validate(trained_run, damaged, measured_zip, "--max-drop", "3.0", "--out", str(tmp_path / "report.json"))
     assert result.exit_code == 3, result.output
     assert "gate failed: the loss is at most" in result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
@@ -88,23 +88,23 @@ def test_a_damaged_model_fails_with_3(
 
 
 def test_json_stands_alone_and_the_file_is_the_same(
-    trained_run: Path, converted: dict[str, Path], faces_zip: Path, tmp_path: Path
+    trained_run: Path, converted: dict[str, Path], measured_zip: Path, tmp_path: Path
 ) -> None:
     options = ("--max-drop", "3", "--json", "--out", str(tmp_path / "report.json"))
-    result = validate(trained_run, converted["int8"], faces_zip, *options)
+    result = validate(trained_run, converted["int8"], measured_zip, *options)
     report = json.loads(result.stdout)
     assert report == json.loads((tmp_path / "report.json").read_text())
     assert (report["passed"], report["max_drop"], report["drift"]["n"]) == (True, 3.0, 700)
     assert report["drift"]["worst_loss"] <= 3.0
 
 
-def test_json_of_a_failed_gate_is_json_too(converted: dict[str, Path], faces_zip: Path) -> None:
-    result = validate(converted["int8"], converted["int8"], faces_zip, "--limit", "14", "--json")
+def test_json_of_a_failed_gate_is_json_too(converted: dict[str, Path], measured_zip: Path) -> None:
+    result = validate(converted["int8"], converted["int8"], measured_zip, "--limit", "14", "--json")
     assert (result.exit_code, json.loads(result.stdout)["passed"]) == (3, False)
 
 
-def test_few_pictures_do_not_prove_even_the_same_model(converted: dict[str, Path], faces_zip: Path) -> None:
-    result = validate(converted["int8"], converted["int8"], faces_zip, "--limit", "14")
+def test_few_pictures_do_not_prove_even_the_same_model(converted: dict[str, Path], measured_zip: Path) -> None:
+    result = validate(converted["int8"], converted["int8"], measured_zip, "--limit", "14")
     assert result.exit_code == 3
     assert "agreement 100.00%; 0 pictures lost, 0 won" in result.stdout
     assert "measure more" in result.stderr
@@ -118,38 +118,44 @@ def test_few_pictures_do_not_prove_even_the_same_model(converted: dict[str, Path
     ],
 )
 def test_classes_are_held_to_a_limit_of_their_own(
-    tiny_int8: Path, faces_zip: Path, limit: str, code: int, sentence: str
+    tiny_int8: Path, measured_zip: Path, limit: str, code: int, sentence: str
 ) -> None:
-    result = validate(tiny_int8, tiny_int8, faces_zip, "--max-class-drop", limit)
+    result = validate(tiny_int8, tiny_int8, measured_zip, "--max-class-drop", limit)
     assert result.exit_code == code
     assert sentence in result.output
-    figures = json.loads(validate(tiny_int8, tiny_int8, faces_zip, "--max-class-drop", limit, "--json").stdout)
+    figures = json.loads(validate(tiny_int8, tiny_int8, measured_zip, "--max-class-drop", limit, "--json").stdout)
     assert (figures["max_class_drop"], figures["passed"]) == (float(limit), code == 0)
     assert len(figures["failed_classes"]) == (7 if code else 0)
 
 
-def test_the_accuracies_are_those_of_evaluate(trained_run: Path, converted: dict[str, Path], faces_zip: Path) -> None:
-    report = json.loads(validate(trained_run, converted["int8"], faces_zip, "--max-drop", "9", "--json").stdout)
+def test_the_accuracies_are_those_of_evaluate(
+    trained_run: Path, converted: dict[str, Path], measured_zip: Path
+) -> None:
+    report = json.loads(validate(trained_run, converted["int8"], measured_zip, "--max-drop", "9", "--json").stdout)
     for key, model in (("reference", trained_run), ("candidate", converted["int8"])):
-        words = ["evaluate", str(model), "--data", str(faces_zip), "--json"]
+        words = ["evaluate", str(model), "--data", str(measured_zip), "--json"]
         figures = json.loads(CliRunner().invoke(edgeemo, words).stdout)
         assert report["drift"][key]["correct"] == figures["correct"]
 
 
-def test_models_with_other_labels_are_not_compared(converted: dict[str, Path], faces_zip: Path, tmp_path: Path) -> None:
+def test_models_with_other_labels_are_not_compared(
+    converted: dict[str, Path], measured_zip: Path, tmp_path: Path
+) -> None:
     card = read_card(converted["int8"])
     assert card is not None
     turned = with_card(converted["int8"].read_bytes(), dataclasses.replace(card, labels=card.labels[::-1]))
     (tmp_path / "turned.tflite").write_bytes(turned)
-    result = validate(converted["int8"], tmp_path / "turned.tflite", faces_zip)
+    result = validate(converted["int8"], tmp_path / "turned.tflite", measured_zip)
     assert result.exit_code == 1
     assert "cannot be compared, expected labels angry, disgust" in result.output
     assert "got neutral, surprise" in result.output
 
 
-def test_an_existing_report_is_refused_and_stays(converted: dict[str, Path], faces_zip: Path, tmp_path: Path) -> None:
+def test_an_existing_report_is_refused_and_stays(
+    converted: dict[str, Path], measured_zip: Path, tmp_path: Path
+) -> None:
     (tmp_path / "report.json").write_text("mine")
-    result = validate(converted["int8"], converted["int8"], faces_zip, "--out", str(tmp_path / "report.json"))
+    result = validate(converted["int8"], converted["int8"], measured_zip, "--out", str(tmp_path / "report.json"))
     assert (result.exit_code, (tmp_path / "report.json").read_text()) == (1, "mine")
 
 
@@ -178,7 +184,7 @@ def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Pat
 )
 def test_what_does_not_fit_is_named(
     converted: dict[str, Path],
-    faces_zip: Path,
+    measured_zip: Path,
     tmp_path: Path,
     candidate: str,
     options: tuple[str, ...],
@@ -186,6 +192,6 @@ def test_what_does_not_fit_is_named(
     sentence: str,
 ) -> None:
     second = converted["int8"] if candidate == "same" else tmp_path / candidate
-    result = validate(converted["int8"], second, faces_zip, *options)
+    result = validate(converted["int8"], second, measured_zip, *options)
     assert result.exit_code == code
     assert sentence in result.output

@@ -104,49 +104,49 @@ def test_a_resumed_run_finds_the_same_data(run: Path) -> None:
     assert (run / "history.csv").read_text() == before
 
 
-@pytest.fixture
-def fer(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def fer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Twenty pictures in the names of FER-2013, and votes: one tie, one without a face, the others for sad or fear."""
-    lines = []
+    lines, root = [], tmp_path_factory.mktemp("votes")
     for row in range(20):
         part, folder = ("Training", "train") if row < 14 else ("PublicTest", "test")
-        place = tmp_path / "fer" / folder / ("sad" if row % 2 else "fear")
+        place = root / "fer" / folder / ("sad" if row % 2 else "fear")
         place.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(row).integers(0, 256, (24, 24), np.uint8)
         Image.fromarray(pixels).save(place / f"{part}_{row:05d}.png")
         most = "0,0,0,5,0,0,3,0,0,0" if row % 4 < 2 else "1,0,0,3,0,0,6,0,0,0"
         votes = {3: "0,0,0,5,0,0,5,0,0,0", 17: "0,0,0,0,0,0,0,0,0,9"}.get(row, most)
         lines.append(f"{part},{row}.png,{votes}\n")
-    (tmp_path / "votes.csv").write_text(HEADER + "".join(lines))
-    return tmp_path / "fer", tmp_path / "votes.csv"
+    (root / "votes.csv").write_text(HEADER + "".join(lines))
+    return root / "fer", root / "votes.csv"
 
 
-@pytest.mark.parametrize(
-    ("mode", "options", "pictures"),
-    [
-        ("majority", (), 13),
-        ("majority", ("--ferplus-mode", "majority"), 13),
-        ("mixed", ("--ferplus-mode", "mixed"), 14),
-    ],
-)
-def test_votes_are_trained_on(
-    fer: tuple[Path, Path], tmp_path: Path, mode: str, options: tuple[str, ...], pictures: int
-) -> None:
+@pytest.fixture(scope="module")
+def voted(fer: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Result]]:
+    """How votes are used -> the run, and what the command said; the majority is taken when nothing is asked for."""
     data, votes = fer
-    result = train(data, tmp_path / "run", "--ferplus", votes, *options, "--classes", "sad,fear")
+    runs = {}
+    for mode, options in (("majority", ()), ("mixed", ("--ferplus-mode", "mixed"))):
+        folder = tmp_path_factory.mktemp("voted") / "run"
+        runs[mode] = folder, train(data, folder, "--ferplus", votes, *options, "--classes", "sad,fear")
+    return runs
+
+
+@pytest.mark.parametrize(("mode", "pictures"), [("majority", 13), ("mixed", 14)])
+def test_votes_are_trained_on(voted: dict[str, tuple[Path, Result]], mode: str, pictures: int) -> None:
+    folder, result = voted[mode]
     assert result.exit_code == 0, result.output
     assert f"FER+ ({mode}) left out" in result.stderr
-    run = Run.open(tmp_path / "run")
+    run = Run.open(folder)
     roles = run.settings.training_data(run.recipe)
     assert len(roles.train) + len(roles.validation) == pictures
     assert (roles.train.soft is None) == (mode == "majority")
     assert run.card.provenance.dataset == f"fer (FER+ {mode})"
 
 
-def test_the_majority_can_be_measured_on(fer: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_majority_can_be_measured_on(fer: tuple[Path, Path], voted: dict[str, tuple[Path, Result]]) -> None:
     data, votes = fer
-    assert train(data, tmp_path / "run", "--classes", "sad,fear").exit_code == 0
-    words = ("evaluate", tmp_path / "run", "--data", data, "--classes", "sad,fear", "--json")
+    words = ("evaluate", voted["majority"][0], "--data", data, "--classes", "sad,fear", "--json")
     before, after = (json.loads(invoke(*words, *more).stdout) for more in ((), ("--ferplus", votes)))
     assert (before["n"], after["n"]) == (6, 5)
     # Rows 14 to 19 without 17: by votes only 16 is sad, by FER-2013 the odd ones were.

@@ -70,12 +70,8 @@ def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path
     assert not [weight.name for weight in model.weights if "votes" in weight.name]
 
 
-class _Kill(Exception):
-    """Stands for the end of the process."""
-
-
-def trained(folder: Path, recipe: Recipe, chosen: Settings, *, kill_after: int | None = None) -> Run:
-    """Train; killed right after ``kill_after`` epochs when given."""
+def trained(folder: Path, recipe: Recipe, chosen: Settings, *, tensorboard: bool = False) -> Run:
+    """Train in ``folder/run``, or go on there; the run as a kill after epoch 2 leaves it is kept in ``after-2``."""
     run = Run(folder / "run")
     if not run.folder.exists():
         run.folder.mkdir()
@@ -84,10 +80,9 @@ def trained(folder: Path, recipe: Recipe, chosen: Settings, *, kill_after: int |
     class Watched(Run):
         def write_history(self, history: list[dict[str, float]]) -> None:
             super().write_history(history)
-            if len(history) == kill_after:
-                raise _Kill
+            shutil.copytree(self.folder, folder / f"after-{len(history)}")
 
-    train(Watched(run.folder), chosen.training_data(recipe), quiet=True, tensorboard=kill_after is not None)
+    train(Watched(run.folder), chosen.training_data(recipe), quiet=True, tensorboard=tensorboard)
     return run
 
 
@@ -98,15 +93,16 @@ LONG += ["phase=[{epochs=2, learning_rate=0.02}, {epochs=1, learning_rate=0.01}]
 
 @pytest.fixture(scope="module")
 def finished(fer_with_votes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return trained(tmp_path_factory.mktemp("whole"), load_recipe("demo", LONG), settings(fer_with_votes, limit=84))
+    folder, chosen = tmp_path_factory.mktemp("whole"), settings(fer_with_votes, limit=84)
+    return trained(folder, load_recipe("demo", LONG), chosen, tensorboard=True)
 
 
 @pytest.mark.parametrize("epochs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(
     finished: Run, tmp_path: Path, event_points: Points, epochs: int
 ) -> None:
-    with pytest.raises(_Kill):
-        trained(tmp_path, finished.recipe, finished.settings, kill_after=epochs)
+    shutil.copytree(finished.folder.parent / f"after-{epochs}", tmp_path / "run")
+    assert len(Run.open(tmp_path / "run").history) == epochs
     resumed = trained(tmp_path, finished.recipe, finished.settings)
     for key in ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
         found, expected = ([row[key] for row in run.history] for run in (resumed, finished))

@@ -80,7 +80,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def trained(folder: Path, loaded: Recipe, *, kill_after: int | None = None) -> Run:
-    """Train; killed right after ``kill_after`` epochs when given. Every checkpoint is kept in ``folder/all``."""
+    """Train; killed right after ``kill_after`` epochs when given.
+
+    Every checkpoint is kept in ``folder/all``, and the run as a kill after epoch 2 leaves it in ``folder/after-2``.
+    """
     run = Run(folder / "run")
     if not run.folder.exists():
         run.folder.mkdir()
@@ -91,6 +94,7 @@ def trained(folder: Path, loaded: Recipe, *, kill_after: int | None = None) -> R
         def write_history(self, history: list[dict[str, float]]) -> None:
             super().write_history(history)
             shutil.copy(self.checkpoint(len(history)), folder / "all")
+            shutil.copytree(self.folder, folder / f"after-{len(history)}")
             if len(history) == kill_after:
                 raise _Kill
 
@@ -126,8 +130,8 @@ def test_the_finished_model_is_free(finished: Run) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(finished: Run, tmp_path: Path, epochs: int) -> None:
-    with pytest.raises(_Kill):
-        trained(tmp_path, finished.recipe, kill_after=epochs)
+    shutil.copytree(finished.folder.parent / f"after-{epochs}", tmp_path / "run")
+    assert len(Run.open(tmp_path / "run").history) == epochs
     resumed = trained(tmp_path, finished.recipe)
     for key in ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
         found, expected = ([row[key] for row in run.history] for run in (resumed, finished))
@@ -145,9 +149,11 @@ def test_a_run_from_before_there_were_phases_goes_on(tmp_path: Path) -> None:
     assert [row["phase"] for row in run.history] == [1, 1]
 
 
-def test_a_phase_that_diverges_says_which_rate_to_lower(tmp_path: Path) -> None:
-    diverging = ["phase.1.epochs=1", "phase.2.learning_rate=1e30"]
-    words = ["train", "demo", "--data", "synthetic:train=140,test=14,size=24", "--out", str(tmp_path / "run")]
-    result = CliRunner().invoke(edgeemo, [*words, *(w for o in (*TINY, *diverging) for w in ("--set", o))])
+def test_a_phase_that_diverges_says_which_rate_to_lower(finished: Run, tmp_path: Path) -> None:
+    shutil.copytree(finished.folder.parent / "after-2", tmp_path / "run")
+    first, second = finished.recipe.phase
+    diverging = dataclasses.replace(finished.recipe, phase=(first, dataclasses.replace(second, learning_rate=1e30)))
+    (tmp_path / "run" / "recipe.toml").write_text(diverging.to_toml())
+    result = CliRunner().invoke(edgeemo, ["train", "--resume", str(tmp_path / "run")])
     assert result.exit_code == 1
-    assert "training diverged in epoch 2 (the loss is not a number); lower it with --set phase.2.lear" in result.output
+    assert "training diverged in epoch 3 (the loss is not a number); lower it with --set phase.2.lear" in result.output

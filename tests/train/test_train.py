@@ -215,15 +215,30 @@ def test_stopping_early(tmp_path: Path) -> None:
     assert len(history(tmp_path / "run")) == 2
 
 
-def test_broken_pictures_that_were_left_out_are_counted(tmp_path: Path, faces_zip: Path) -> None:
+@pytest.fixture(scope="module")
+def without_broken(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]:
+    """A folder of pictures of which one is broken, the run that left it out, and what the command said."""
+    data = tmp_path_factory.mktemp("broken") / "data"
     with zipfile.ZipFile(faces_zip) as archive:
         members = [name for name in archive.namelist() if name.startswith("train/")][:140]
-        archive.extractall(tmp_path / "data", members)
-    (tmp_path / "data" / members[0]).write_bytes(b"")
-    words = arguments(tmp_path / "run", "schedule.epochs=1", data=str(tmp_path / "data"), options=("--skip-bad",))
-    result = invoke(words)
+        archive.extractall(data, members)
+    (data / members[0]).write_bytes(b"")
+    folder = data.parent / "run"
+    return data, folder, invoke(arguments(folder, "schedule.epochs=1", data=str(data), options=("--skip-bad",)))
+
+
+def test_broken_pictures_that_were_left_out_are_counted(without_broken: tuple[Path, Path, Result]) -> None:
+    _, _, result = without_broken
     assert result.exit_code == 0, result.output
     assert "left out 1 broken picture" in result.stderr
+
+
+def test_other_data_is_refused_on_resume(without_broken: tuple[Path, Path, Result]) -> None:
+    data, folder, _ = without_broken
+    next(path for path in sorted(data.rglob("*.png")) if path.stat().st_size).unlink()
+    result = invoke(["train", "--resume", str(folder)])
+    assert result.exit_code == 1
+    assert "is not the data with which" in result.output
 
 
 #: folder, history at the kill, what --resume said
@@ -295,18 +310,6 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(resumed: Resumed, uni
     for key in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
         found, expected = ([float(row[key]) for row in history(folder)] for folder in (resumed[0], uninterrupted))
         assert found == pytest.approx(expected, rel=1e-3, abs=0.005), key
-
-
-def test_other_data_is_refused_on_resume(tmp_path: Path, faces_zip: Path) -> None:
-    with zipfile.ZipFile(faces_zip) as archive:
-        members = [name for name in archive.namelist() if name.startswith("train/")][:140]
-        archive.extractall(tmp_path / "data", members)
-    folder = tmp_path / "run"
-    assert invoke(arguments(folder, "schedule.epochs=1", data=str(tmp_path / "data"))).exit_code == 0
-    (tmp_path / "data" / members[0]).unlink()
-    result = invoke(["train", "--resume", str(folder)])
-    assert result.exit_code == 1
-    assert "is not the data with which" in result.output
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, faces_zip: Path) -> None:

@@ -52,15 +52,26 @@ def backbone(name: str, inputs: Any, weights: str) -> Any:
 
 
 def _from_file(name: str, make: Any, inputs: Any, path: Path) -> Any:
+    import h5py
+
+    try:
+        # The network takes seconds to build.
+        h5py.File(path, "r").close()
+    except OSError as error:
+        raise _not_of(name, path, error) from error
     model = make(include_top=False, weights=None, input_tensor=inputs)
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise EdgeemoError(
-            f"{path} does not hold weights of {name} without its top ({_first_line(error)})",
-            expected="an HDF5 file, as densenet169_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        ) from error
+        raise _not_of(name, path, error) from error
     return model
+
+
+def _not_of(name: str, path: Path, error: Exception) -> EdgeemoError:
+    return EdgeemoError(
+        f"{path} does not hold weights of {name} without its top ({_first_line(error)})",
+        expected="an HDF5 file, as densenet169_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    )
 
 
 @contextlib.contextmanager
