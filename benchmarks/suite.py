@@ -241,6 +241,7 @@ def _records(
         facts = process.facts
         percentiles = {which: latency.percentile(which) for which in PERCENTILES}
         unsteady = () if latency.steady else ("the warm-up did not become steady",)
+        unsteady += () if latency.settled else ("the medians did not settle",)
         records.append(
             BenchmarkRecord(
                 run=run,
