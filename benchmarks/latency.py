@@ -24,9 +24,9 @@ TURN_MS = 2.0
 _MOST_PER_TURN = 500
 #: Long runs get longer turns instead of more of them.
 MOST_ROUNDS = 600
-#: The plain medians of all queries may be this far from what the pairs of turns tell; until then there are more rounds...
+#: The plain medians may be this fraction off what the pairs of turns tell; until then there are more rounds...
 SETTLED = 0.01
-#: ...but no more than :data:`MOST_ROUNDS`, and no more than this long.
+#: ...but no more than :data:`MOST_ROUNDS`, and not much longer than this.
 SETTLING_SECONDS = 30.0
 _ROUNDS_PER_LOOK = 10
 

@@ -65,6 +65,7 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         if r.drift
     ]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
+    lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
 

@@ -21,12 +21,14 @@ import numpy as np
 
 from ..edge.card import ModelCard
 from ..edge.classifier import Classifier, as_probabilities, check_card
+from ..edge.delegate import DelegateError, DelegateSpec
 from ..edge.detect import HaarDetector
 from ..edge.emotion import classify_frame
 from ..edge.errors import EdgeemoError
 from ..edge.image import decode
 from ..edge.preprocess import to_input
 from ..edge.runtime import RUNTIMES, Session, installed, load, version
+from .delegation import operators_taken
 
 #: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
 STEADY = 0.05
@@ -48,19 +50,28 @@ class Worker:
     Args:
         path: of the model.
         runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+        delegate: its fields as a dictionary, or None for the CPU.
         card: as a dictionary, or None for a model without one.
         pictures: .npz with face crops to classify, or None for noise.
     """
 
     def __init__(
-        self, *, path: str, runtime: str, threads: int, card: dict[str, Any] | None, pictures: str | None
+        self,
+        *,
+        path: str,
+        runtime: str,
+        threads: int,
+        delegate: dict[str, Any] | None,
+        card: dict[str, Any] | None,
+        pictures: str | None,
     ) -> None:
+        spec = DelegateSpec(**{**delegate, "options": tuple(map(tuple, delegate["options"]))}) if delegate else None
         started = time.perf_counter_ns()
         _import_runtime(runtime)
         imported = time.perf_counter_ns()
         base = memory_mb()
         loading = time.perf_counter_ns()
-        self.session: Session = load(path, runtime=runtime, threads=threads)
+        self.session: Session = load(path, runtime=runtime, threads=threads, delegate=spec)
         loaded = time.perf_counter_ns()
         self.card = ModelCard.from_dict(card) if card else None
         if self.card:
@@ -80,6 +91,14 @@ class Worker:
             "input_shape": self.session.input.shape,
             "input_dtype": str(self.session.input.dtype),
         }
+        self._path, self._threads, self._spec = path, threads, spec
+
+    def delegated(self) -> dict[str, Any]:
+        """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
+        if self._spec is None:
+            found = self.session.delegated
+            return {"operators": None if found is None else len(found)}
+        return {"operators": operators_taken(self._path, self._spec, runtime=self.session.runtime)}
 
     def warm(self) -> dict[str, Any]:
         """Run until the latency is steady: median of the last batch, queries run, and whether it became steady."""
@@ -230,6 +249,8 @@ def serve(commands: TextIO, answers: TextIO) -> None:
                 reply(worker.warm())
             elif operation == "measure":
                 reply(worker.measure(**command))
+            elif operation == "delegated":
+                reply(worker.delegated())
             elif operation == "memory":
                 reply(worker.memory())
             elif operation == "stages":
@@ -241,7 +262,7 @@ def serve(commands: TextIO, answers: TextIO) -> None:
             else:
                 raise EdgeemoError("unknown operation", got=repr(operation))
         except EdgeemoError as error:
-            reply({"error": error.message})
+            reply({"error": error.message, "delegate": isinstance(error, DelegateError)})
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records
-from edgeemo.benchmarks.suite import benchmark, unique_names
+from edgeemo.benchmarks.subjects import unique_names
+from edgeemo.benchmarks.suite import benchmark
 from edgeemo.benchmarks.table import text_table
 from edgeemo.edge.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.classifier import Classifier
@@ -113,7 +114,7 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 2
+    assert value["schema"] == 3
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
 
