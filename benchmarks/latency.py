@@ -26,7 +26,8 @@ _MOST_PER_TURN = 500
 MOST_ROUNDS = 600
 #: The plain medians may be this fraction off what the pairs of turns tell; until then there are more rounds...
 SETTLED = 0.01
-#: ...but no more than :data:`MOST_ROUNDS`, and not much longer than this.
+#: ...but no more than so many times as many, and not much longer than this.
+SETTLING_TIMES = 6
 SETTLING_SECONDS = 30.0
 _ROUNDS_PER_LOOK = 10
 
@@ -191,7 +192,7 @@ def measure(
             play()
         distance = unsettled(turns)
         deadline = time.monotonic() + SETTLING_SECONDS
-        while distance.max() > SETTLED and len(ends) < MOST_ROUNDS and time.monotonic() < deadline:
+        while distance.max() > SETTLED and len(ends) < SETTLING_TIMES * rounds and time.monotonic() < deadline:
             for _ in range(_ROUNDS_PER_LOOK):
                 play()
             distance = unsettled(turns)

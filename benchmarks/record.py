@@ -13,9 +13,11 @@ from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
+from .ceiling import Ceiling
 from .drift import Drift
 from .histogram import Histogram
 from .latency import Ratio
+from .offline import Offline
 from .watch import Trace
 
 SCHEMA = 3
@@ -117,6 +119,8 @@ class BenchmarkRecord:
         trace: the state of the device every second in between.
         delegated: operators that the delegate runs, and all that the graph has; None when the runtime does not tell.
         left_out: what the run was to measure as well and which delegate could not do it, one sentence each.
+        offline: throughput of batches; None when it was not asked for.
+        ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
 
     What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
     """
@@ -166,6 +170,8 @@ class BenchmarkRecord:
     trace: Trace | None = None
     delegated: tuple[int, int] | None = None
     left_out: tuple[str, ...] = ()
+    offline: Offline | None = None
+    ceiling: Ceiling | None = None
 
     @property
     def tainted(self) -> bool:
@@ -231,6 +237,8 @@ _NESTED: dict[str, type[Any]] = {
     "histogram": Histogram,
     "drift": Drift,
     "trace": Trace,
+    "offline": Offline,
+    "ceiling": Ceiling,
 }
 
 

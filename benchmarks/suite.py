@@ -24,11 +24,13 @@ from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.image import read_picture
 from ..train.datasets.dataset import Dataset
+from .ceiling import Ceiling, ceiling_model
 from .device import taint
 from .drift import Drift
 from .histogram import Histogram
 from .latency import Measurement, check_amount, measure
-from .loading import Loaded, Progress, load_all
+from .loading import Loaded, Progress, Ready, load_all
+from .offline import Offline, measure_offline
 from .percentiles import PERCENTILES
 from .process import ModelProcess
 from .record import BenchmarkRecord, DataAccuracy, Stages
@@ -49,6 +51,8 @@ def benchmark(
     queries: int = 300,
     seconds: float = 0.0,
     sustained: float = 0.0,
+    offline: bool = False,
+    ceiling: bool = False,
     frames: Sequence[str | Path] = (),
     data: Dataset | None = None,
     card: ModelCard | None = None,
@@ -67,6 +71,8 @@ def benchmark(
             left out there, and the records tell why.
         queries, seconds: at least so many queries and so long for each model.
         sustained: keep the device busy for so many minutes, and tell how the medians drifted.
+        offline: measure the throughput of batches as well.
+        ceiling: measure the runtimes' fastest int8 matrix products in the same rounds, and what the models reach of it.
         frames: pictures with faces, to time the way from a compressed picture to labels.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
@@ -97,7 +103,8 @@ def benchmark(
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
         pictures = None if data is None else _write_pictures(data, Path(folder))
         loaded = load_all(subjects, pictures, stack, tell, choosy=len(set(delegates)) == 1)
-        processes = [one.process for one in loaded.ready]
+        products = _products(loaded, Path(folder), stack) if ceiling else {}
+        processes = [*(one.process for one in loaded.ready), *products.values()]
         measurement = measure(
             processes,
             queries=queries,
@@ -105,11 +112,14 @@ def benchmark(
             root=root,
             progress=functools.partial(tell, "latency"),
         )
-        findings = []
-        for one in loaded.ready:
-            peak = one.process.ask("memory")["peak_rss_mb"]
-            taken = one.taken if one.subject.delegate else one.process.ask("delegated")["operators"]
-            findings.append(_Finding(peak, None if taken is None else (taken, one.subject.operators)))
+        findings = [_finding(one) for one in loaded.ready]
+        ceilings = dict(zip(products, measurement.latencies[len(loaded.ready) :], strict=True))
+        for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
+            if found := ceilings.get(_way(one)):
+                finding.ceiling = Ceiling.of(latency, one.subject.macs, found)
+        if offline:
+            for finding, throughput in zip(findings, measure_offline(processes[: len(findings)]), strict=True):
+                finding.offline = throughput
         for one, finding in zip(loaded.ready, findings, strict=True):
             finding.stages = _stages(one.process, paths, min(queries, _STAGE_QUERIES))
         for one, finding in zip(loaded.ready, findings, strict=True):
@@ -126,6 +136,27 @@ class _Finding:
     delegated: tuple[int, int] | None
     stages: Stages | None = None
     accuracy: DataAccuracy | None = None
+    offline: Offline | None = None
+    ceiling: Ceiling | None = None
+
+
+def _finding(one: Ready) -> _Finding:
+    peak = one.process.ask("memory")["peak_rss_mb"]
+    taken = one.taken if one.subject.delegate else one.process.ask("delegated")["operators"]
+    return _Finding(peak, None if taken is None else (taken, one.subject.operators))
+
+
+def _way(one: Ready) -> tuple[str, int, bool]:
+    """What decides which ceiling is a model's: runtime, threads, and whether an accelerator runs it."""
+    return one.process.facts["runtime"], one.subject.threads, one.subject.delegate is not None
+
+
+def _products(loaded: Loaded, folder: Path, stack: contextlib.ExitStack) -> dict[tuple[str, int, bool], ModelProcess]:
+    """A process with the ceiling's model for each runtime and number of threads. Accelerators have no ceiling here."""
+    ways = dict.fromkeys(_way(one) for one in loaded.ready if one.subject.delegate is None)
+    path = folder / "products.tflite"
+    path.write_bytes(ceiling_model())
+    return {way: stack.enter_context(ModelProcess(path, runtime=way[0], threads=way[1])) for way in ways}
 
 
 def _write_pictures(data: Dataset, folder: Path) -> Path:
@@ -182,7 +213,7 @@ def _records(
     common = taint([look.state for look in measurement.looks], cores=device.cores, own=own)
     first = loaded.ready[0].subject.name
     records: list[BenchmarkRecord] = []
-    for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=True):
+    for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
         subject, facts = one.subject, one.process.facts
         percentiles = {which: latency.percentile(which) for which in PERCENTILES}
         own_reasons = [] if latency.steady else ["the warm-up did not become steady"]
@@ -230,6 +261,8 @@ def _records(
                 trace=Trace.of(measurement.looks),
                 delegated=finding.delegated,
                 left_out=loaded.left_out,
+                offline=finding.offline,
+                ceiling=finding.ceiling,
                 reasons=(*common, *own_reasons),
             )
         )

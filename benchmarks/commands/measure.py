@@ -99,6 +99,10 @@ class Progress:
     default=0.0,
     help="Keep the device busy for so long, all models together, and tell how the medians drifted.",
 )
+@click.option("--offline", is_flag=True, help="Measure the throughput of batches as well.")
+@click.option(
+    "--ceiling", is_flag=True, help="Tell what is reached of the fastest int8 matrix products, measured in between."
+)
 @click.option(
     "--frames",
     metavar="PATH",
@@ -123,6 +127,8 @@ def command(
     queries: int,
     seconds: float,
     sustained: float,
+    offline: bool,
+    ceiling: bool,
     frames: tuple[str, ...],
     card: str | None,
     out: str | None,
@@ -157,6 +163,8 @@ def command(
         queries=queries,
         seconds=seconds,
         sustained=sustained,
+        offline=offline,
+        ceiling=ceiling,
         frames=[picture for frame in frames for picture in _pictures(frame)],
         data=pictures,
         card=fallback,

@@ -68,7 +68,7 @@ def test_the_report_has_a_plot_where_matplotlib_is(report: tuple[Path, Result]) 
 def test_the_table_goes_to_stdout_and_progress_to_stderr(report: tuple[Path, Result]) -> None:
     _, result = report
     assert result.stdout.startswith("model")
-    assert "latency: 20 of 20" in result.stderr
+    assert "latency: 100 of 100" in result.stderr
     assert "latency: " not in result.stdout
     assert "\r" not in result.stderr
 

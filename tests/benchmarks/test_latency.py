@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.benchmarks.latency import MOST_ROUNDS, ROUNDS, SETTLED, Latency, measure, unsettled
+from edgeemo.benchmarks.latency import ROUNDS, SETTLED, SETTLING_TIMES, Latency, measure, unsettled
 from edgeemo.benchmarks.process import ModelProcess
 from edgeemo.edge.card import read_card
 from edgeemo.edge.errors import EdgeemoError
@@ -34,7 +34,7 @@ def test_two_models_are_measured_in_the_same_rounds() -> None:
     rounds = len(result.ends)
     assert told == [(done, max(done, ROUNDS)) for done in range(1, rounds + 1)]
     # More than planned only where a busy machine kept the medians apart.
-    assert ROUNDS <= rounds <= MOST_ROUNDS
+    assert ROUNDS <= rounds < SETTLING_TIMES * ROUNDS + 10
     assert (unsettled([latency.turns for latency in result.latencies]) <= SETTLED).tolist() == [
         latency.settled for latency in result.latencies
     ]
