@@ -79,11 +79,11 @@ def _tell_accuracy(model: str, dataset: Dataset, split: str, probabilities: np.n
     """What needs no more than the base install, on a device for example."""
     figure = Accuracy.of(dataset.targets, probabilities)
     if as_json:
-        facts = {"model": model, "dataset": dataset.name, "split": split, "content_hash": dataset.content_hash}
+        facts = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
         click.echo(json.dumps({**facts, **figure.to_dict()}, indent=2))
         return
     tell_left_out(dataset)
-    click.echo(f"{model} on {dataset.name}, {split}: accuracy {figure} (95 % confidence)")
+    click.echo(f"{model} on {dataset.name}, split {split}\n\naccuracy {figure} (95 % CI)")
     click.echo("for figures by class: pip install 'edgeemo[evaluate]'", err=True)
 
 
