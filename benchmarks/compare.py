@@ -17,8 +17,10 @@ from .table import milliseconds, thread_count
 #: A change of the median that is within what the same model shows when it is measured twice.
 TOLERANCE = 0.03
 SLOWER, FASTER, SAME, UNCLEAR, TAINTED = "slower", "faster", "same", "unclear", "tainted"
-#: What identifies a model between two runs.
-_Key = tuple[str, str, int]
+#: What identifies a model between two runs: name, runtime, threads and delegate.
+_Key = tuple[str, str, int, str]
+#: What the runtime's own delegate may be called, which depends on its version and not on the user.
+_CPU = ("", "none", "xnnpack")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def compare(
     shared = [key for key in before if key in after]
     if not shared:
         raise EdgeemoError(
-            "nothing to compare", expected="a model of the same name, runtime and threads in both", got="none"
+            "nothing to compare", expected="a model of the same name, runtime, threads and delegate in both", got="none"
         )
     several = len({name for name, *_ in shared}) < len(shared)
     changes = tuple(_change(_label(key, several), before[key], after[key], tolerance, tainted) for key in shared)
@@ -159,7 +161,8 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
             if reference is record:
                 continue
             rounds = rounds / np.array(reference.rounds_ms)
-        groups.setdefault((record.name, record.runtime, record.threads), []).append(_Run(record, rounds))
+        delegate = "" if record.delegate in _CPU else record.delegate
+        groups.setdefault((record.name, record.runtime, record.threads, delegate), []).append(_Run(record, rounds))
     return groups
 
 
@@ -198,5 +201,7 @@ def _verdict(low: float, high: float, tolerance: float) -> str:
 
 
 def _label(key: _Key, several: bool) -> str:
-    name, runtime, threads = key
-    return f"{name} ({runtime}, {thread_count(threads)})" if several else name
+    name, runtime, threads, delegate = key
+    if not several:
+        return name
+    return f"{name} ({', '.join([runtime, thread_count(threads), *filter(None, [delegate])])})"

@@ -16,13 +16,20 @@ from .percentiles import Percentile, percentile
 from .process import ModelProcess
 from .watch import Look, Watch
 
-#: Rounds of turns: enough for quartiles of the ratios between models, few enough for turns of several queries.
-ROUNDS = 20
-#: A turn lasts at least this long: shorter ones are hit whole by one slice of the scheduler (about 4 ms).
-TURN_MS = 10.0
+#: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and what it does to
+#: one model it has to do to the others as often.
+ROUNDS = 100
+#: A turn lasts at least this long: several queries of a fast model, of which a slice of the scheduler hits one.
+TURN_MS = 2.0
 _MOST_PER_TURN = 500
 #: Long runs get longer turns instead of more of them.
 MOST_ROUNDS = 600
+#: The plain medians may be this fraction off what the pairs of turns tell; until then there are more rounds...
+SETTLED = 0.01
+#: ...but no more than so many times as many, and not much longer than this.
+SETTLING_TIMES = 6
+SETTLING_SECONDS = 30.0
+_ROUNDS_PER_LOOK = 10
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,13 @@ class Latency:
         turns: for each round the latencies of one turn, float64 (n,).
         warm_up: queries that were run and thrown away until it was steady.
         steady: whether it became steady.
+        settled: whether its median became independent of which model the slow moments hit, see :func:`unsettled`.
     """
 
     turns: tuple[np.ndarray, ...]
     warm_up: int
     steady: bool
+    settled: bool = True
 
     @property
     def samples(self) -> np.ndarray:
@@ -103,6 +112,24 @@ class Measurement:
     ends: tuple[float, ...]
 
 
+def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """How far the plain median of each model is from the matched one, as a fraction, float64 (models,).
+
+    On a machine with two paces the plain median of a model depends on how often the slow one hit it. The ratio of two
+    models in the same round does not: the median of these ratios is right within a per cent where plain medians are
+    off by many. The matched medians have the ratios of the rounds (least squares over all pairs of models) and the
+    geometric mean of the plain medians.
+
+    Args:
+        turns: for each model its turns, one for each round, float (n,) each.
+    """
+    logs = np.log([[np.median(turn) for turn in own] for own in turns])
+    plain = np.log([np.median(np.concatenate(own)) for own in turns])
+    effects = np.array([np.median(logs[index] - logs, axis=1).mean() for index in range(len(logs))])
+    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - effects))
+    return distance
+
+
 def check_amount(queries: int, seconds: float) -> None:
     """Raises:
     EdgeemoError: nothing to measure, or a time that is no time.
@@ -124,6 +151,8 @@ def measure(
 ) -> Measurement:
     """Measure models one query at a time, in rounds in which each has one turn. The order is drawn anew each round.
 
+    When the amounts are reached and the medians have not settled, see :func:`unsettled`, more rounds follow.
+
     Args:
         processes: the models, alive; all but the one whose turn it is wait.
         queries: at least so many for each model. Fast models get more, to fill their turns.
@@ -143,23 +172,32 @@ def measure(
     sizes = [max(math.ceil(queries / rounds), size) for size in fill]
     turns: list[list[np.ndarray]] = [[] for _ in processes]
     order, draw = list(range(len(processes))), random.Random(seed)
-    done, spent = 0, [0.0 for _ in processes]
+    spent = [0.0 for _ in processes]
     ends: list[float] = []
     with Watch(root=root) as watch:
         began = time.monotonic()
-        while done < rounds or min(spent) < seconds * 1000:
+
+        def play() -> None:
             draw.shuffle(order)
             for index in order:
                 turn = np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6
                 turns[index].append(turn)
                 spent[index] += float(turn.sum())
-            done += 1
             ends.append(time.monotonic() - began)
             if progress:
-                planned = max(rounds, math.ceil(done * seconds * 1000 / min(spent)))
-                progress(min(done, planned), planned)
+                planned = max(rounds, len(ends), math.ceil(len(ends) * seconds * 1000 / min(spent)))
+                progress(len(ends), planned)
+
+        while len(ends) < rounds or min(spent) < seconds * 1000:
+            play()
+        distance = unsettled(turns)
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while distance.max() > SETTLED and len(ends) < SETTLING_TIMES * rounds and time.monotonic() < deadline:
+            for _ in range(_ROUNDS_PER_LOOK):
+                play()
+            distance = unsettled(turns)
     latencies = tuple(
-        Latency(tuple(own), int(state["queries"]), bool(state["steady"]))
-        for own, state in zip(turns, warm, strict=True)
+        Latency(tuple(own), int(state["queries"]), bool(state["steady"]), bool(far <= SETTLED))
+        for own, state, far in zip(turns, warm, distance, strict=True)
     )
     return Measurement(latencies, tuple(watch.looks), tuple(ends))

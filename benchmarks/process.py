@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..edge.card import ModelCard
+from ..edge.delegate import DelegateError, DelegateSpec
 from ..edge.errors import EdgeemoError
 
 _WORKER = __name__.rsplit(".", 1)[0] + ".worker"
@@ -28,10 +31,13 @@ class ModelProcess:
     Args:
         path: of the model.
         card: of the model, or None.
-        runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+        runtime, threads, delegate: see :func:`edgeemo.edge.runtime.load`. There is no reserve: what the delegate does
+            not run is not measured.
         pictures: .npz with face crops to feed, or None for noise.
+        patience: seconds for loading it with a delegate; some wait for a device for ever.
 
     Raises:
+        DelegateError: the delegate cannot be used (from the ``with`` statement).
         EdgeemoError: the model cannot be loaded or contradicts its card (from the ``with`` statement).
     """
 
@@ -42,13 +48,16 @@ class ModelProcess:
         card: ModelCard | None = None,
         runtime: str = "auto",
         threads: int = 1,
+        delegate: DelegateSpec | None = None,
         pictures: Path | None = None,
+        patience: float = 60.0,
     ) -> None:
-        self.path, self.card = path, card
+        self.path, self.card, self._delegate, self._patience = path, card, delegate, patience
         self._load: dict[str, Any] = {
             "path": str(path),
             "runtime": runtime,
             "threads": threads,
+            "delegate": asdict(delegate) if delegate else None,
             "card": card.to_dict() if card else None,
             "pictures": str(pictures) if pictures else None,
         }
@@ -70,11 +79,16 @@ class ModelProcess:
             # Ctrl-C in a terminal goes to the parent alone, which ends the worker.
             start_new_session=True,
         )
+        limit = threading.Timer(self._patience, self._process.kill)
+        if self._delegate:
+            limit.start()
         try:
             self.facts = self.ask("load", **self._load)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
+        finally:
+            limit.cancel()
         return self
 
     def __exit__(
@@ -114,7 +128,7 @@ class ModelProcess:
         while line := self._process.stdout.readline():
             answer: dict[str, Any] = json.loads(line)
             if "error" in answer:
-                raise EdgeemoError(answer["error"])
+                raise (DelegateError if answer["delegate"] else EdgeemoError)(answer["error"])
             if "done" not in answer:
                 return answer
             if progress:
@@ -127,6 +141,11 @@ class ModelProcess:
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
         last = self._said().strip().splitlines()[-1:] or [""]
         reason = f"{how}: {last[0][:160]}" if status > 0 and last[0] else how
+        if self._delegate:
+            return DelegateError(
+                f"the delegate {self._delegate.name} crashed the process that measured {self.path}, or hung ({reason})",
+                mend="plug the accelerator in again, or install the delegate again",
+            )
         mend = "free some memory" if status == -9 else "the file may be damaged: copy or convert the model again"
         return EdgeemoError(f"the process that measured {self.path} died ({reason})", mend=mend)
 

@@ -13,14 +13,16 @@ from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
+from .ceiling import Ceiling
 from .drift import Drift
 from .histogram import Histogram
 from .latency import Ratio
+from .offline import Offline
 from .watch import Trace
 
-SCHEMA = 2
+SCHEMA = 3
 #: What can be read: newer schemas only add fields that may be missing.
-_READABLE = (1, SCHEMA)
+_READABLE = (1, 2, SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class BenchmarkRecord:
         input_spec: size, colours and normalisation by the card, or None.
         macs: multiply-accumulates of one inference, or None when they cannot be counted.
         runtime, runtime_version, threads: what ran it.
-        delegate: ``xnnpack`` when it took at least one operator, ``none``, or empty when unknown.
+        delegate: name of the one that was asked for; without one ``xnnpack`` when the runtime's own took at least one
+            operator, ``none``, or empty when unknown.
         import_ms: import of the runtime.
         load_ms: file (in the page cache) to a model with tensors allocated, in a fresh process.
         first_ms: first inference after that.
@@ -114,8 +117,12 @@ class BenchmarkRecord:
         histogram: of all measured latencies.
         drift: from the beginning of a sustained run to its end; None for others.
         trace: the state of the device every second in between.
+        delegated: operators that the delegate runs, and all that the graph has; None when the runtime does not tell.
+        left_out: what the run was to measure as well and which delegate could not do it, one sentence each.
+        offline: throughput of batches; None when it was not asked for.
+        ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
 
-    What follows ``reasons`` is missing in records of schema 1.
+    What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
     """
 
     run: str
@@ -161,6 +168,10 @@ class BenchmarkRecord:
     histogram: Histogram | None = None
     drift: Drift | None = None
     trace: Trace | None = None
+    delegated: tuple[int, int] | None = None
+    left_out: tuple[str, ...] = ()
+    offline: Offline | None = None
+    ceiling: Ceiling | None = None
 
     @property
     def tainted(self) -> bool:
@@ -226,6 +237,8 @@ _NESTED: dict[str, type[Any]] = {
     "histogram": Histogram,
     "drift": Drift,
     "trace": Trace,
+    "offline": Offline,
+    "ceiling": Ceiling,
 }
 
 

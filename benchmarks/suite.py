@@ -7,9 +7,8 @@ import functools
 import math
 import secrets
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,25 @@ import numpy as np
 from .. import __version__
 from ..edge.accuracy import Accuracy
 from ..edge.board import Device, read_device
-from ..edge.card import ModelCard, read_card
+from ..edge.card import ModelCard
+from ..edge.delegate import DelegateSpec
 from ..edge.errors import EdgeemoError
-from ..edge.files import existing, sha256_file
-from ..edge.graph import read_graph
+from ..edge.files import existing
 from ..edge.image import read_picture
 from ..train.datasets.dataset import Dataset
+from .ceiling import Ceiling, ceiling_model
 from .device import taint
 from .drift import Drift
 from .histogram import Histogram
 from .latency import Measurement, check_amount, measure
+from .loading import Loaded, Progress, Ready, load_all
+from .offline import Offline, measure_offline
 from .percentiles import PERCENTILES
 from .process import ModelProcess
 from .record import BenchmarkRecord, DataAccuracy, Stages
-from .table import thread_count
+from .subjects import Subject, matrix
 from .watch import Trace
 
-#: Told what is being done, how many steps of it are done, and how many there are.
-Progress = Callable[[str, int, int], None]
 #: Pictures whose tensors the queries go through in turn.
 _PICTURES = 16
 _STAGE_QUERIES = 100
@@ -47,9 +47,12 @@ def benchmark(
     *,
     runtimes: Sequence[str] = ("auto",),
     threads: Sequence[int] = (1,),
+    delegates: Sequence[DelegateSpec | None] = (None,),
     queries: int = 300,
     seconds: float = 0.0,
     sustained: float = 0.0,
+    offline: bool = False,
+    ceiling: bool = False,
     frames: Sequence[str | Path] = (),
     data: Dataset | None = None,
     card: ModelCard | None = None,
@@ -63,9 +66,13 @@ def benchmark(
 
     Args:
         models: .tflite files; the first is what the others are compared with. The same may come twice.
-        runtimes, threads: see :func:`edgeemo.edge.runtime.load`. Every model is measured with every pair of them.
+        runtimes, threads, delegates: see :func:`edgeemo.edge.runtime.load`. Every model is measured with every
+            combination of them. With more than one delegate (None is the CPU) a model that one of them does not run is
+            left out there, and the records tell why.
         queries, seconds: at least so many queries and so long for each model.
         sustained: keep the device busy for so many minutes, and tell how the medians drifted.
+        offline: measure the throughput of batches as well.
+        ceiling: measure the runtimes' fastest int8 matrix products in the same rounds, and what the models reach of it.
         frames: pictures with faces, to time the way from a compressed picture to labels.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
@@ -73,9 +80,10 @@ def benchmark(
         progress: told how far it is.
 
     Returns:
-        One record for each model, runtime and number of threads, in the order given.
+        One record for each model, runtime, number of threads and delegate, in the order given.
 
     Raises:
+        DelegateError: a delegate that cannot be used or runs nothing of a model; of several, when nothing is left.
         EdgeemoError: no models, an option out of range, a model that cannot be loaded, that contradicts its card or has
             none though ``data`` is given, or whose labels do not fit ``data``.
     """
@@ -86,7 +94,7 @@ def benchmark(
     check_amount(queries, seconds)
     if not 0 <= sustained < math.inf:
         raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
-    subjects, names = _subjects(models, runtimes, threads, card, data)
+    subjects = matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
     paths = [existing(frame, "a picture") for frame in frames]
     for path in paths:
         # A picture that cannot be decoded is told before minutes of measuring, not after.
@@ -94,21 +102,9 @@ def benchmark(
     tell = progress or (lambda what, done, total: None)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
         pictures = None if data is None else _write_pictures(data, Path(folder))
-        processes = []
-        for done, subject in enumerate(subjects):
-            tell("load", done, len(subjects))
-            processes.append(
-                stack.enter_context(
-                    ModelProcess(
-                        subject.path,
-                        card=subject.card,
-                        runtime=subject.runtime,
-                        threads=subject.threads,
-                        pictures=pictures,
-                    )
-                )
-            )
-        tell("load", len(subjects), len(subjects))
+        loaded = load_all(subjects, pictures, stack, tell, choosy=len(set(delegates)) == 1)
+        products = _products(loaded, Path(folder), stack) if ceiling else {}
+        processes = [*(one.process for one in loaded.ready), *products.values()]
         measurement = measure(
             processes,
             queries=queries,
@@ -116,63 +112,51 @@ def benchmark(
             root=root,
             progress=functools.partial(tell, "latency"),
         )
-        peaks = [process.ask("memory")["peak_rss_mb"] for process in processes]
-        stages = [_stages(process, paths, min(queries, _STAGE_QUERIES)) for process in processes]
-        accuracies = [
-            _accuracy(process, subject, Path(folder), functools.partial(tell, f"accuracy of {name}"))
-            for process, subject, name in zip(processes, subjects, names, strict=True)
-        ]
-        device = read_device(root)
-        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, device, sustained > 0)
+        findings = [_finding(one) for one in loaded.ready]
+        ceilings = dict(zip(products, measurement.latencies[len(loaded.ready) :], strict=True))
+        for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
+            if found := ceilings.get(_way(one)):
+                finding.ceiling = Ceiling.of(latency, one.subject.macs, found)
+        if offline:
+            for finding, throughput in zip(findings, measure_offline(processes[: len(findings)]), strict=True):
+                finding.offline = throughput
+        for one, finding in zip(loaded.ready, findings, strict=True):
+            finding.stages = _stages(one.process, paths, min(queries, _STAGE_QUERIES))
+        for one, finding in zip(loaded.ready, findings, strict=True):
+            report = functools.partial(tell, f"accuracy of {one.subject.name}")
+            finding.accuracy = _accuracy(one.process, one.subject, Path(folder), report)
+        return _records(loaded, findings, measurement, read_device(root), sustained > 0)
 
 
-class _Subject:
-    """A model to measure: its file, card, what runs it, and the data in the order of its labels."""
+@dataclass
+class _Finding:
+    """What is found out about a subject beside its latency."""
 
-    def __init__(
-        self, path: str | Path, runtime: str, threads: int, fallback: ModelCard | None, data: Dataset | None
-    ) -> None:
-        self.runtime, self.threads = runtime, threads
-        self.path = existing(path, "a .tflite model")
-        if self.path.is_dir():
-            raise EdgeemoError(f"{self.path} is a folder", expected="a .tflite model")
-        try:
-            self.bytes, self.sha256 = self.path.stat().st_size, sha256_file(self.path)
-        except OSError as error:
-            raise EdgeemoError(f"{self.path} cannot be read ({error.strerror})") from error
-        self.card = read_card(self.path) or fallback
-        self.data = None
-        if data is not None:
-            if self.card is None:
-                raise EdgeemoError(
-                    f"{self.path} has no model card, its accuracy cannot be measured",
-                    expected="labels and preprocessing inside the model",
-                    mend="describe the model in a card file and give it with --card",
-                )
-            self.data = data.relabelled(self.card.labels)
+    peak_rss_mb: float
+    delegated: tuple[int, int] | None
+    stages: Stages | None = None
+    accuracy: DataAccuracy | None = None
+    offline: Offline | None = None
+    ceiling: Ceiling | None = None
 
 
-def _subjects(
-    models: Sequence[str | Path],
-    runtimes: Sequence[str],
-    threads: Sequence[int],
-    card: ModelCard | None,
-    data: Dataset | None,
-) -> tuple[list[_Subject], list[str]]:
-    """Every model with every runtime and number of threads, and what each is called."""
-    ways = [(runtime, count) for runtime in dict.fromkeys(runtimes) for count in dict.fromkeys(threads)]
-    grid = [[_Subject(path, *way, card, data) for way in ways] for path in models]
-    names = unique_names([(row[0].card.name if row[0].card else row[0].path.stem, row[0].path.stem) for row in grid])
-    labels = [
-        ", ".join(
-            [name]
-            + ([subject.runtime] if len(set(runtimes)) > 1 else [])
-            + ([thread_count(subject.threads)] if len(set(threads)) > 1 else [])
-        )
-        for name, row in zip(names, grid, strict=True)
-        for subject in row
-    ]
-    return [subject for row in grid for subject in row], labels
+def _finding(one: Ready) -> _Finding:
+    peak = one.process.ask("memory")["peak_rss_mb"]
+    taken = one.taken if one.subject.delegate else one.process.ask("delegated")["operators"]
+    return _Finding(peak, None if taken is None else (taken, one.subject.operators))
+
+
+def _way(one: Ready) -> tuple[str, int, bool]:
+    """What decides which ceiling is a model's: runtime, threads, and whether an accelerator runs it."""
+    return one.process.facts["runtime"], one.subject.threads, one.subject.delegate is not None
+
+
+def _products(loaded: Loaded, folder: Path, stack: contextlib.ExitStack) -> dict[tuple[str, int, bool], ModelProcess]:
+    """A process with the ceiling's model for each runtime and number of threads. Accelerators have no ceiling here."""
+    ways = dict.fromkeys(_way(one) for one in loaded.ready if one.subject.delegate is None)
+    path = folder / "products.tflite"
+    path.write_bytes(ceiling_model())
+    return {way: stack.enter_context(ModelProcess(path, runtime=way[0], threads=way[1])) for way in ways}
 
 
 def _write_pictures(data: Dataset, folder: Path) -> Path:
@@ -207,7 +191,7 @@ def _medians(answer: dict[str, Any]) -> Stages:
 
 
 def _accuracy(
-    process: ModelProcess, subject: _Subject, folder: Path, tell: Callable[[int, int], None]
+    process: ModelProcess, subject: Subject, folder: Path, tell: Callable[[int, int], None]
 ) -> DataAccuracy | None:
     if subject.data is None or subject.card is None:
         return None
@@ -221,32 +205,25 @@ def _accuracy(
 
 
 def _records(
-    subjects: Sequence[_Subject],
-    names: Sequence[str],
-    processes: Sequence[ModelProcess],
-    measurement: Measurement,
-    peaks: Sequence[float],
-    stages: Sequence[Stages | None],
-    accuracies: Sequence[DataAccuracy | None],
-    device: Device,
-    sustained: bool,
+    loaded: Loaded, findings: Sequence[_Finding], measurement: Measurement, device: Device, sustained: bool
 ) -> list[BenchmarkRecord]:
     now = datetime.now(timezone.utc)
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    common = taint(
-        [look.state for look in measurement.looks], cores=device.cores, own=max(subject.threads for subject in subjects)
-    )
-    records = []
-    for index, (subject, process, latency) in enumerate(zip(subjects, processes, measurement.latencies, strict=True)):
-        facts = process.facts
+    own = max(one.subject.threads for one in loaded.ready)
+    common = taint([look.state for look in measurement.looks], cores=device.cores, own=own)
+    first = loaded.ready[0].subject.name
+    records: list[BenchmarkRecord] = []
+    for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
+        subject, facts = one.subject, one.process.facts
         percentiles = {which: latency.percentile(which) for which in PERCENTILES}
-        unsteady = () if latency.steady else ("the warm-up did not become steady",)
+        own_reasons = [] if latency.steady else ["the warm-up did not become steady"]
+        own_reasons += [] if latency.settled else ["the medians did not settle"]
         records.append(
             BenchmarkRecord(
                 run=run,
                 created=now.isoformat(timespec="seconds"),
                 edgeemo=__version__,
-                name=names[index],
+                name=subject.name,
                 file=str(subject.path),
                 sha256=subject.sha256,
                 bytes=subject.bytes,
@@ -254,7 +231,7 @@ def _records(
                 input_shape=tuple(facts["input_shape"]),
                 input_dtype=facts["input_dtype"],
                 input_spec=subject.card.input if subject.card else None,
-                macs=_macs(subject.path),
+                macs=subject.macs,
                 runtime=facts["runtime"],
                 runtime_version=facts["version"],
                 delegate=facts["delegate"],
@@ -269,12 +246,12 @@ def _records(
                 **{f"p{which}_ms": found.value if found else None for which, found in percentiles.items()},
                 bounds_ms={f"p{which}": found.bound for which, found in percentiles.items() if found},
                 rounds_ms=tuple(float(median) for median in latency.medians),
-                ratio=latency.ratio(measurement.latencies[0], names[0]) if index else None,
+                ratio=latency.ratio(measurement.latencies[0], first) if records else None,
                 throughput=latency.throughput,
                 base_rss_mb=facts["base_rss_mb"],
-                peak_rss_mb=peaks[index],
-                stages=stages[index],
-                accuracy=accuracies[index],
+                peak_rss_mb=finding.peak_rss_mb,
+                stages=finding.stages,
+                accuracy=finding.accuracy,
                 device=device,
                 before=measurement.looks[0].state,
                 after=measurement.looks[-1].state,
@@ -282,28 +259,11 @@ def _records(
                 histogram=Histogram.of(latency.samples),
                 drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
                 trace=Trace.of(measurement.looks),
-                reasons=common + unsteady,
+                delegated=finding.delegated,
+                left_out=loaded.left_out,
+                offline=finding.offline,
+                ceiling=finding.ceiling,
+                reasons=(*common, *own_reasons),
             )
         )
     return records
-
-
-def _macs(path: Path) -> int:
-    return read_graph(path.read_bytes(), str(path)).macs
-
-
-def unique_names(choices: Sequence[tuple[str, str]]) -> list[str]:
-    """A different name for each model.
-
-    Args:
-        choices: (name by the card, name of the file) of each. The card's is taken unless two models share it, then the
-            file's; what is still the same is numbered.
-    """
-    shared = Counter(name for name, _ in choices)
-    names = [name if shared[name] == 1 else stem for name, stem in choices]
-    total, seen = Counter(names), Counter[str]()
-    result = []
-    for name in names:
-        seen[name] += 1
-        result.append(f"{name} #{seen[name]}" if total[name] > 1 else name)
-    return result

@@ -64,7 +64,20 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.drift
     ]
+    lines += [
+        f"{r.name}: offline {r.offline.per_s:,.0f} pictures per second [{r.offline.low:,.0f}, {r.offline.high:,.0f}], "
+        + (f"in batches of {r.offline.batch}" if r.offline.batch > 1 else "one by one")
+        for r in records
+        if r.offline
+    ]
+    lines += [
+        f"{r.name}: {r.ceiling.fraction:.0%} [{r.ceiling.low:.0%}, {r.ceiling.high:.0%}] of the "
+        f"{r.ceiling.gmacs:,.0f} GMAC/s that int8 matrix products reach in {r.runtime}, {thread_count(r.threads)}"
+        for r in records
+        if r.ceiling
+    ]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
+    lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
 

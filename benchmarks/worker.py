@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -21,12 +20,16 @@ import numpy as np
 
 from ..edge.card import ModelCard
 from ..edge.classifier import Classifier, as_probabilities, check_card
+from ..edge.delegate import DelegateError, DelegateSpec
 from ..edge.detect import HaarDetector
 from ..edge.emotion import classify_frame
 from ..edge.errors import EdgeemoError
 from ..edge.image import decode
 from ..edge.preprocess import to_input
 from ..edge.runtime import RUNTIMES, Session, installed, load, version
+from .batch import Batch, OneByOne
+from .delegation import operators_taken
+from .memory import memory_mb
 
 #: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
 STEADY = 0.05
@@ -38,6 +41,8 @@ _LEAST_BATCH = 5
 _TURN_WARM_UP = 2
 _INPUTS = 16
 _PREDICTIONS_PER_REPORT = 64
+#: Sizes of batches that are tried: more pictures than fit into the caches gain nothing.
+_BATCHES = (8, 32)
 #: A face crop for the preprocessing stage when no pictures are given: what a face at arm's length fills of a VGA frame.
 NOISE_CROP = (120, 120, 3)
 
@@ -48,19 +53,28 @@ class Worker:
     Args:
         path: of the model.
         runtime, threads: see :func:`edgeemo.edge.runtime.load`.
+        delegate: its fields as a dictionary, or None for the CPU.
         card: as a dictionary, or None for a model without one.
         pictures: .npz with face crops to classify, or None for noise.
     """
 
     def __init__(
-        self, *, path: str, runtime: str, threads: int, card: dict[str, Any] | None, pictures: str | None
+        self,
+        *,
+        path: str,
+        runtime: str,
+        threads: int,
+        delegate: dict[str, Any] | None,
+        card: dict[str, Any] | None,
+        pictures: str | None,
     ) -> None:
+        spec = DelegateSpec(**{**delegate, "options": tuple(map(tuple, delegate["options"]))}) if delegate else None
         started = time.perf_counter_ns()
         _import_runtime(runtime)
         imported = time.perf_counter_ns()
         base = memory_mb()
         loading = time.perf_counter_ns()
-        self.session: Session = load(path, runtime=runtime, threads=threads)
+        self.session: Session = load(path, runtime=runtime, threads=threads, delegate=spec)
         loaded = time.perf_counter_ns()
         self.card = ModelCard.from_dict(card) if card else None
         if self.card:
@@ -80,6 +94,14 @@ class Worker:
             "input_shape": self.session.input.shape,
             "input_dtype": str(self.session.input.dtype),
         }
+        self._path, self._threads, self._spec = path, threads, spec
+
+    def delegated(self) -> dict[str, Any]:
+        """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
+        if self._spec is None:
+            found = self.session.delegated
+            return {"operators": None if found is None else len(found)}
+        return {"operators": operators_taken(self._path, self._spec, runtime=self.session.runtime)}
 
     def warm(self) -> dict[str, Any]:
         """Run until the latency is steady: median of the last batch, queries run, and whether it became steady."""
@@ -105,6 +127,25 @@ class Worker:
     def memory(self) -> dict[str, Any]:
         """Peak resident memory of this process so far, in MiB."""
         return {"peak_rss_mb": memory_mb()}
+
+    def batches(self) -> dict[str, Any]:
+        """Find the fastest size of a batch: that size, and milliseconds of one invoke."""
+        candidates: list[Batch | OneByOne] = [OneByOne(self.session, self.inputs)]
+        for size in _BATCHES if self._spec is None else ():
+            with contextlib.suppress(ValueError):
+                candidates.append(Batch(self.session, self.inputs, size=size, threads=self._threads))
+        times = []
+        for candidate in candidates:
+            candidate.run(2)
+            count = max(1, int(_BATCH_MS * 1e6 / candidate.run(1)))
+            times.append(candidate.run(count) / count)
+        best = min(range(len(times)), key=lambda index: times[index] / candidates[index].size)
+        self._batch = candidates[best]
+        return {"batch": self._batch.size, "ms": times[best] / 1e6}
+
+    def offline(self, n: int) -> dict[str, Any]:
+        """Nanoseconds of n batches of the size that :meth:`batches` found."""
+        return {"ns": self._batch.run(n)}
 
     def stages(self, n: int) -> dict[str, Any]:
         """Nanoseconds of n times preprocess, invoke and postprocess, from a face crop to an emotion."""
@@ -198,19 +239,6 @@ class Worker:
         return [source.random(tensor.shape).astype(tensor.dtype) for _ in range(_INPUTS)]
 
 
-def memory_mb() -> float:
-    """Peak resident memory of this process in MiB.
-
-    Linux's VmHWM; ``ru_maxrss`` would also count what the parent had before this program replaced it.
-    """
-    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as stream:
-        for line in stream:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
-
-
 def serve(commands: TextIO, answers: TextIO) -> None:
     """Answer commands, one JSON line each, until there are no more. A failure that has a sentence is an answer too."""
 
@@ -230,8 +258,14 @@ def serve(commands: TextIO, answers: TextIO) -> None:
                 reply(worker.warm())
             elif operation == "measure":
                 reply(worker.measure(**command))
+            elif operation == "delegated":
+                reply(worker.delegated())
             elif operation == "memory":
                 reply(worker.memory())
+            elif operation == "batches":
+                reply(worker.batches())
+            elif operation == "offline":
+                reply(worker.offline(**command))
             elif operation == "stages":
                 reply(worker.stages(**command))
             elif operation == "frames":
@@ -241,7 +275,7 @@ def serve(commands: TextIO, answers: TextIO) -> None:
             else:
                 raise EdgeemoError("unknown operation", got=repr(operation))
         except EdgeemoError as error:
-            reply({"error": error.message})
+            reply({"error": error.message, "delegate": isinstance(error, DelegateError)})
 
 
 def main() -> None:

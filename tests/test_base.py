@@ -46,11 +46,26 @@ def test_a_face_is_found_and_classified(photo: Path) -> None:
     assert face["label"] in EMOTIONS
 
 
+def test_a_pack_is_evaluated(tmp_path: Path) -> None:
+    pack, run = tmp_path / "faces.zip", CliRunner().invoke
+    result = run(edgeemo, ["data", "pack", "synthetic:train=7,test=70", "--limit", "35", "--out", str(pack)])
+    assert result.exit_code == 0, result.output
+    result = run(edgeemo, ["evaluate", str(MODEL), "--data", str(pack), "--json"])
+    assert result.exit_code == 0, result.output
+    figure = json.loads(result.stdout)
+    assert figure["n"] == 35
+    assert figure["ci95"][0] < figure["accuracy"] < figure["ci95"][1]
+    text = run(edgeemo, ["evaluate", str(MODEL), "--data", str(pack)])
+    assert f"accuracy {figure['accuracy']:.2%} [" in text.stdout
+    assert "35 of 70 pictures" in text.stderr
+    assert "edgeemo[evaluate]" in text.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "package"),
     [
         (["train", "demo", "--data", "synthetic:train=20,test=7", "--out", "run"], "train"),
-        (["evaluate", str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
+        (["evaluate", str(MODEL), "--data", "synthetic:train=7,test=7", "--out", "page"], "evaluate"),
         (["validate", str(MODEL), str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
         (["demo", "--out", "demo"], "train"),
         (["inspect", "fer-cnn3"], "train"),

@@ -9,6 +9,7 @@ import click
 
 from ...edge.card import read_card, read_card_file
 from ...edge.catalogue import find_model
+from ...edge.delegate import DelegateSpec
 from ...edge.errors import EdgeemoError, MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.image import is_picture
@@ -28,6 +29,8 @@ Example:
   edgeemo benchmark float.tflite int8.tflite --data archive.zip --out report
   edgeemo benchmark compare old/records.jsonl report/records.jsonl
 """
+
+_CPU = "none"
 
 
 class Progress:
@@ -70,6 +73,18 @@ class Progress:
     help="Give it several times to compare. More pays on idle cores only.",
 )
 @click.option(
+    "--delegate",
+    "delegates",
+    metavar="none|edgetpu[:usb|:pci|:N]|PATH",
+    multiple=True,
+    default=["none"],
+    show_default=True,
+    help="Accelerator, or the library of an external delegate; none is the CPU. Give it several times to compare.",
+)
+@click.option(
+    "--delegate-option", "delegate_options", metavar="KEY=VALUE", multiple=True, help="For the library; repeatable."
+)
+@click.option(
     "--queries",
     type=click.IntRange(min=1),
     default=300,
@@ -83,6 +98,10 @@ class Progress:
     type=click.FloatRange(min=0),
     default=0.0,
     help="Keep the device busy for so long, all models together, and tell how the medians drifted.",
+)
+@click.option("--offline", is_flag=True, help="Measure the throughput of batches as well.")
+@click.option(
+    "--ceiling", is_flag=True, help="Tell what is reached of the fastest int8 matrix products, measured in between."
 )
 @click.option(
     "--frames",
@@ -103,9 +122,13 @@ def command(
     choice: Choice,
     runtimes: tuple[str, ...],
     threads: tuple[int, ...],
+    delegates: tuple[str, ...],
+    delegate_options: tuple[str, ...],
     queries: int,
     seconds: float,
     sustained: float,
+    offline: bool,
+    ceiling: bool,
     frames: tuple[str, ...],
     card: str | None,
     out: str | None,
@@ -121,6 +144,9 @@ def command(
         raise click.UsageError("--limit needs --data")
     if data is None and choice != Choice():
         raise click.UsageError("--classes and --angles need --data")
+    if delegate_options and set(delegates) == {_CPU}:
+        raise click.UsageError("--delegate-option needs a --delegate")
+    specs = [None if name == _CPU else DelegateSpec.parse(name, delegate_options) for name in delegates]
     paths = [existing(find_model(model), "a .tflite model") for model in models]
     fallback = read_card_file(card) if card else None
     folder = new_folder(out, force=force) if out else None
@@ -133,9 +159,12 @@ def command(
         paths,
         runtimes=runtimes,
         threads=threads,
+        delegates=specs,
         queries=queries,
         seconds=seconds,
         sustained=sustained,
+        offline=offline,
+        ceiling=ceiling,
         frames=[picture for frame in frames for picture in _pictures(frame)],
         data=pictures,
         card=fallback,

@@ -16,13 +16,16 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.benchmarks.commands.benchmark import command
-from edgeemo.benchmarks.record import BenchmarkRecord, read_records
-from edgeemo.benchmarks.suite import benchmark, unique_names
+from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
+from edgeemo.benchmarks.report import write_report
+from edgeemo.benchmarks.subjects import unique_names
+from edgeemo.benchmarks.suite import benchmark
 from edgeemo.benchmarks.table import text_table
 from edgeemo.edge.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
+from edgeemo.train.datasets.pack import write_pack
 from edgeemo.train.datasets.reader import read_evaluation_set, synthetic_dataset
 
 from ..boards import PI5, Board, write_board
@@ -67,7 +70,7 @@ def test_the_report_has_a_plot_where_matplotlib_is(report: tuple[Path, Result]) 
 def test_the_table_goes_to_stdout_and_progress_to_stderr(report: tuple[Path, Result]) -> None:
     _, result = report
     assert result.stdout.startswith("model")
-    assert "latency: 20 of 20" in result.stderr
+    assert "latency: 100 of 100" in result.stderr
     assert "latency: " not in result.stdout
     assert "\r" not in result.stderr
 
@@ -113,7 +116,7 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 2
+    assert value["schema"] == 3
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
 
@@ -134,6 +137,19 @@ def test_a_foreign_model_takes_part_by_its_card(tmp_path: Path) -> None:
     result = run(foreign, *QUICK, "--data", DATA, "--limit", "20", "--card", card, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["accuracy"]["n"] == 20
+
+
+def test_a_pack_is_measured_on_like_the_data_it_was_made_of(tmp_path: Path) -> None:
+    data = read_evaluation_set(DATA, "test", limit=60)
+    write_pack(tmp_path / "faces.zip", data, origin="60 of 150 pictures")
+    result = run(INT8, *QUICK, "--data", tmp_path / "faces.zip", "--json")
+    assert result.exit_code == 0, result.output
+    assert "faces.zip: 60 of 150 pictures" in result.stderr
+    accuracy = json.loads(result.stdout)["accuracy"]
+    assert (accuracy["n"], accuracy["content_hash"]) == (60, data.content_hash)
+    found = Classifier.open(INT8).predict(data.pixels(InputSpec(48, 48))).argmax(axis=1)
+    assert accuracy["correct"] == int((found == data.targets).sum())
+    assert accuracy["ci95"][0] < accuracy["value"] < accuracy["ci95"][1]
 
 
 def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +178,16 @@ def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, 
     reasons = [found for found in record.reasons if "warm-up" not in found]
     assert reasons == ([reason] if reason else [])
     assert (f"tainted: {reason}" in text_table([record])) == bool(reason)
+    if reason:
+        # From there on it goes with the figures, and proves nothing.
+        write_records(tmp_path / "slow.jsonl", [record])
+        compared = run("compare", tmp_path / "slow.jsonl", tmp_path / "slow.jsonl")
+        assert compared.exit_code == 1
+        assert f"all records are tainted ({'; '.join(record.reasons)})" in compared.stderr
+        write_report([record], tmp_path / "page.html")
+        assert f"All figures are tainted, do not quote them: {'; '.join(record.reasons)}." in (
+            tmp_path / "page.html"
+        ).read_text(encoding="utf-8")
 
 
 def test_without_matplotlib_records_and_table_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.benchmarks.latency import ROUNDS, Latency, measure
+from edgeemo.benchmarks.latency import ROUNDS, SETTLED, SETTLING_TIMES, Latency, measure, unsettled
 from edgeemo.benchmarks.process import ModelProcess
 from edgeemo.edge.card import read_card
 from edgeemo.edge.errors import EdgeemoError
@@ -26,14 +26,20 @@ def alive(pid: int) -> bool:
 def test_two_models_are_measured_in_the_same_rounds() -> None:
     told: list[tuple[int, int]] = []
     with ModelProcess(INT8) as int8, ModelProcess(FLOAT, card=read_card(FLOAT)) as plain:
-        result = measure([int8, plain], queries=200, progress=lambda done, total: told.append((done, total)))
+        result = measure([int8, plain], queries=200, progress=lambda *amounts: told.append(amounts))
         pids = [process.facts["pid"] for process in (int8, plain)]
         assert all(map(alive, pids))
         assert pids[0] != pids[1]
     assert not any(map(alive, pids))
-    assert told == [(done, ROUNDS) for done in range(1, ROUNDS + 1)]
+    rounds = len(result.ends)
+    assert told == [(done, max(done, ROUNDS)) for done in range(1, rounds + 1)]
+    # More than planned only where a busy machine kept the medians apart.
+    assert ROUNDS <= rounds < SETTLING_TIMES * ROUNDS + 10
+    assert (unsettled([latency.turns for latency in result.latencies]) <= SETTLED).tolist() == [
+        latency.settled for latency in result.latencies
+    ]
     for latency in result.latencies:
-        assert len(latency.turns) == ROUNDS
+        assert len(latency.turns) == rounds
         assert len(latency.samples) >= 200
         assert latency.warm_up >= 15
         assert 0.0005 < latency.samples.min() <= np.median(latency.samples) < 100
@@ -69,6 +75,26 @@ def test_a_long_run_has_longer_turns_instead_of_more(monkeypatch: pytest.MonkeyP
         turns.append(len(latency.turns))
     # A quarter; how long a turn becomes depends on how busy the machine was when a query was first timed.
     assert turns[1] < 0.7 * turns[0]
+
+
+def paces(slow_turns: list[int], rounds: int = 100) -> tuple[np.ndarray, ...]:
+    """Turns of 1 ms a query, and of 1.2 ms in some rounds."""
+    return tuple(np.full(5, 1.2 if index in slow_turns else 1.0) for index in range(rounds))
+
+
+@pytest.mark.parametrize(
+    ("slow", "distance"),
+    [
+        pytest.param([[], []], [0, 0], id="quiet"),
+        pytest.param([list(range(60)), list(range(60))], [0, 0], id="both alike"),
+        pytest.param([list(range(45)), list(range(45, 90))], [0, 0], id="as often"),
+        # The plain medians are 1 and 1.2, in most rounds both are equally fast: each should be the square root of 1.2.
+        pytest.param([list(range(45)), list(range(51))], [1 - 1.2**-0.5, 1.2**0.5 - 1], id="one more often"),
+        pytest.param([list(range(70))], [0], id="alone"),
+    ],
+)
+def test_medians_settle_when_slow_moments_hit_all_alike(slow: list[list[int]], distance: list[float]) -> None:
+    assert unsettled([paces(turns) for turns in slow]) == pytest.approx(distance, abs=1e-9)
 
 
 @pytest.mark.parametrize(("queries", "seconds"), [(0, 0.0), (-1, 0.0), (1, -1.0), (1, float("nan")), (1, float("inf"))])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
+from ...edge.accuracy import Accuracy
 from ...edge.files import new_folder
 from ..datasets.choice import Choice
+from ..datasets.dataset import Dataset
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, evaluation_data, tell_left_out
 
@@ -39,14 +43,18 @@ def command(
     """Measure the accuracy of a model on a data set.
 
     MODEL is a run folder or a .tflite; both go through the same code. For a source without a test split, --split test
-    is the role that the model's training left out, as its card tells.
+    is the role that the model's training left out, as its card tells. The base install measures the accuracy alone.
 
     Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
     """
     from ..datasets.reader import read_evaluation_set
     from ..datasets.splits import holdout_of
-    from ..evaluation.report import Report
     from ..predictor import open_predictor, predict_dataset
+
+    short = out is None and importlib.util.find_spec("sklearn") is None
+    if not short:
+        # What is missing is told before minutes of measuring.
+        from ..evaluation.report import Report
 
     predictor = open_predictor(model, runtime=runtime, threads=threads)
     history = _history(Path(model)) if out else ()
@@ -54,6 +62,9 @@ def command(
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
     folder = new_folder(out, force=force) if out else None
     _, probabilities = predict_dataset(predictor, dataset)
+    if short:
+        _tell_accuracy(model, dataset, split, probabilities, as_json)
+        return
     report = Report.of(model, predictor.card, dataset, probabilities, split=split, history=history)
     if folder:
         report.write(folder)
@@ -62,6 +73,18 @@ def command(
         return
     tell_left_out(dataset)
     click.echo(str(report))
+
+
+def _tell_accuracy(model: str, dataset: Dataset, split: str, probabilities: np.ndarray, as_json: bool) -> None:
+    """What needs no more than the base install, on a device for example."""
+    figure = Accuracy.of(dataset.targets, probabilities)
+    if as_json:
+        facts = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
+        click.echo(json.dumps({**facts, **figure.to_dict()}, indent=2))
+        return
+    tell_left_out(dataset)
+    click.echo(f"{model} on {dataset.name}, split {split}\n\naccuracy {figure} (95 % CI)")
+    click.echo("for figures by class: pip install 'edgeemo[evaluate]'", err=True)
 
 
 def _history(model: Path) -> Sequence[dict[str, float]]:

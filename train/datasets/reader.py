@@ -16,6 +16,7 @@ from .dataset import Dataset, Sample, pixel_digest
 from .entries import build
 from .fer_csv import csv_entries
 from .folders import folder_entries, open_zip, read_member, zip_entries
+from .pack import is_pack, read_pack
 from .splits import Holdout, stratified
 from .synthetic import EMOTIONS, make_faces
 
@@ -31,8 +32,9 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
 
     Args:
         source: a folder (``train/<class>/*``, ``test/<class>/*`` or ``<class>/*``), a zip of such a folder, FER-2013's
-            fer2013.csv (plain, in a folder or in a zip), KDEF (folder or zip, known by its file names), or
-            ``synthetic`` for drawn faces (``synthetic:train=4000,test=1000,size=48,seed=0``).
+            fer2013.csv (plain, in a folder or in a zip), KDEF (folder or zip, known by its file names), a pack
+            (:mod:`edgeemo.train.datasets.pack`), or ``synthetic`` for drawn faces
+            (``synthetic:train=4000,test=1000,size=48,seed=0``).
         skip_bad: leave out broken pictures and rows instead of refusing the data set.
 
     Returns:
@@ -115,6 +117,8 @@ def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, se
 def _read_zip(path: Path, skip_bad: bool) -> Dataset:
     # Left open for the pictures that do not fit into memory; it is closed with the last of them.
     archive = open_zip(path)
+    if is_pack(archive):
+        return read_pack(archive, path.name)
     tables = [member for member in archive.namelist() if member.endswith(("fer2013.csv", "icml_face_data.csv"))]
     if not tables:
         return build(path.name, zip_entries(archive), skip_bad=skip_bad)
