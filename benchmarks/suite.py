@@ -147,7 +147,7 @@ class _Subject:
                 raise EdgeemoError(
                     f"{self.path} has no model card, its accuracy cannot be measured",
                     expected="labels and preprocessing inside the model",
-                    mend="describe the model in a card file and give it with --card",
+                    mend="make one with edgeemo models card, or give a card file with --card",
                 )
             self.data = data.relabelled(self.card.labels)
 
