@@ -114,6 +114,7 @@ class BenchmarkRecord:
         histogram: of all measured latencies.
         drift: from the beginning of a sustained run to its end; None for others.
         trace: the state of the device every second in between.
+        notes: of the card: what a reader of the figures must know.
 
     What follows ``reasons`` is missing in records of schema 1.
     """
@@ -161,6 +162,7 @@ class BenchmarkRecord:
     histogram: Histogram | None = None
     drift: Drift | None = None
     trace: Trace | None = None
+    notes: str = ""
 
     @property
     def tainted(self) -> bool:

@@ -282,6 +282,7 @@ def _records(
                 histogram=Histogram.of(latency.samples),
                 drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
                 trace=Trace.of(measurement.looks),
+                notes=subject.card.notes if subject.card else "",
                 reasons=common + unsteady,
             )
         )

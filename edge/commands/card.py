@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import click
@@ -67,8 +66,12 @@ def command(
     names = tuple(word.strip() for word in (labels or "").split(",") if word.strip())
     said = Description(names, normalisation or "", channels=channels or "", card=card or "")
     made = describe_tflite(model, said, logits=logits)
-    given = {"name": name, "licence": licence, "notes": notes}
-    made = replace(made, **{key: value for key, value in given.items() if value is not None})
+    made = replace(
+        made,
+        name=made.name if name is None else name,
+        licence=made.licence if licence is None else licence,
+        notes=made.notes if notes is None else notes,
+    )
     if embed:
         with open(model, "rb") as stream:
             write_model(target, stream.read(), made)
