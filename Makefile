@@ -8,7 +8,7 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm lint clean $(ARM_PARTS)
+.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm report lint clean $(ARM_PARTS)
 
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
 	@echo "make test-arm      the same as an emulated Raspberry Pi, and 200 faces against this machine"
+	@echo "make report        measure all models side by side into docs/benchmark-report.md (see docs/report.sh)"
 
 install: $(VENV)/.installed
 
@@ -91,6 +92,9 @@ define emulate
 	@touch $@
 endef
 
+report: $(VENV)/.installed
+	EDGEEMO=$(BIN)/edgeemo docs/report.sh
+
 # The package is the repository root; type checkers need to see it under its name.
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -128,4 +132,4 @@ define ensure_opencv
 endef
 
 clean:
-	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) $(ARM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) $(ARM) .report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
