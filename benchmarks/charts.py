@@ -87,7 +87,7 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
         MissingExtra: matplotlib is not installed.
     """
     operators = profile.operators
-    drawing, axes = figure(0.5 * len(operators))
+    drawing, axes = figure(len(operators) // 2)
     kinds = list(profile.by_kind)
     for row, operator in enumerate(operators):
         colour = _KINDS[kinds.index(operator.name) % len(_KINDS)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import click
 
 from ...edge.catalogue import find_model
@@ -44,14 +46,9 @@ def command(
     tell = Progress()
     found = []
     for path in paths:
+        what = f"rounds of {path.stem}"
         found.append(
-            profile(
-                path,
-                runtime=runtime,
-                threads=threads,
-                seconds=seconds,
-                progress=lambda done, total, name=path.stem: tell(f"rounds of {name}", done, total),
-            )
+            profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=functools.partial(tell, what))
         )
     if target:
         write_profiles(target, found)
