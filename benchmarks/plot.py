@@ -19,7 +19,7 @@ SUFFIXES = (".png", ".svg")
 #: An axis that spans more than this factor is logarithmic.
 LOG_FACTOR = 10.0
 _DPI = 120
-_PALETTE = 64
+_PALETTE = 128
 _COLOURS = {"float32": "#5b7899", "int8": "#c4512d", "qat": "#3f8f6b"}
 _OTHER = "#80699b"
 _FRONT = "#9a9a9a"
@@ -89,7 +89,9 @@ def save(drawing: Any, path: str | Path) -> None:
         raw = io.BytesIO()
         drawing.savefig(raw, format="png", dpi=_DPI)
         with Image.open(raw) as picture:
-            picture.convert("RGB").quantize(_PALETTE, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+            picture.convert("RGB").quantize(_PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+                stream, "PNG", optimize=True
+            )
     write_bytes(path, stream.getvalue())
 
 

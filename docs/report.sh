@@ -5,7 +5,7 @@
 #   EDGEEMO_PEERS    folder with the models of others that docs/peers describes (left out without it)
 #   RUNS             run folders whose .tflite files take part beside models/published
 #   WORK             where converted models and records are kept between calls [.report]
-#   INSTRUCTIONS     options that let the benchmark count instructions too
+#   OPTIONS          more options for the benchmark, as --limit 500 for a quick look
 #   EDGEEMO          the command [edgeemo]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,8 +40,8 @@ for card in docs/peers/*.card.json; do
   esac
 done
 
-$edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 ${INSTRUCTIONS:-} \
-  --out "$work/records" --force
+$edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 \
+  ${OPTIONS:-} --out "$work/records" --force
 profiled=(models/published/edge-res-int8.tflite)
 for peer in "$work"/peers/*mini_XCEPTION.102*-int8.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
