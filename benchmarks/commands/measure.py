@@ -18,7 +18,7 @@ from ...train.datasets.audit import exclude_listed
 from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.reader import read_evaluation_set
-from ...train.datasets.splits import holdout_of
+from ...train.datasets.splits import holdout_of, stratified
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
 from ..report import write_report
@@ -136,12 +136,12 @@ def command(
     pictures = None
     if data:
         holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
-        pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+        pictures = read_evaluation_set(data, split, skip_bad=skip_bad, choice=choice, holdout=holdout)
         for listed in exclude:
             kept = exclude_listed(pictures, listed, tests=True)
-            pictures = replace(
-                kept, name=f"{pictures.name} without {len(pictures) - len(kept):,} of {Path(listed).name}"
-            )
+            left_out = f"{len(pictures) - len(kept):,} of {Path(listed).name}"
+            pictures = replace(kept, name=f"{pictures.name} without {left_out}")
+        pictures = stratified(pictures, limit) if limit else pictures
         tell_left_out(pictures)
     records = benchmark(
         paths,
