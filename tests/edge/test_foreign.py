@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 
 from edgeemo.benchmarks.prefix import prefix
 from edgeemo.cli import edgeemo
-from edgeemo.edge.card import ModelCard, card_beside, read_card, split_model
+from edgeemo.edge.card import ModelCard, card_beside, card_of, read_card, split_model
 from edgeemo.edge.classifier import Classifier, as_probabilities, check_card
+from edgeemo.edge.deploy import packed_model
 from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.files import sha256_file
@@ -89,6 +90,15 @@ def test_a_copy_carries_its_card(theirs: Path) -> None:
     assert not card_beside(theirs).exists()
     assert split_model(copy.read_bytes())[0] == theirs.read_bytes()
     assert read_card(copy) is not None
+
+
+def test_a_device_gets_the_card_inside_the_model(theirs: Path, tiny_float: Path) -> None:
+    assert make(theirs, *WORDS).exit_code == 0
+    packed = packed_model(theirs)
+    assert card_of(packed, "it") == read_card(theirs)
+    assert split_model(packed)[0] == theirs.read_bytes()
+    # Whose card is inside goes as it is.
+    assert packed_model(tiny_float) == tiny_float.read_bytes()
 
 
 def test_logits_become_the_probabilities_of_the_softmax(theirs: Path, logits: Path) -> None:
