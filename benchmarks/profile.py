@@ -47,9 +47,9 @@ class OperatorTime:
         name: of the schema (``CONV_2D``).
         shape: of what it writes, with the batch axis.
         macs: multiply-accumulates.
-        ms: median over the rounds of the difference between the prefix with it and the one without. Below 0 is noise,
-            or a delegate that does two operators in one.
-        low, high: quartiles of that difference.
+        ms: median over the rounds of the prefix with it, less that of the prefix without. Below 0 is noise, or a
+            delegate that does two operators in one.
+        low, high: quartiles of the difference within a round.
         delegated: whether a delegate runs it; None where the runtime does not tell.
     """
 
@@ -168,9 +168,10 @@ def profile(
     device = read_device(root)
     with Watch(root=root) as watch:
         times = _rounds(sessions, seconds, progress or (lambda done, total: None))
-    # The first operator has none before it: its time is with what an invoke costs anyway.
-    added = np.diff(times[:, :-1], axis=1, prepend=0.0)
-    low, middle, high = np.percentile(added, (25, 50, 75), axis=0)
+    # The first operator has none before it: its time is with what an invoke costs anyway. Differences of medians add up
+    # to the whole; medians of differences would not.
+    added = np.diff(np.median(times[:, :-1], axis=0), prepend=0.0)
+    low, high = np.percentile(np.diff(times[:, :-1], axis=1, prepend=0.0), (25, 75), axis=0)
     delegated = whole.delegated
     return Profile(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -188,7 +189,7 @@ def profile(
                 name=operator.name,
                 shape=operator.outputs[0].shape,
                 macs=operator.macs,
-                ms=float(middle[index]),
+                ms=float(added[index]),
                 low=float(low[index]),
                 high=float(high[index]),
                 delegated=None if delegated is None else index in delegated,
