@@ -99,7 +99,7 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
     axes.invert_yaxis()
     axes.margins(y=0.01)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel("milliseconds that the operator adds: median, whiskers between the quartiles of the rounds")
+    axes.set_xlabel("milliseconds that the operator adds; whiskers: quartiles of the rounds")
     tainted = "; tainted" if profile.tainted else ""
     axes.set_title(
         f"{profile.name}: {profile.device}; {profile.runtime} {profile.runtime_version}{tainted}", fontsize=10

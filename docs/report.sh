@@ -49,4 +49,4 @@ $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profil
   --title "All models side by side" --out docs/benchmark-report.md --force --foreword \
   "Made by make report, from records alone. Accuracy: FER-2013 PublicTest without the pictures that also stand, pixel \
 for pixel, in another split, because others trained on those; all models see the same faces. Models of others are fed \
-as their authors do, and marked below the table."
+as their authors do, and named below the table.${OPTIONS:+ This one is a quick look: $OPTIONS.}"
