@@ -11,7 +11,7 @@ from ..edge.errors import EdgeemoError, MissingExtra
 from ..edge.files import write_text
 from ..edge.page import Page
 from .charts import course_chart, histogram_chart, profile_chart, stage_chart
-from .cost import LATENCY, costs_of, instruction_costs
+from .cost import LATENCY, costs_of
 from .markdown import MarkdownReport
 from .plot import SUFFIXES, plot_records
 from .profile import Profile
@@ -135,11 +135,9 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures
     report.items(notes(records))
     _draw(records, pictures)
     report.heading("Load, memory, cost")
-    counted = instruction_costs(records)
     report.table(
         [
-            ["model", "load ms", "first ms", "RSS before MB", "RSS peak MB", "MMAC", "GMAC per s", "delegate"]
-            + [cost.label for cost in counted],
+            ["model", "load ms", "first ms", "RSS before MB", "RSS peak MB", "MMAC", "GMAC per s", "delegate"],
             *[
                 [
                     record.name,
@@ -150,7 +148,6 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures
                     f"{record.macs / 1e6:,.1f}" if record.macs else "-",
                     f"{record.macs / record.p50_ms / 1e6:,.1f}" if record.macs and record.p50_ms else "-",
                     record.delegate or "-",
-                    *(f"{value:,.2f}" if (value := cost.of(record)) is not None else "-" for cost in counted),
                 ]
                 for record in records
             ],
