@@ -8,7 +8,7 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm lint style types clean $(ARM_PARTS)
+.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm report lint style types clean $(ARM_PARTS)
 .PHONY: test-device test-workstation
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
 	@echo "make test-arm      the same as an emulated Raspberry Pi, and 200 faces against this machine"
+	@echo "make report        measure all models side by side into docs/benchmark-report.md (see docs/report.sh)"
 
 install: $(VENV)/.installed
 
@@ -114,6 +115,9 @@ define emulate
 	@touch $@
 endef
 
+report: $(VENV)/.installed
+	EDGEEMO=$(BIN)/edgeemo docs/report.sh
+
 lint: style types
 
 style: $(VENV)/.installed
@@ -155,4 +159,4 @@ define ensure_opencv
 endef
 
 clean:
-	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) $(ARM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BASE_VENV) $(CLASSIC_VENV) $(ARM) .report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..edge.errors import EdgeemoError
-from ..edge.files import atomic_path
-from .plot import colour_of, figure
+from .plot import colour_of, figure, save
+from .profile import Profile
 from .record import BenchmarkRecord
 
 _STAGES = {
@@ -20,6 +20,8 @@ _STAGES = {
     "invoke": "#c4512d",
     "postprocess": "#3f8f6b",
 }
+#: Of kinds of operators, the most costly first.
+_KINDS = ("#c4512d", "#5b7899", "#3f8f6b", "#c9a227", "#80699b", "#8a8a8a")
 
 
 def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
@@ -50,7 +52,7 @@ def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> Non
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * (high / low) ** 0.25)
     axes.set_xlabel("latency of single queries (ms), line: median")
-    _save(drawing, path)
+    save(drawing, path)
 
 
 def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
@@ -75,7 +77,34 @@ def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
     axes.margins(x=0.12)
     axes.set_xlabel("milliseconds, medians one after the other")
     drawing.legend(loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
-    _save(drawing, path)
+    save(drawing, path)
+
+
+def profile_chart(profile: Profile, path: str | Path) -> None:
+    """What each operator adds to an invoke, a bar each, with whiskers between the quartiles.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    operators = profile.operators
+    drawing, axes = figure(len(operators) // 2)
+    kinds = list(profile.by_kind)
+    for row, operator in enumerate(operators):
+        colour = _KINDS[kinds.index(operator.name) % len(_KINDS)]
+        spread = [[max(0.0, operator.ms - operator.low)], [max(0.0, operator.high - operator.ms)]]
+        axes.barh(row, operator.ms, height=0.75, color=colour)
+        axes.errorbar(operator.ms, row, xerr=spread, fmt="none", ecolor="#404040", elinewidth=0.8)
+    names = [f"{row}  {operator.name.lower()}" for row, operator in enumerate(operators)]
+    axes.set_yticks(range(len(operators)), names, fontsize=7)
+    axes.invert_yaxis()
+    axes.margins(y=0.01)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("milliseconds that the operator adds; whiskers: quartiles of the rounds")
+    tainted = "; tainted" if profile.tainted else ""
+    axes.set_title(
+        f"{profile.name}: {profile.device}; {profile.runtime} {profile.runtime_version}{tainted}", fontsize=10
+    )
+    save(drawing, path)
 
 
 def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
@@ -97,7 +126,7 @@ def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
     axes.set_ylabel("median of the round / median of all")
     axes.grid(alpha=0.3)
     drawing.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    _save(drawing, path)
+    save(drawing, path)
 
 
 def _with(records: Sequence[BenchmarkRecord], field: str) -> list[BenchmarkRecord]:
@@ -114,8 +143,3 @@ def _logarithmic(axes: Any) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _save(drawing: Any, path: str | Path) -> None:
-    with atomic_path(path) as temporary:
-        drawing.savefig(temporary, dpi=120)

@@ -121,6 +121,7 @@ class BenchmarkRecord:
         left_out: what the run was to measure as well and which delegate could not do it, one sentence each.
         offline: throughput of batches; None when it was not asked for.
         ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
+        notes: of the card: what a reader of the figures must know.
 
     What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
     """
@@ -172,6 +173,7 @@ class BenchmarkRecord:
     left_out: tuple[str, ...] = ()
     offline: Offline | None = None
     ceiling: Ceiling | None = None
+    notes: str = ""
 
     @property
     def tainted(self) -> bool:

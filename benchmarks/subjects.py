@@ -112,7 +112,7 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
         raise EdgeemoError(
             f"{path} has no model card, its accuracy cannot be measured",
             expected="labels and preprocessing inside the model",
-            mend="describe the model in a card file and give it with --card",
+            mend="make one with edgeemo models card, or give a card file with --card",
         )
     own = data.relabelled(card.labels) if data is not None and card is not None else None
     return [

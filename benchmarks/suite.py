@@ -263,6 +263,7 @@ def _records(
                 left_out=loaded.left_out,
                 offline=finding.offline,
                 ceiling=finding.ceiling,
+                notes=subject.card.notes if subject.card else "",
                 reasons=(*common, *own_reasons),
             )
         )

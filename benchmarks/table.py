@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ..edge.table import aligned
 from .percentiles import PERCENTILES, queries_needed
+from .profile import Profile
 from .record import BenchmarkRecord
 
 #: Stands for a figure that was not measured or that too few queries support.
@@ -76,12 +77,59 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.ceiling
     ]
+    said = dict.fromkeys(r.notes for r in records if r.notes)
+    lines += [f"{', '.join(r.name for r in records if r.notes == note)}: {note}" for note in said]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
 
 
+def stage_cells(records: Sequence[BenchmarkRecord]) -> list[list[str]]:
+    """Header and rows of the stages that were measured."""
+    staged = [(record.name, record.stages) for record in records if record.stages]
+    names = [name for name in _STAGES if any(getattr(stages, name) is not None for _, stages in staged)]
+    return [["model", *names], *([name, *(milliseconds(getattr(s, n)) for n in names)] for name, s in staged)]
+
+
+def profile_table(profile: Profile) -> str:
+    """The operators of a model as aligned columns with notes below, for a terminal."""
+    return "\n".join([aligned(profile_cells(profile), left=(0, 1)), "", *profile_notes(profile)]) + "\n"
+
+
+def profile_cells(profile: Profile) -> list[list[str]]:
+    """Header and rows of the operators of a model, and of all of them together."""
+    whole = profile.total_ms
+    rows = [
+        [
+            f"{number} {operator.name}" + ("" if operator.delegated is not False else " (not delegated)"),
+            " x ".join(map(str, operator.shape[1:])),
+            f"{operator.macs / 1e6:,.2f}",
+            f"{operator.ms:.4f}",
+            f"{operator.low:.4f} to {operator.high:.4f}",
+            f"{operator.ms / whole:.1%}",
+        ]
+        for number, operator in enumerate(profile.operators)
+    ]
+    added, macs = sum(operator.ms for operator in profile.operators), sum(op.macs for op in profile.operators)
+    rows.append(["all", "", f"{macs / 1e6:,.2f}", f"{added:.4f}", "", f"{added / whole:.1%}"])
+    return [["operator", "output", "MMAC", "ms", "quartiles", "of the whole"], *rows]
+
+
+def profile_notes(profile: Profile) -> list[str]:
+    """What must be known to read a profile, one sentence each."""
+    kinds = ", ".join(f"{count} {name} {ms:.4f} ms" for name, (count, ms) in profile.by_kind.items())
+    return [
+        f"{profile.name}: the whole model takes {milliseconds(profile.total_ms)} ms; {kinds}",
+        f"measured on {profile.device}; {profile.runtime} {profile.runtime_version}, {thread_count(profile.threads)}; "
+        f"{profile.rounds} rounds",
+        "an operator's time is what the model that ends with it takes longer than the one that ends before it; "
+        "differences within the quartiles are noise, and what a runtime computes in one go belongs to the first of it",
+        *(f"{TAINTED}: {reason}" for reason in profile.reasons),
+    ]
+
+
+_STAGES = ("decode", "detect", "preprocess", "invoke", "postprocess", "total")
 _SHOWN = ("p50", "p90", "p99")
 
 

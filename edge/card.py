@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import EdgeemoError
 from .files import existing, write_bytes
-from .preprocess import InputSpec
+from .preprocess import NORMALISATIONS, InputSpec
 
 SCHEMA = 1
 CARD_NAME = "edgeemo.json"
@@ -98,6 +98,7 @@ class ModelCard:
         temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
             :func:`edgeemo.edge.classifier.tempered`.
         margin: how much larger than a detector's box the crop is, as a share of its side; see docs/faces.md.
+        logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
     """
 
     name: str
@@ -112,6 +113,7 @@ class ModelCard:
     notes: str = ""
     temperature: float = 1.0
     margin: float = 0.0
+    logits: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -171,12 +173,19 @@ class ModelCard:
                 f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
                 mend="update edgeemo, or mend the card",
             )
+        if isinstance(fields["input"], dict) and "normalisation" not in fields["input"]:
+            # A default would ruin many a model without a word.
+            raise EdgeemoError(
+                f"{where} does not say how pixels become values",
+                expected=f"input.normalisation: {', '.join(NORMALISATIONS)}, or mean=M;std=S",
+                mend="ask whoever trained the model",
+            )
         try:
             fields["labels"] = tuple(str(label) for label in fields["labels"])
             fields["input"] = InputSpec(**fields["input"])
             fields["provenance"] = Provenance(**fields.get("provenance", {}))
             fields["quantisation"] = Quantisation(**fields.get("quantisation", {}))
-            fields.setdefault("name", Path(where).stem)
+            fields.setdefault("name", Path(where).name.removesuffix(".json").removesuffix(".card"))
             return cls(**fields)
         except TypeError as error:
             reason = str(error).split("__init__() ")[-1]
@@ -202,13 +211,29 @@ def split_model(data: bytes) -> tuple[bytes, bytes]:
 
 
 def read_card(path: str | Path) -> ModelCard | None:
-    """The card of a model file, or None when it has none.
+    """The card of a model file: the one inside it, or else the one beside it; None when it has none.
 
     Raises:
         EdgeemoError: the file is not there, or its card cannot be read.
     """
     path = existing(path, "a model")
-    return card_of(path.read_bytes(), str(path))
+    return card_of(path.read_bytes(), str(path)) or read_card_beside(path)
+
+
+def card_beside(path: str | Path) -> Path:
+    """Where the card of a model stands that carries none: ``net.card.json`` beside ``net.tflite``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.card.json")
+
+
+def read_card_beside(path: str | Path) -> ModelCard | None:
+    """The card that stands beside a model file, or None when there is none.
+
+    Raises:
+        EdgeemoError: it cannot be read.
+    """
+    beside = card_beside(path)
+    return read_card_file(beside) if beside.is_file() else None
 
 
 def read_card_file(path: str | Path) -> ModelCard:

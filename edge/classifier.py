@@ -59,7 +59,7 @@ class Classifier:
             raise EdgeemoError(
                 f"{path} has no model card",
                 expected="labels and preprocessing inside the model",
-                mend="describe the model in a card file and give it with --card",
+                mend="make one with edgeemo models card, or give a card file with --card",
             )
         check_card(card, session)
         return cls(card, session)
@@ -101,7 +101,7 @@ class Classifier:
     @property
     def floor(self) -> float:
         """The smallest probability that is told from 0; see :func:`tempered`."""
-        return self.session.output.scale / 2 or FLOOR
+        return FLOOR if self.card.logits else self.session.output.scale / 2 or FLOOR
 
     def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
         """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
@@ -111,6 +111,11 @@ class Classifier:
 
 def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
     """Real outputs of a model, float (..., outputs), to probabilities (..., labels); binary p becomes (1-p, p)."""
+    if card.logits:
+        # One output is the logit of the second label against the first.
+        both = np.concatenate([np.zeros_like(outputs), outputs], axis=-1) if card.task == "binary" else outputs
+        powers = np.exp(both - both.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
     if card.task == "binary":
         return np.concatenate([1 - outputs, outputs], axis=-1)
     return outputs
@@ -140,15 +145,23 @@ def check_card(card: ModelCard, session: Inference) -> None:
     """Hold a card against its model.
 
     Raises:
-        EdgeemoError: the input shape or the number of outputs differ.
+        EdgeemoError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
+            normalisation gives.
     """
-    wanted = (1, *card.input.shape)
-    if session.input.shape != wanted:
+    wanted, found = (1, *card.input.shape), session.input.shape
+    if found != wanted:
+        first = found == (1, card.input.depth, card.input.height, card.input.width)
         raise EdgeemoError(
             f"the card of {session.path} contradicts the model's input",
             expected=f"{wanted} by the card",
-            got=f"{session.input.shape} in the model",
-            mend="use the card that belongs to this model",
+            got=f"{found} in the model",
+            mend="convert the model with its channels last" if first else "use the card that belongs to this model",
+        )
+    if session.input.dtype.kind in "iu" and not session.input.scale and card.input.normalisation != "raw":
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's input",
+            expected=f"normalisation 'raw': the input is {session.input.dtype} and has no scale",
+            got=repr(card.input.normalisation),
         )
     outputs = int(np.prod(session.output.shape))
     if outputs != card.outputs:

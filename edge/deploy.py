@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .card import card_of, with_card
 from .classifier import Classifier
 from .errors import EdgeemoError
 from .files import sha256_file, write_bytes
@@ -61,13 +62,12 @@ def make_bundle(service: Service) -> bytes:
     Raises:
         EdgeemoError: the model cannot be used or has no card, or the wheel cannot be built.
     """
-    # A model that does not load here would be found out on the device, after minutes.
-    Classifier.open(service.model)
+    model = packed_model(service.model)
     environment = service.environment()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_wheel(folder)
-        shutil.copyfile(service.model, folder / "model.tflite")
+        (folder / "model.tflite").write_bytes(model)
         (folder / "edgeemo.env").write_text(environment, encoding="utf-8")
         (folder / "extras").write_text(f"[{','.join(service.extras)}]" if service.extras else "", encoding="utf-8")
         for part in ("edgeemo.service", *_SCRIPTS):
@@ -76,6 +76,18 @@ def make_bundle(service: Service) -> bytes:
         sums = "".join(f"{sha256_file(path)}  {path.name}\n" for path in files)
         (folder / "SHA256SUMS").write_text(sums, encoding="ascii")
         return _archive([*files, folder / "SHA256SUMS"])
+
+
+def packed_model(path: str | Path) -> bytes:
+    """The bytes of a model as the device gets them: one file, so that a card that stands beside it goes inside.
+
+    Raises:
+        EdgeemoError: the model cannot be used or has no card.
+    """
+    # A model that does not load here would be found out on the device, after minutes.
+    classifier = Classifier.open(path)
+    data = Path(path).read_bytes()
+    return data if card_of(data, str(path)) else with_card(data, classifier.card)
 
 
 def write_bundle(service: Service, path: Path) -> None:

@@ -92,6 +92,10 @@ class Table:
         text = bytes(value).decode("utf-8", "replace")
         return text if text.isprintable() else "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
+    def vector(self, field: int) -> int:
+        """Byte offset of a vector's length, behind which its elements stand; 0 when it is absent."""
+        return self._target(field)
+
     def table(self, field: int) -> Table | None:
         """A table inside this one, or None."""
         place = self._target(field)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .card import ModelCard, card_of
+from .card import ModelCard, card_of, read_card_beside
 from .edgetpu import CACHE_BYTES, MAPPED, parameter_bytes, statuses
 from .edgetpu_compiler import Compilation, compile_model
 from .errors import EdgeemoError
@@ -75,7 +75,7 @@ class Inspection:
             path,
             len(data),
             sha256(data),
-            card_of(data, str(path)),
+            card_of(data, str(path)) or read_card_beside(path),
             graph,
             fallbacks(graph),
             statuses(graph),

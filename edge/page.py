@@ -41,6 +41,10 @@ class Page:
         """Running text; ``note`` sets it off as something that must not be missed."""
         self._parts.append(f"<p{' class=note' if note else ''}>{html.escape(text)}</p>")
 
+    def items(self, lines: Sequence[str]) -> None:
+        """A list."""
+        self._parts.append("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>")
+
     def code(self, text: str) -> None:
         """Text in a fixed font, as commands and plain tables are."""
         self._parts.append(f"<pre>{html.escape(text)}</pre>")
@@ -52,11 +56,12 @@ class Page:
         self._parts.append(f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>")
 
     def picture(self, path: str | Path, caption: str) -> None:
-        """A PNG, carried inside the page."""
+        """A PNG or SVG, carried inside the page."""
         data = base64.b64encode(Path(path).read_bytes()).decode()
+        kind = "svg+xml" if Path(path).suffix.lower() == ".svg" else "png"
         text = html.escape(caption)
         self._parts.append(
-            f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+            f'<figure><img src="data:image/{kind};base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
         )
 
     def render(self) -> str:

@@ -6,6 +6,9 @@ augments that, and calls :func:`normalise`; calibration, validation, benchmark a
 
 from __future__ import annotations
 
+import functools
+import math
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +28,7 @@ NORMALISATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     ),
 }
 CHANNELS = {"gray": 1, "rgb": 3}
+_OWN = re.compile(r"mean=(?P<mean>[^;]+); *std=(?P<std>[^;]+)")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class InputSpec:
     Args:
         height, width: pixels.
         channels: ``"gray"`` or ``"rgb"``.
-        normalisation: a key of :data:`NORMALISATIONS`.
+        normalisation: a key of :data:`NORMALISATIONS`, or ``mean=M;std=S`` for value = (pixel - M) / S; for ``rgb``
+            each may be three numbers with commas between them.
     """
 
     height: int
@@ -45,11 +50,10 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
             raise EdgeemoError("unknown channels", expected=" or ".join(CHANNELS), got=repr(self.channels))
-        if self.normalisation not in NORMALISATIONS:
-            known = ", ".join(NORMALISATIONS)
-            raise EdgeemoError("unknown normalisation", expected=f"one of {known}", got=repr(self.normalisation))
-        if self.normalisation == "imagenet" and self.channels != "rgb":
-            raise EdgeemoError("normalisation 'imagenet' does not fit", expected="channels 'rgb'", got=self.channels)
+        if self.channels != "rgb" and any(len(numbers) > 1 for numbers in scale_and_offset(self.normalisation)):
+            raise EdgeemoError(
+                f"normalisation {self.normalisation!r} does not fit", expected="channels 'rgb'", got=self.channels
+            )
         if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
             raise EdgeemoError("input size out of range", expected="1 to 4096", got=f"{self.height}x{self.width}")
 
@@ -62,6 +66,36 @@ class InputSpec:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         return self.height, self.width, self.depth
+
+
+@functools.lru_cache(maxsize=32)
+def scale_and_offset(normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Factor and summand of each colour channel, or one of each for all.
+
+    Args:
+        normalisation: see :class:`InputSpec`.
+
+    Raises:
+        EdgeemoError: not of this form.
+    """
+    if normalisation in NORMALISATIONS:
+        return NORMALISATIONS[normalisation]
+    if found := _OWN.fullmatch(str(normalisation)):
+        mean, std = _numbers(found["mean"]), _numbers(found["std"])
+        if all(len(numbers) in (1, 3) for numbers in (mean, std)) and all(std):
+            count = max(len(mean), len(std))
+            mean, std = mean * (count // len(mean)), std * (count // len(std))
+            return tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True))
+    known = ", ".join(NORMALISATIONS)
+    raise EdgeemoError("unknown normalisation", expected=f"one of {known}, or mean=M;std=S", got=repr(normalisation))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        return ()
+    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
@@ -108,7 +142,7 @@ def normalise(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
     Returns:
         float32 of the same shape.
     """
-    scale, offset = NORMALISATIONS[spec.normalisation]
+    scale, offset = scale_and_offset(spec.normalisation)
     values = pixels.astype(np.float32)
     values *= np.asarray(scale, np.float32)
     values += np.asarray(offset, np.float32)

@@ -143,6 +143,16 @@ class Session:
             EdgeemoError: the runtime or the delegate failed.
         """
         self._interpreter.set_tensor(self.input.index, tensor)
+        self.compute()
+        result: np.ndarray = self._interpreter.get_tensor(self.output.index)
+        return result
+
+    def compute(self) -> None:
+        """Run the model once more on the input that was given last, and leave the output where it is.
+
+        Raises:
+            EdgeemoError: the runtime or the delegate failed.
+        """
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
@@ -152,8 +162,6 @@ class Session:
                 f"{self.path} failed while it ran ({' '.join(str(error).split())[:160]})",
                 mend="convert the model again",
             ) from error
-        result: np.ndarray = self._interpreter.get_tensor(self.output.index)
-        return result
 
     def run(self, values: np.ndarray) -> np.ndarray:
         """Run the model on real values: float32 (height, width, channels) -> float32 (outputs,)."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..edge.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, read_card_file, split_model
+from ..edge.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, split_model
+from ..edge.description import Description, describe
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.graph import read_graph
-from ..edge.preprocess import CHANNELS, InputSpec
 from ..edge.quiet import quiet_native
 from ..train.loop import load_model
 from ..train.predictor import KerasPredictor, Predictor
@@ -29,26 +29,6 @@ from .trial import classifier_of
 RUN, TF_KERAS, KERAS3 = "a run", "a tf_keras model", "a Keras 3 model"
 SAVED_MODEL, TFLITE = "a SavedModel", "a .tflite"
 _EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float .tflite"
-
-
-@dataclass(frozen=True)
-class Description:
-    """What only a person knows of a model without a card.
-
-    Args:
-        labels: class names in the order of the outputs; two for a model with one sigmoid output.
-        normalisation: how pixels become values, see :data:`edgeemo.edge.preprocess.NORMALISATIONS`.
-        height, width: pixels; 0 to take them from the model.
-        channels: ``gray`` or ``rgb``; empty to take them from the model.
-        card: path of a JSON card, in place of all that.
-    """
-
-    labels: tuple[str, ...] = ()
-    normalisation: str = ""
-    height: int = 0
-    width: int = 0
-    channels: str = ""
-    card: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,7 +215,7 @@ def _tflite(path: Path, description: Description, seed: int) -> Source:
 
 def _described(path: Path, kind: str, model: Any, description: Description, seed: int) -> Source:
     shapes = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
-    return Source(path, kind, _card(path, description, *shapes, None), model, seed=seed)
+    return Source(path, kind, _card(path, description, *shapes), model, seed=seed)
 
 
 def _card(
@@ -243,72 +223,10 @@ def _card(
     description: Description,
     inputs: Sequence[tuple[int | None, ...]],
     outputs: Sequence[tuple[int | None, ...]],
-    embedded: ModelCard | None,
+    carried: ModelCard | None = None,
 ) -> ModelCard:
-    """The card of a model: the one given, the one embedded, or one made from the description and the shapes."""
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise EdgeemoError(
-            f"{path} is not a classifier of pictures",
-            expected="one input and one output",
-            got=f"{len(inputs)} and {len(outputs)}",
-        )
-    shape, answers = inputs[0], outputs[0][-1] if outputs[0] else None
-    if len(shape) != 4:
-        raise EdgeemoError(
-            f"{path} does not take pictures", expected="an input (batch, height, width, channels)", got=str(shape)
-        )
-    card = read_card_file(description.card) if description.card else embedded
-    if card is None:
-        card = _made(path, description, shape, answers)
-    _hold_against(path, card, shape, answers)
-    return replace(card, quantisation=Quantisation())
-
-
-def _made(path: Path, description: Description, shape: tuple[int | None, ...], answers: int | None) -> ModelCard:
-    missing = [name for name in ("labels", "normalisation") if not getattr(description, name)]
-    if missing:
-        raise EdgeemoError(
-            f"{path} does not tell what it was trained for",
-            expected=" and ".join(f"--{name}" for name in missing) + ", or --card FILE",
-            mend="a wrong normalisation ruins a model without a word, so none is assumed",
-        )
-    height, width = description.height or shape[1], description.width or shape[2]
-    if not _fixed(height) or not _fixed(width):
-        raise EdgeemoError(
-            f"{path} has a dynamic input size", got=str(tuple(shape)), mend="fix it with --height and --width"
-        )
-    names = {depth: name for name, depth in CHANNELS.items()}
-    channels = description.channels or names.get(shape[3] or 0, "")
-    if not channels:
-        raise EdgeemoError(f"{path} does not take pictures", expected="1 or 3 channels", got=str(shape[3]))
-    return ModelCard(
-        name=path.stem,
-        labels=description.labels,
-        input=InputSpec(int(height or 0), int(width or 0), channels, description.normalisation),
-        task="binary" if answers == 1 else "multiclass",
-    )
-
-
-def _fixed(side: int | None) -> bool:
-    return side is not None and side > 0
-
-
-def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], answers: int | None) -> None:
-    wrong = [(side, given) for side, given in zip(shape[1:], card.input.shape, strict=True) if _fixed(side)]
-    if any(side != given for side, given in wrong):
-        raise EdgeemoError(
-            f"what was said of {path} contradicts its input",
-            expected=" x ".join(str(side) for side in shape[1:]),
-            got=" x ".join(map(str, card.input.shape)),
-            mend="correct --height, --width, --channels or the card",
-        )
-    if answers is not None and answers != card.outputs:
-        raise EdgeemoError(
-            f"what was said of {path} contradicts its output",
-            expected=f"labels for {answers} outputs",
-            got=f"{len(card.labels)} labels: {', '.join(card.labels)}",
-            mend="name the labels in the order of the outputs; a single sigmoid output has two",
-        )
+    """The card of a float model, whatever was said of its quantisation."""
+    return replace(describe(path, description, inputs, outputs, carried), quantisation=Quantisation())
 
 
 def _first_line(error: Exception) -> str:

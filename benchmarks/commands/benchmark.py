@@ -6,6 +6,7 @@ import click
 
 from .compare import command as compare
 from .measure import command as measure
+from .profile import command as profile
 from .report import command as report
 
 
@@ -25,4 +26,5 @@ def command() -> None:
 
 command.add_command(measure)
 command.add_command(compare)
+command.add_command(profile)
 command.add_command(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,10 +15,11 @@ from ...edge.errors import EdgeemoError, MissingExtra
 from ...edge.files import existing, new_folder, write_text
 from ...edge.image import is_picture
 from ...edge.runtime import RUNTIMES
+from ...train.datasets.audit import exclude_listed
 from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.reader import read_evaluation_set
-from ...train.datasets.splits import holdout_of
+from ...train.datasets.splits import holdout_of, stratified
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
 from ..report import write_report
@@ -55,6 +57,12 @@ class Progress:
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @evaluation_data(required=False)
 @data_choice()
+@click.option(
+    "--exclude",
+    metavar="CSV",
+    multiple=True,
+    help="Leave out the pictures that this list names by row or key, as those that also stand in the training split.",
+)
 @click.option(
     "--runtime",
     "runtimes",
@@ -120,6 +128,7 @@ def command(
     limit: int | None,
     skip_bad: bool,
     choice: Choice,
+    exclude: tuple[str, ...],
     runtimes: tuple[str, ...],
     threads: tuple[int, ...],
     delegates: tuple[str, ...],
@@ -142,8 +151,8 @@ def command(
     """
     if data is None and limit is not None:
         raise click.UsageError("--limit needs --data")
-    if data is None and choice != Choice():
-        raise click.UsageError("--classes and --angles need --data")
+    if data is None and (exclude or choice != Choice()):
+        raise click.UsageError("--classes, --angles and --exclude need --data")
     if delegate_options and set(delegates) == {_CPU}:
         raise click.UsageError("--delegate-option needs a --delegate")
     specs = [None if name == _CPU else DelegateSpec.parse(name, delegate_options) for name in delegates]
@@ -153,7 +162,12 @@ def command(
     pictures = None
     if data:
         holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
-        pictures = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+        pictures = read_evaluation_set(data, split, skip_bad=skip_bad, choice=choice, holdout=holdout)
+        for listed in exclude:
+            kept = exclude_listed(pictures, listed, tests=True)
+            left_out = f"{len(pictures) - len(kept):,} of {Path(listed).name}"
+            pictures = replace(kept, name=f"{pictures.name} without {left_out}")
+        pictures = stratified(pictures, limit) if limit else pictures
         tell_left_out(pictures)
     records = benchmark(
         paths,

@@ -14,6 +14,7 @@ from ..errors import EdgeemoError
 from ..files import sha256_file
 from ..sheet import accuracy_text, card_rows, sheet
 from ..table import aligned
+from .card import command as card
 
 _folder = click.option(
     "--folder", metavar="DIR", default=str(FOLDER), help="Another folder of models, with a manifest."
@@ -23,12 +24,15 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 @click.group("models", short_help="The models that come with the package.")
 def command() -> None:
-    """List, show and verify the models that come with the package.
+    """List, show and verify the models that come with the package; make cards for those of others.
 
-    Their names serve wherever a MODEL is asked for.
+    The names of the former serve wherever a MODEL is asked for.
 
     Example: edgeemo models list
     """
+
+
+command.add_command(card)
 
 
 @command.command("list")
@@ -58,7 +62,11 @@ def show(model: str, as_json: bool) -> None:
     path = find_model(model)
     card = read_card(path)
     if card is None:
-        raise EdgeemoError(f"{path} has no model card", expected="a model made by edgeemo quantize")
+        raise EdgeemoError(
+            f"{path} has no model card",
+            expected="a model made by edgeemo quantize, or one with a card beside it",
+            mend="make one with edgeemo models card",
+        )
     facts: dict[str, Any] = {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
     if as_json:
         click.echo(json.dumps({**facts, "card": card.to_dict()}, indent=2, ensure_ascii=False))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ...edge.description import Description
 from ...edge.errors import EdgeemoError
 from ...edge.preprocess import CHANNELS, NORMALISATIONS
 
@@ -28,9 +29,6 @@ def described_source(command: _Command) -> _Command:
         card: str | None,
         **others: Any,
     ) -> Any:
-        # The sources load TensorFlow; --help does not need it.
-        from ..source import Description
-
         names = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
         description = Description(names, normalisation or "", height or 0, width or 0, channels or "", card or "")
         try:

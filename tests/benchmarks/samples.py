@@ -8,6 +8,7 @@ from typing import Any
 from edgeemo.benchmarks.drift import Drift
 from edgeemo.benchmarks.histogram import Histogram
 from edgeemo.benchmarks.latency import Ratio
+from edgeemo.benchmarks.profile import OperatorTime, Profile
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
 from edgeemo.benchmarks.watch import Trace
 from edgeemo.edge.board import Device, DeviceState
@@ -67,6 +68,24 @@ _SAMPLE = BenchmarkRecord(
         load=(0.1, 0.9),
         power_w=(3.21, None),
     ),
+)
+
+PROFILE = Profile(
+    created="2026-01-01T00:00:00+00:00",
+    name="net",
+    file="net.tflite",
+    sha256="00" * 32,
+    runtime="ai-edge-litert",
+    runtime_version="2.3.0",
+    delegate="xnnpack",
+    threads=1,
+    rounds=20,
+    total_ms=0.1,
+    operators=(
+        OperatorTime("CONV_2D", (1, 24, 24, 8), 1_000_000, 0.08, 0.07, 0.09, True),
+        OperatorTime("SOFTMAX", (1, 7), 0, -0.001, -0.002, 0.001, False),
+    ),
+    device=_SAMPLE.device,
 )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from edgeemo.benchmarks.cost import LATENCY, SIZE, Cost, costs_of
 from edgeemo.benchmarks.plot import pareto_front, plot_records
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy
 from edgeemo.edge.errors import EdgeemoError, MissingExtra
@@ -54,7 +56,7 @@ def test_the_suffix_chooses_the_format(tmp_path: Path, suffix: str, with_accurac
 
 
 def drawn(
-    records: list[BenchmarkRecord], monkeypatch: pytest.MonkeyPatch, path: Path, *, cost: str = "latency"
+    records: list[BenchmarkRecord], monkeypatch: pytest.MonkeyPatch, path: Path, *, cost: Cost = LATENCY
 ) -> tuple[object, object]:
     """The figure and axes of a plot, caught when it is saved."""
     from matplotlib.figure import Figure
@@ -105,17 +107,47 @@ def test_the_title_names_every_runtime_and_number_of_threads(tmp_path: Path, mon
 def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What has no accuracy is left out.
     records = [*MANY[:2], sample(name="unrated", accuracy=None)]
-    _, axes = drawn(records, monkeypatch, tmp_path / "plot.png", cost="size")
+    _, axes = drawn(records, monkeypatch, tmp_path / "plot.png", cost=SIZE)
     assert axes.get_xlabel() == "size of the file (KB)"  # type: ignore[attr-defined]
     assert {text.get_text() for text in axes.texts} == {"slow", "middle"}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    ("cost", "message"), [("size", "nothing to plot"), ("weight", "expected latency or size, got 'weight'")]
-)
-def test_a_cost_that_cannot_be_drawn(tmp_path: Path, cost: str, message: str) -> None:
-    with pytest.raises(EdgeemoError, match=message):
-        plot_records([sample(accuracy=None)], tmp_path / "plot.png", cost=cost)
+def test_a_cost_without_accuracies_cannot_be_drawn(tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match="nothing to plot, expected a record with size of the file"):
+        plot_records([sample(accuracy=None)], tmp_path / "plot.png", cost=SIZE)
+
+
+def test_costs_are_what_the_records_tell() -> None:
+    assert [cost.name for cost in costs_of([sample()])] == ["latency", "size", "macs"]
+    assert [cost.name for cost in costs_of([sample(macs=None, p50_ms=None)])] == ["size"]
+    assert [cost.of(sample()) for cost in costs_of([sample()])] == pytest.approx([0.159, 301.106, 22.109744])
+
+
+@dataclass(frozen=True)
+class Count:
+    """As much of a count of instructions as a plot looks at."""
+
+    processor: str
+    invoke: int
+
+
+def test_instructions_are_a_cost_on_every_processor_on_which_they_were_counted() -> None:
+    record = sample()
+    object.__setattr__(record, "instructions", (Count("Cortex-A72", 7_360_000), Count("Cortex-A76", 2_960_000)))
+    costs = costs_of([sample(), record])[3:]
+    assert [cost.name for cost in costs] == ["instructions-cortex-a72", "instructions-cortex-a76"]
+    assert [cost.of(record) for cost in costs] == pytest.approx([7.36, 2.96])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_same_plot_has_the_same_few_bytes(tmp_path: Path, suffix: str) -> None:
+    for name in ("a", "b"):
+        plot_records(MANY[:2], tmp_path / f"{name}{suffix}")
+    first, second = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("a", "b"))
+    assert first == second
+    assert len(first) < 40_000
+    # Text in an SVG stays text.
+    assert suffix == ".png" or b">slow</text>" in first
 
 
 def test_an_unknown_suffix(tmp_path: Path) -> None:

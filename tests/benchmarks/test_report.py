@@ -14,7 +14,7 @@ from edgeemo.benchmarks.record import Stages, write_records
 from edgeemo.benchmarks.report import write_report
 from edgeemo.edge.errors import EdgeemoError
 
-from .samples import sample
+from .samples import PROFILE, sample
 
 FRAME = Stages(0.1, 0.2, 0.01, (90, 90, 3), decode=2.0, detect=30.0, total=33.0, frames=100, faces=1.2)
 FIRST = sample(name="float <b>", quantisation="float32", ratio=None, p50_ms=0.6, stages=FRAME)
@@ -37,13 +37,14 @@ def test_the_page_has_every_picture_inside_and_needs_no_network(tmp_path: Path) 
     text = page_of([FIRST, SECOND], tmp_path)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
     assert [caption.split()[:3] for caption in captions] == [
-        ["Accuracy", "against", "latency;"],
-        ["Accuracy", "against", "size."],
+        ["Accuracy", "against", "median"],
+        ["Accuracy", "against", "size"],
+        ["Accuracy", "against", "multiply-accumulates"],
         ["How", "the", "latencies"],
         ["Stages", "of", "a"],
         ["The", "course", "of"],
     ]
-    assert text.count("data:image/png;base64,iVBOR") == 5
+    assert text.count("data:image/png;base64,iVBOR") == 6
     assert "://" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
@@ -95,6 +96,45 @@ def test_without_matplotlib_the_page_says_what_it_lacks(tmp_path: Path) -> None:
     text = page_of([FIRST], tmp_path)
     assert "There are no pictures" in text
     assert "edgeemo[evaluate]" in text
+
+
+def test_markdown_has_its_pictures_beside_it(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    records = [FIRST, replace(SECOND, notes="seen | PublicTest")]
+    write_report(
+        records, tmp_path / "docs" / "page.md", profiles=[PROFILE], title="Ours", foreword="By hand.", pictures=".svg"
+    )
+    text = (tmp_path / "docs" / "page.md").read_text()
+    assert text.startswith("# Ours\n\nBy hand.\n\n")
+    links = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    names = ["accuracy-latency", "accuracy-size", "accuracy-macs", "histogram", "stages", "course", "operators-1"]
+    assert links == [f"page/{name}.svg" for name in names]
+    assert sorted(path.name for path in (tmp_path / "docs" / "page").iterdir()) == sorted(
+        f"{name}.svg" for name in names
+    )
+    assert "| float \\<b\\> | float32 |" in text
+    assert "- int8: seen \\| PublicTest" in text
+    assert "| 0 CONV\\_2D | 24 x 24 x 8 | 1.00 | 0.0800 | 0.0700 to 0.0900 | 80.0% |" in text
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_tainted_profile_says_so_first(tmp_path: Path) -> None:
+    write_report([FIRST], tmp_path / "page.md", profiles=[replace(PROFILE, reasons=("too hot",))])
+    text = (tmp_path / "page.md").read_text()
+    assert "## Operators of net\n\n> **Tainted, do not quote it: too hot.**" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "sentence"),
+    [
+        ("page.pdf", "", "unknown format of a report, expected .html or .md, got '.pdf'"),
+        ("page.md", ".bmp", "unknown picture format, expected .png or .svg, got '.bmp'"),
+    ],
+)
+def test_a_format_that_there_is_not(tmp_path: Path, name: str, pictures: str, sentence: str) -> None:
+    with pytest.raises(EdgeemoError, match=re.escape(sentence)):
+        write_report([FIRST], tmp_path / name, pictures=pictures)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

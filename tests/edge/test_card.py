@@ -79,32 +79,41 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
         ("{", "c.json is not JSON"),
         ("[]", "c.json is not an edgeemo model card"),
         ('{"labels": ["a", "b"]}', "c.json is not an edgeemo model card"),
-        ('{"labels": ["a", "b"], "input": {"height": 48}}', "c.json is not a valid model card"),
-        ('{"labels": ["a", "b"], "input": {"height": "48", "width": 48}}', "c.json is not a valid model card"),
-        ('{"labels": 7, "input": {"height": 48, "width": 48}}', "c.json is not a valid model card"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}}',
+            "c.json does not say how pixels become values, expected input.normalisation: unit, symmetric",
+        ),
+        ('{"labels": ["a", "b"], "input": {"height": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": ["a", "b"], "input": {"height": "48", "width": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": 7, "input": {"height": 48, "width": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": ["a", "b"], "input": 48}', "c.json is not a valid model card"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "colour": 1}',
             "c.json says something that this version of edgeemo does not know (colour); update edgeemo",
         ),
         ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 1, got 99"),
         (
-            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "margin": 9}',
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": 9}',
             "margin in a model card out of range, expected -0.5 to 2, got 9",
         ),
         (
-            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "margin": "9"}',
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": "9"}',
             "c.json is not a valid model card",
         ),
-        ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48}}', "labels in a model card do not fit"),
-        ('{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "task": "x"}', "unknown task in a model card"),
+        ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48, NORM}}', "labels in a model card do not fit"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "task": "x"}',
+            "unknown task in a model card",
+        ),
     ],
 )
 def test_bad_card_is_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
-        ModelCard.from_json(text, "c.json")
+        ModelCard.from_json(text.replace("NORM", '"normalisation": "unit"'), "c.json")
     assert caught.value.message.startswith(sentence)
 
 
 def test_shortest_card_is_enough() -> None:
-    card = ModelCard.from_json('{"labels": ["a", "b"], "input": {"height": 48, "width": 48}}', "folder/mine.json")
+    size = '{"height": 48, "width": 48, "normalisation": "unit"}'
+    card = ModelCard.from_json(f'{{"labels": ["a", "b"], "input": {size}}}', "folder/mine.json")
     assert card == ModelCard("mine", ("a", "b"), InputSpec(48, 48))

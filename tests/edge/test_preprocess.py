@@ -46,6 +46,8 @@ def test_gray_becomes_three_equal_channels() -> None:
         ("symmetric", -1.0, 1.0),
         ("raw", 0.0, 255.0),
         ("imagenet", (-2.1179, -2.0357, -1.8044), (2.2489, 2.4286, 2.6400)),
+        ("mean=127.5;std=128", -0.99609, 0.99609),
+        ("mean=10,20,30; std=5", (-2, -4, -6), (49, 47, 45)),
     ],
 )
 def test_normalisation_maps_black_and_white(name: str, black: object, white: object) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import read_card
 from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.graph import read_graph
 from edgeemo.edge.preprocess import normalise
@@ -20,7 +21,7 @@ from edgeemo.optimize.blame import Blame, Share, layer_name
 from edgeemo.optimize.promise import require_kept
 from edgeemo.optimize.repair import repair
 from edgeemo.optimize.roles import source_roles
-from edgeemo.optimize.source import Description, Source, open_source
+from edgeemo.optimize.source import Source, open_source
 from edgeemo.optimize.study import study
 from edgeemo.optimize.trial import mean_kl
 from edgeemo.train.datasets.splits import TrainingData, calibration_set

@@ -17,12 +17,13 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import ModelCard, read_card, write_model
 from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize.calibration import check_calibration
 from edgeemo.optimize.convert import convert
 from edgeemo.optimize.promise import require_promise
-from edgeemo.optimize.source import Description, keras_generation, open_source
+from edgeemo.optimize.source import keras_generation, open_source
 from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
 

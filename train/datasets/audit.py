@@ -127,12 +127,13 @@ def drop_leaks(dataset: Dataset) -> Dataset:
     return dataset.where(lambda sample: sample.split == "test" or sample.digest not in tested)
 
 
-def exclude_listed(dataset: Dataset, path: str | Path) -> Dataset:
+def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -> Dataset:
     """Without the training pictures that a list names.
 
     Args:
-        dataset: of which pictures that are not in the test split may be removed; test pictures always stay.
+        dataset: of which pictures that are not in the test split may be removed.
         path: CSV with a column ``row`` (row of fer2013.csv) or ``key`` (path inside the data set).
+        tests: remove test pictures too; otherwise they always stay.
 
     Raises:
         EdgeemoError: the list is not there, has neither column, or matches nothing.
@@ -149,10 +150,10 @@ def exclude_listed(dataset: Dataset, path: str | Path) -> Dataset:
         raise EdgeemoError(f"{path} does not list pictures", expected="a column row or key", got=", ".join(columns[:5]))
     rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdecimal()}
     keys = {line["key"] for line in lines if line.get("key")}
-    kept = dataset.where(lambda s: s.split == "test" or not (s.row in rows or s.key in keys))
+    kept = dataset.where(lambda s: (s.split == "test" and not tests) or not (s.row in rows or s.key in keys))
     if len(kept) == len(dataset):
         raise EdgeemoError(
-            f"{path} names no training picture of {dataset.name}",
+            f"{path} names no {'' if tests else 'training '}picture of {dataset.name}",
             expected="rows of fer2013.csv or keys of this data set",
             mend="check that the list belongs to this data set",
         )

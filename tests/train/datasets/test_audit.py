@@ -102,6 +102,14 @@ def test_a_list_excludes_training_pictures(dataset: Dataset, tmp_path: Path, tex
     assert rows(exclude_listed(dataset, tmp_path / "list.csv")) == left
 
 
+def test_test_pictures_go_only_when_that_is_asked_for(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("row\n0\n8\n")
+    assert rows(exclude_listed(dataset, tmp_path / "list.csv", tests=True)) == [1, 2, 3, 4, 5, 6, 7]
+    (tmp_path / "list.csv").write_text("row\n77\n")
+    with pytest.raises(EdgeemoError, match=r"list.csv names no picture of made"):
+        exclude_listed(dataset, tmp_path / "list.csv", tests=True)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -1,0 +1,59 @@
+"""``edgeemo benchmark profile``: how long each operator takes."""
+
+from __future__ import annotations
+
+import functools
+
+import click
+
+from ...edge.catalogue import find_model
+from ...edge.files import existing, new_file
+from ...edge.runtime import RUNTIMES
+from ..profile import profile, write_profiles
+from ..table import profile_table
+from .measure import Progress
+
+_EXAMPLE = """\b
+Example:
+  edgeemo benchmark profile edge-res-int8 --out profiles.jsonl
+"""
+
+
+@click.command("profile", epilog=_EXAMPLE)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="To spend on each model; ten rounds are run whatever they take.",
+)
+@click.option("--out", metavar="FILE", help="Write the profiles there (.jsonl), for edgeemo benchmark report.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the profiles as JSON lines instead of tables.")
+def command(
+    models: tuple[str, ...], runtime: str, threads: int, seconds: float, out: str | None, force: bool, as_json: bool
+) -> None:
+    """Time the operators of each MODEL.
+
+    Runtimes keep their own profile to themselves. So the model is cut behind each of its operators and the parts are
+    timed in turns: what a part takes longer than the one before it is that operator's. See docs/benchmark-reports.md.
+    """
+    target = new_file(out, force=force) if out else None
+    paths = [existing(find_model(model), "a .tflite model") for model in models]
+    tell = Progress()
+    found = []
+    for path in paths:
+        what = f"rounds of {path.stem}"
+        found.append(
+            profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=functools.partial(tell, what))
+        )
+    if target:
+        write_profiles(target, found)
+    if as_json:
+        for each in found:
+            click.echo(each.to_json())
+    else:
+        click.echo("\n".join(profile_table(each) for each in found), nl=False)

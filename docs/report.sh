@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Measures every model side by side and writes docs/benchmark-report.md with its pictures: `make report`.
+#
+#   EDGEEMO_FER2013  archive.zip of FER-2013, with leaks.csv beside it (needed)
+#   EDGEEMO_PEERS    folder with the models of others that docs/peers describes (left out without it)
+#   RUNS             run folders whose .tflite files take part beside models/published
+#   WORK             where converted models and records are kept between calls [.report]
+#   OPTIONS          more options for the benchmark, as --limit 500 for a quick look
+#   EDGEEMO          the command [edgeemo]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+edgeemo=${EDGEEMO:-edgeemo} work=${WORK:-.report} data=${EDGEEMO_FER2013:?is the path of archive.zip}
+leaks=$(dirname "$data")/leaks.csv
+mkdir -p "$work/peers"
+
+# Ours: what ships, then what the runs add to it.
+models=(models/published/*-int8.tflite models/published/*-float32.tflite)
+for run in ${RUNS:-}; do
+  for model in "$run"/*-float32.tflite "$run"/*-int8.tflite "$run"/*-qat.tflite; do
+    [ -e "$model" ] && [ ! -e "models/published/$(basename "$model")" ] && models+=("$model")
+  done
+done
+
+# Theirs: converted once, by the cards that say how their authors feed them.
+for card in docs/peers/*.card.json; do
+  name=$(basename "$card" .card.json)
+  source=$(ls "${EDGEEMO_PEERS:-/nonexistent}/$name".* 2>/dev/null | head -1 || true)
+  case "$source" in
+    *.hdf5)
+      for method in float32 int8; do
+        model="$work/peers/$name-$method.tflite"
+        [ -e "$model" ] || $edgeemo quantize "$source" --card "$card" --data "$data" --method $method --out "$model"
+        models+=("$model")
+      done ;;
+    *.tflite)
+      cp --no-preserve=mode "$source" "$work/peers/"
+      $edgeemo models card "$work/peers/$name.tflite" --card "$card" --force >/dev/null
+      models+=("$work/peers/$name.tflite") ;;
+    *) echo "left out: $name (EDGEEMO_PEERS does not lead to it)" >&2 ;;
+  esac
+done
+
+$edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 \
+  ${OPTIONS:-} --out "$work/records" --force
+profiled=(models/published/edge-res-int8.tflite)
+for peer in "$work"/peers/*mini_XCEPTION.102*-int8.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
+$edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
+$edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
+  --title "All models side by side" --out docs/benchmark-report.md --force --foreword \
+  "Made by make report, from records alone. Accuracy: FER-2013 PublicTest without the pictures that also stand, pixel \
+for pixel, in another split, because others trained on those; all models see the same faces. Models of others are fed \
+as their authors do, and named below the table.${OPTIONS:+ This one is a quick look: $OPTIONS.}"

@@ -1,0 +1,81 @@
+"""``edgeemo models card``: a card for a model that others have made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from ..card import card_beside, write_model
+from ..description import Description
+from ..files import new_file, write_text
+from ..foreign import describe_tflite
+from ..preprocess import CHANNELS, NORMALISATIONS
+from ..sheet import card_rows, sheet
+
+_EXAMPLE = """\b
+Example:
+  edgeemo models card theirs.tflite --labels angry,disgust,fear,happy,sad,surprise,neutral --normalisation symmetric
+"""
+
+
+@click.command("card", epilog=_EXAMPLE)
+@click.argument("model", metavar="MODEL.tflite")
+@click.option("--labels", metavar="LIST", help="Its classes in the order of its outputs.")
+@click.option(
+    "--normalisation",
+    metavar="NAME|mean=M;std=S",
+    help=f"How pixels from 0 to 255 become values: {', '.join(NORMALISATIONS)}, or (pixel - M) / S.",
+)
+@click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colours.  [default: as the model tells]")
+@click.option("--logits", is_flag=True, help="Its answers are logits: softmax or the sigmoid is left to the device.")
+@click.option("--name", help="By which tables and plots call it.  [default: the file's name]")
+@click.option("--licence", help="Of the weights.")
+@click.option("--notes", help="What a reader of its figures must know; stands below every table with them.")
+@click.option("--card", metavar="FILE", help="Try this card (JSON) instead of making one.")
+@click.option("--out", metavar="FILE", help="Where to write the card.  [default: MODEL.card.json beside the model]")
+@click.option("--embed", metavar="FILE", help="Instead: write a copy of the model with the card inside.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def command(
+    model: str,
+    labels: str | None,
+    normalisation: str | None,
+    channels: str | None,
+    logits: bool,
+    name: str | None,
+    licence: str | None,
+    notes: str | None,
+    card: str | None,
+    out: str | None,
+    embed: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make the card of a MODEL.tflite that others have made, so that every command takes it.
+
+    Size, colours and quantisation are read from the file; labels and normalisation nobody can read from it. The card is
+    held against the model and tried on black, white and noise, then written beside it, where it is found: the model's
+    own bytes stay as they are. docs/foreign-models.md explains the fields.
+    """
+    if out and embed:
+        raise click.UsageError("--out and --embed do not go together")
+    if card and (labels or normalisation or channels or logits):
+        raise click.UsageError("--card says already what --labels, --normalisation, --channels and --logits would")
+    target = new_file(embed or out or card_beside(model), force=force)
+    names = tuple(word.strip() for word in (labels or "").split(",") if word.strip())
+    said = Description(names, normalisation or "", channels=channels or "", card=card or "")
+    made = describe_tflite(model, said, logits=logits)
+    made = replace(
+        made,
+        name=made.name if name is None else name,
+        licence=made.licence if licence is None else licence,
+        notes=made.notes if notes is None else notes,
+    )
+    if embed:
+        with open(model, "rb") as stream:
+            write_model(target, stream.read(), made)
+    else:
+        write_text(target, made.to_json())
+    click.echo(made.to_json() if as_json else sheet(card_rows(made)), nl=not as_json)
+    click.echo(f"wrote {target}", err=True)
