@@ -15,6 +15,7 @@ from ..edge.files import existing, write_text
 from ..edge.preprocess import InputSpec
 from .drift import Drift
 from .histogram import Histogram
+from .instructions.count import Instructions
 from .latency import Ratio
 from .watch import Trace
 
@@ -114,6 +115,7 @@ class BenchmarkRecord:
         histogram: of all measured latencies.
         drift: from the beginning of a sustained run to its end; None for others.
         trace: the state of the device every second in between.
+        instructions: executed on emulated processors; empty when they were not counted.
 
     What follows ``reasons`` is missing in records of schema 1.
     """
@@ -161,6 +163,7 @@ class BenchmarkRecord:
     histogram: Histogram | None = None
     drift: Drift | None = None
     trace: Trace | None = None
+    instructions: tuple[Instructions, ...] = ()
 
     @property
     def tainted(self) -> bool:
@@ -208,6 +211,8 @@ class BenchmarkRecord:
                     if unknown := sorted(set(entries[key]) - known - set(derived)):
                         raise TypeError(f"unknown in {key}: {', '.join(unknown)}")
                     entries[key] = kind(**_tuples({k: v for k, v in entries[key].items() if k in known}))
+            counts = entries.get("instructions") or ()
+            entries["instructions"] = tuple(Instructions(**count) for count in counts)
             return cls(**_tuples(entries))
         except (TypeError, KeyError) as error:
             reason = str(error).split("__init__() ")[-1]

@@ -28,6 +28,7 @@ from ..train.datasets.dataset import Dataset
 from .device import taint
 from .drift import Drift
 from .histogram import Histogram
+from .instructions.count import InstructionCounter, Instructions
 from .latency import Measurement, check_amount, measure
 from .percentiles import PERCENTILES
 from .process import ModelProcess
@@ -53,6 +54,7 @@ def benchmark(
     frames: Sequence[str | Path] = (),
     data: Dataset | None = None,
     card: ModelCard | None = None,
+    counter: InstructionCounter | None = None,
     root: str | Path = "/",
     progress: Progress | None = None,
 ) -> list[BenchmarkRecord]:
@@ -69,6 +71,7 @@ def benchmark(
         frames: pictures with faces, to time the way from a compressed picture to labels.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
+        counter: counts instructions too; not entered yet.
         root: see :func:`edgeemo.edge.board.read_device`.
         progress: told how far it is.
 
@@ -86,6 +89,8 @@ def benchmark(
     check_amount(queries, seconds)
     if not 0 <= sustained < math.inf:
         raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
+    if counter and 1 not in threads:
+        raise EdgeemoError("instructions are counted with one thread", expected="1 among the numbers of threads")
     subjects, names = _subjects(models, runtimes, threads, card, data)
     paths = [existing(frame, "a picture") for frame in frames]
     for path in paths:
@@ -94,6 +99,9 @@ def benchmark(
     tell = progress or (lambda what, done, total: None)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
         pictures = None if data is None else _write_pictures(data, Path(folder))
+        if counter:
+            # What it lacks is told before minutes of measuring, not after.
+            stack.enter_context(counter)
         processes = []
         for done, subject in enumerate(subjects):
             tell("load", done, len(subjects))
@@ -122,8 +130,11 @@ def benchmark(
             _accuracy(process, subject, Path(folder), functools.partial(tell, f"accuracy of {name}"))
             for process, subject, name in zip(processes, subjects, names, strict=True)
         ]
+        counts = _counts(counter, subjects, paths, functools.partial(tell, "instructions"))
         device = read_device(root)
-        return _records(subjects, names, processes, measurement, peaks, stages, accuracies, device, sustained > 0)
+        return _records(
+            subjects, names, processes, measurement, peaks, stages, accuracies, counts, device, sustained > 0
+        )
 
 
 class _Subject:
@@ -220,6 +231,21 @@ def _accuracy(
     return DataAccuracy(figure.correct, figure.n, subject.data.name, splits, subject.data.content_hash)
 
 
+def _counts(
+    counter: InstructionCounter | None,
+    subjects: Sequence[_Subject],
+    frames: Sequence[Path],
+    tell: Callable[[int, int], None],
+) -> list[tuple[Instructions, ...]]:
+    """Executed instructions of each subject; threads that wait for each other cannot be counted."""
+    counts: list[tuple[Instructions, ...]] = [() for _ in subjects]
+    for index, subject in enumerate(subjects if counter else ()):
+        if counter and subject.threads == 1:
+            counts[index] = counter.count(subject.path, card=subject.card, runtime=subject.runtime, frames=frames)
+        tell(index + 1, len(subjects))
+    return counts
+
+
 def _records(
     subjects: Sequence[_Subject],
     names: Sequence[str],
@@ -228,6 +254,7 @@ def _records(
     peaks: Sequence[float],
     stages: Sequence[Stages | None],
     accuracies: Sequence[DataAccuracy | None],
+    counts: Sequence[tuple[Instructions, ...]],
     device: Device,
     sustained: bool,
 ) -> list[BenchmarkRecord]:
@@ -282,6 +309,7 @@ def _records(
                 histogram=Histogram.of(latency.samples),
                 drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
                 trace=Trace.of(measurement.looks),
+                instructions=counts[index],
                 reasons=common + unsteady,
             )
         )
