@@ -141,6 +141,8 @@ class InstructionCounter:
             )
         invoke = _median(counts, counts.queries)
         totals = counts.queries.sum(axis=1)
+        names = shown[0] if shown else {}
+        stages = {name: _median(counts, np.array([frame[name] for frame in shown])) for name in names}
         return Instructions(
             processor=processor,
             runtime=facts["runtime"],
@@ -150,26 +152,11 @@ class InstructionCounter:
             classes=invoke,
             spread=float(np.ptp(totals) / np.median(totals)),
             n=len(totals),
-            stages={name: _median(counts, np.array([frame[name] for frame in shown])) for name in shown[0]}
-            if shown
-            else {},
+            stages=stages,
             frames=len(shown) if request["frames"] else 0,
             packages=facts["packages"],
             emulator=self._emulator,
         )
-
-
-def count_instructions(
-    model: str | Path,
-    pythons: Sequence[str | Path],
-    *,
-    card: ModelCard | None = None,
-    runtime: str = "auto",
-    frames: Sequence[str | Path] = (),
-) -> tuple[Instructions, ...]:
-    """Count one model on every emulated processor; see :class:`InstructionCounter`, which counts several."""
-    with InstructionCounter(pythons) as counter:
-        return counter.count(model, card=card, runtime=runtime, frames=frames)
 
 
 def _median(counts: Counts, rows: np.ndarray) -> dict[str, int]:

@@ -58,7 +58,6 @@ def class_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
 
 # Words by GNU as. What differs from its neighbour in one field only stands beside it.
 @needs_gcc
-@pytest.mark.native("a library built by this machine's compiler cannot be loaded into an emulated process")
 @pytest.mark.parametrize(
     ("instruction", "word", "kind"),
     [
@@ -275,7 +274,6 @@ def program(path: Path, text: str) -> Path:
 
 @needs_gcc
 @needs_qemu
-@pytest.mark.native("compiles a plugin of this machine's qemu-aarch64")
 @pytest.mark.parametrize(
     ("lacking", "python", "message"),
     [
