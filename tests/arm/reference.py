@@ -20,14 +20,12 @@ from edgeemo.edge.runtime import installed
 
 FILE = Path(__file__).with_name("instructions.json")
 MODELS = Path(__file__).parents[2] / "models/published"
-#: Model, and whether the way of a frame is counted with it.
-COUNTED = (("edge-res-int8", True), ("fer-cnn3-int8", False))
 
 
 def subjects() -> list[tuple[str, str, bool]]:
     """Model, runtime, and whether with frames; the emulated Python has the runtimes of the one that runs this."""
-    litert = [(model, "ai-edge-litert", frames) for model, frames in COUNTED]
-    return litert + [("edge-res-int8", "tflite-runtime", False)] * ("tflite-runtime" in installed())
+    found = [("edge-res-int8", "ai-edge-litert", True), ("edge-res-int8", "tflite-runtime", False)]
+    return [subject for subject in found if subject[1] in installed()]
 
 
 def photo(folder: Path) -> Path:
