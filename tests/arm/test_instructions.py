@@ -17,6 +17,8 @@ from .reference import FILE, count, subjects
 #: A compiler of another day arranges a function differently; a kernel that is not taken any more costs far more.
 TOLERANCE = 0.02
 REPEAT = 0.001
+#: The smallest stages have 40,000 instructions; a dictionary of other names costs some more or less.
+FEW = 100
 
 EMULATED = os.environ.get("EDGEEMO_ARM_PYTHON", "")
 SUBJECTS = subjects()
@@ -68,7 +70,7 @@ def test_counts_repeat(counter: InstructionCounter, counts: dict[Any, Instructio
     assert second.invoke == pytest.approx(first.invoke, rel=REPEAT)
     assert list(second.stages) == ["decode", "detect", "preprocess", "invoke", "postprocess"]
     for name in second.stages:
-        assert second.stage(name) == pytest.approx(first.stage(name), rel=REPEAT), name
+        assert second.stage(name) == pytest.approx(first.stage(name), rel=REPEAT, abs=FEW), name
 
 
 def test_what_differs_between_inputs_is_little(counts: dict[Any, Instructions]) -> None:
