@@ -8,7 +8,7 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-giant test-base test-classic test-arm report lint style types clean $(ARM_PARTS)
+.PHONY: help install demo test test-slow test-giant test-base test-classic arm test-arm report lint style types clean $(ARM_PARTS)
 .PHONY: test-device test-workstation
 
 help:
@@ -19,7 +19,8 @@ help:
 	@echo "make test-giant    those of them that take minutes each"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
-	@echo "make test-arm      the same as an emulated Raspberry Pi, and 200 faces against this machine"
+	@echo "make arm           the emulated Pythons for edgeemo benchmark --instructions: $(ARM)/bin/python3.11 and 3.13"
+	@echo "make test-arm      the same as an emulated Raspberry Pi, 200 faces against this machine, and instruction counts"
 	@echo "make report        measure all models side by side into docs/benchmark-report.md (see docs/report.sh)"
 
 install: $(VENV)/.installed
@@ -68,9 +69,12 @@ test-classic: $(CLASSIC_VENV)/.installed
 	@rm -rf build && $(CLASSIC_VENV)/bin/pip install --disable-pip-version-check -q --no-deps .
 	$(CLASSIC_VENV)/bin/python -m pytest tests/edge tests/test_base.py -m "not slow"
 
+# Two emulated interpreters with the packages of the base install.
+arm: $(ARM)/.ready-3.11 $(ARM)/.ready-3.13
+
 # The device's architecture under qemu: as a Pi 4 with Debian 12, Python 3.11 and both runtimes, and as a Pi 5 with
 # Debian 13, Python 3.13 and LiteRT. docs/arm.md says what is left out, and why.
-test-arm: $(ARM)/.ready-3.11 $(ARM)/.ready-3.13
+test-arm: arm
 	@rm -rf build $(ARM)/dist
 	@$(BASE_VENV)/bin/pip wheel --disable-pip-version-check -q --no-deps --wheel-dir $(ARM)/dist . && rm -rf build
 	@$(BASE_VENV)/bin/pip install --disable-pip-version-check -q --no-deps --upgrade --target $(ARM)/package $(ARM)/dist/*.whl

@@ -16,6 +16,7 @@ from ..edge.preprocess import InputSpec
 from .ceiling import Ceiling
 from .drift import Drift
 from .histogram import Histogram
+from .instructions.count import Instructions
 from .latency import Ratio
 from .offline import Offline
 from .watch import Trace
@@ -122,6 +123,7 @@ class BenchmarkRecord:
         offline: throughput of batches; None when it was not asked for.
         ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
         notes: of the card: what a reader of the figures must know.
+        instructions: executed on emulated processors; empty when they were not counted.
 
     What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
     """
@@ -174,6 +176,7 @@ class BenchmarkRecord:
     offline: Offline | None = None
     ceiling: Ceiling | None = None
     notes: str = ""
+    instructions: tuple[Instructions, ...] = ()
 
     @property
     def tainted(self) -> bool:
@@ -221,6 +224,8 @@ class BenchmarkRecord:
                     if unknown := sorted(set(entries[key]) - known - set(derived)):
                         raise TypeError(f"unknown in {key}: {', '.join(unknown)}")
                     entries[key] = kind(**_tuples({k: v for k, v in entries[key].items() if k in known}))
+            counts = entries.get("instructions") or ()
+            entries["instructions"] = tuple(Instructions(**count) for count in counts)
             return cls(**_tuples(entries))
         except (TypeError, KeyError) as error:
             reason = str(error).split("__init__() ")[-1]

@@ -28,6 +28,7 @@ from .ceiling import Ceiling, ceiling_model
 from .device import taint
 from .drift import Drift
 from .histogram import Histogram
+from .instructions.count import InstructionCounter, Instructions
 from .latency import Measurement, check_amount, measure
 from .loading import Loaded, Progress, Ready, load_all
 from .offline import Offline, measure_offline
@@ -56,6 +57,7 @@ def benchmark(
     frames: Sequence[str | Path] = (),
     data: Dataset | None = None,
     card: ModelCard | None = None,
+    counter: InstructionCounter | None = None,
     root: str | Path = "/",
     progress: Progress | None = None,
 ) -> list[BenchmarkRecord]:
@@ -76,6 +78,7 @@ def benchmark(
         frames: pictures with faces, to time the way from a compressed picture to labels.
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
+        counter: counts instructions too; not entered yet.
         root: see :func:`edgeemo.edge.board.read_device`.
         progress: told how far it is.
 
@@ -94,6 +97,8 @@ def benchmark(
     check_amount(queries, seconds)
     if not 0 <= sustained < math.inf:
         raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
+    if counter and 1 not in threads:
+        raise EdgeemoError("instructions are counted with one thread", expected="1 among the numbers of threads")
     subjects = matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
     paths = [existing(frame, "a picture") for frame in frames]
     for path in paths:
@@ -102,6 +107,9 @@ def benchmark(
     tell = progress or (lambda what, done, total: None)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
         pictures = None if data is None else _write_pictures(data, Path(folder))
+        if counter:
+            # What it lacks is told before minutes of measuring, not after.
+            stack.enter_context(counter)
         loaded = load_all(subjects, pictures, stack, tell, choosy=len(set(delegates)) == 1)
         products = _products(loaded, Path(folder), stack) if ceiling else {}
         processes = [*(one.process for one in loaded.ready), *products.values()]
@@ -125,6 +133,8 @@ def benchmark(
         for one, finding in zip(loaded.ready, findings, strict=True):
             report = functools.partial(tell, f"accuracy of {one.subject.name}")
             finding.accuracy = _accuracy(one.process, one.subject, Path(folder), report)
+        if counter:
+            _count(counter, loaded.ready, findings, paths, functools.partial(tell, "instructions"))
         return _records(loaded, findings, measurement, read_device(root), sustained > 0)
 
 
@@ -138,6 +148,7 @@ class _Finding:
     accuracy: DataAccuracy | None = None
     offline: Offline | None = None
     ceiling: Ceiling | None = None
+    instructions: tuple[Instructions, ...] = ()
 
 
 def _finding(one: Ready) -> _Finding:
@@ -204,6 +215,23 @@ def _accuracy(
     return DataAccuracy(figure.correct, figure.n, subject.data.name, splits, subject.data.content_hash)
 
 
+def _count(
+    counter: InstructionCounter,
+    ready: Sequence[Ready],
+    findings: Sequence[_Finding],
+    frames: Sequence[Path],
+    tell: Callable[[int, int], None],
+) -> None:
+    """Executed instructions; threads that wait for each other, and accelerators, cannot be counted."""
+    for done, (one, finding) in enumerate(zip(ready, findings, strict=True), start=1):
+        subject = one.subject
+        if subject.threads == 1 and subject.delegate is None:
+            finding.instructions = counter.count(
+                subject.path, card=subject.card, runtime=subject.runtime, frames=frames
+            )
+        tell(done, len(ready))
+
+
 def _records(
     loaded: Loaded, findings: Sequence[_Finding], measurement: Measurement, device: Device, sustained: bool
 ) -> list[BenchmarkRecord]:
@@ -264,6 +292,7 @@ def _records(
                 offline=finding.offline,
                 ceiling=finding.ceiling,
                 notes=subject.card.notes if subject.card else "",
+                instructions=finding.instructions,
                 reasons=(*common, *own_reasons),
             )
         )

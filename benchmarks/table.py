@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..edge.table import aligned
+from .instructions.count import Instructions
 from .percentiles import PERCENTILES, queries_needed
 from .profile import Profile
 from .record import BenchmarkRecord
@@ -79,6 +80,8 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
     ]
     said = dict.fromkeys(r.notes for r in records if r.notes)
     lines += [f"{', '.join(r.name for r in records if r.notes == note)}: {note}" for note in said]
+    lines += _unique(_counted(count) for r in records for count in r.instructions)
+    lines += [f"{r.name} on {count.processor}: {_mix(count)}" for r in records for count in r.instructions]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
     lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
@@ -144,6 +147,7 @@ def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]
             f"{r.ratio.median:.2f} [{r.ratio.low:.2f}, {r.ratio.high:.2f}]" if r.ratio else ABSENT for r in records
         ],
         "per s": [f"{r.throughput:,.0f}" if r.throughput >= 10 else f"{r.throughput:.2g}" for r in records],
+        **{f"M instr. {name}": [_millions(r, name) for r in records] for name in _processors(records)},
         "RSS MB": [f"{r.peak_rss_mb:,.0f}" for r in records],
         "accuracy": [_accuracy(r) for r in records],
         "": [TAINTED if r.tainted else "" for r in records],
@@ -151,6 +155,37 @@ def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]
     optional = ("ratio", "accuracy", "")
     kept = {k: v for k, v in columns.items() if k not in optional or any(cell not in ("", ABSENT) for cell in v)}
     return list(kept), [list(row) for row in zip(*kept.values(), strict=True)]
+
+
+def _processors(records: Sequence[BenchmarkRecord]) -> list[str]:
+    return list(dict.fromkeys(count.processor for record in records for count in record.instructions))
+
+
+def _millions(record: BenchmarkRecord, processor: str) -> str:
+    """Of the first emulated device with this processor."""
+    found = [count.invoke for count in record.instructions if count.processor == processor]
+    return millions(found[0]) if found else ABSENT
+
+
+def millions(number: int) -> str:
+    """Millions with three significant digits: inferences go from 0.1 to 1,000 of them."""
+    return milliseconds(number / 1e6)
+
+
+def _counted(count: Instructions) -> str:
+    return (
+        f"M instr. {count.processor}: millions of instructions of one inference with one thread, on an emulated "
+        f"processor with {count.runtime} {count.runtime_version}"
+    )
+
+
+def _mix(count: Instructions) -> str:
+    """Classes of the inference, and the stages around it."""
+    mix = ", ".join(f"{name} {part / count.invoke:.1%}" for name, part in count.classes.items())
+    total = sum(count.stage(name) for name in count.stages)
+    stages = ", ".join(f"{name} {millions(count.stage(name))}" for name in count.stages)
+    what = f"a frame (median of {count.frames})" if count.frames else "a face crop"
+    return f"{mix}; {what} takes {millions(total)} million ({stages})" if stages else mix
 
 
 def milliseconds(value: float | None) -> str:

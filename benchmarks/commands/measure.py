@@ -20,6 +20,7 @@ from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.reader import read_evaluation_set
 from ...train.datasets.splits import holdout_of, stratified
+from ..instructions.count import InstructionCounter
 from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
 from ..report import write_report
@@ -29,6 +30,7 @@ from ..table import markdown_table, text_table
 _EXAMPLE = """\b
 Example:
   edgeemo benchmark float.tflite int8.tflite --data archive.zip --out report
+  edgeemo benchmark int8.tflite --instructions --arm-python .arm/bin/python3.11
   edgeemo benchmark compare old/records.jsonl report/records.jsonl
 """
 
@@ -118,6 +120,20 @@ class Progress:
     help="Picture, or folder of pictures, of people: times decode, detect and all stages to the label.",
 )
 @click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
+@click.option(
+    "--instructions",
+    is_flag=True,
+    help="Count executed instructions on emulated processors too (x86-64 with qemu-user): docs/instructions.md.",
+)
+@click.option(
+    "--arm-python",
+    "emulated",
+    metavar="PATH",
+    type=click.Path(),
+    multiple=True,
+    envvar="EDGEEMO_ARM_PYTHON",
+    help="Emulated Python for --instructions; give it once for each processor.",
+)
 @click.option("--out", metavar="DIR", help="Write records.jsonl, table.md, report.html and plot.png there.")
 @click.option("--force", is_flag=True, help="Write into a folder that has contents.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines instead of the table.")
@@ -140,6 +156,8 @@ def command(
     ceiling: bool,
     frames: tuple[str, ...],
     card: str | None,
+    instructions: bool,
+    emulated: tuple[str, ...],
     out: str | None,
     force: bool,
     as_json: bool,
@@ -158,6 +176,7 @@ def command(
     specs = [None if name == _CPU else DelegateSpec.parse(name, delegate_options) for name in delegates]
     paths = [existing(find_model(model), "a .tflite model") for model in models]
     fallback = read_card_file(card) if card else None
+    counter = InstructionCounter(emulated) if instructions else None
     folder = new_folder(out, force=force) if out else None
     pictures = None
     if data:
@@ -182,6 +201,7 @@ def command(
         frames=[picture for frame in frames for picture in _pictures(frame)],
         data=pictures,
         card=fallback,
+        counter=counter,
         progress=Progress(),
     )
     if folder:
