@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures every model side by side and writes docs/benchmark-report.md with its pictures: `make report`.
 #
-#   EDGEEMO_FER2013  archive.zip of FER-2013, with leaks.csv beside it (needed)
-#   EDGEEMO_PEERS    folder with the models of others that docs/peers describes (left out without it)
-#   RUNS             run folders whose .tflite files take part beside models/published
-#   WORK             where converted models and records are kept between calls [.report]
-#   OPTIONS          more options for the benchmark, as --limit 500 for a quick look
-#   EDGEEMO          the command [edgeemo]
+#   EDGEEMO_FER2013     archive.zip of FER-2013, with leaks.csv beside it (needed)
+#   EDGEEMO_PEERS       folder with the models of others that docs/peers describes (left out without it)
+#   RUNS                run folders whose .tflite files take part beside models/published
+#   WORK                where converted models and records are kept between calls [.report]
+#   EDGEEMO_ARM_PYTHON  emulated interpreters of make arm, separated by ":", to count instructions (left out without)
+#   OPTIONS             more options for the benchmark, as --limit 500 for a quick look
+#   EDGEEMO             the command [edgeemo]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 edgeemo=${EDGEEMO:-edgeemo} work=${WORK:-.report} data=${EDGEEMO_FER2013:?is the path of archive.zip}
@@ -41,7 +42,7 @@ for card in docs/peers/*.card.json; do
 done
 
 $edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 \
-  ${OPTIONS:-} --out "$work/records" --force
+  ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
 profiled=(models/published/edge-res-int8.tflite)
 for peer in "$work"/peers/*mini_XCEPTION.102*-int8.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
