@@ -196,9 +196,11 @@ def test_the_command_writes_beside_the_run_and_repeats_itself(converted: dict[st
     assert figures["card"] == json.loads(json.dumps(read_card(written).to_dict()))  # type: ignore[union-attr]
 
 
-def test_the_command_says_how_to_prove_it(copy: Path, tmp_path: Path) -> None:
-    result = invoke(copy, "--method", "float32", "--out", str(tmp_path / "new.tflite"))
+def test_the_command_overwrites_with_force_and_says_how_to_prove_it(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.tflite").write_text("old")
+    result = invoke(copy, "--method", "float32", "--out", str(tmp_path / "new.tflite"), "--force")
     assert result.exit_code == 0, result.output
+    assert read_card(tmp_path / "new.tflite") is not None
     assert f"{tmp_path}/new.tflite: " in result.output
     assert "agreement 100.00%" in result.output
     assert f"edgeemo validate {copy} {tmp_path}/new.tflite" in result.output
@@ -225,12 +227,6 @@ def test_an_existing_file_is_refused_and_stays(copy: Path) -> None:
     result = invoke(copy)
     assert (result.exit_code, (copy / "demo-int8.tflite").read_text()) == (1, "mine")
     assert "exists already" in result.output
-
-
-def test_force_overwrites(copy: Path) -> None:
-    (copy / "demo-float32.tflite").write_text("old")
-    assert invoke(copy, "--method", "float32", "--force").exit_code == 0
-    assert read_card(copy / "demo-float32.tflite") is not None
 
 
 @pytest.mark.parametrize(

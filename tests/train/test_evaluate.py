@@ -26,9 +26,9 @@ def evaluate(model: Path, data: Path | str, *options: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def of_run(trained_run: Path, faces_zip: Path) -> dict:
+def of_run(trained_run: Path, measured_zip: Path) -> dict:
     """The figures of the Keras run on the test split."""
-    result = evaluate(trained_run, faces_zip, "--json")
+    result = evaluate(trained_run, measured_zip, "--json")
     assert result.exit_code == 0, result.output
     figures: dict = json.loads(result.stdout)
     return figures
@@ -47,9 +47,9 @@ def test_the_confusion_matrix_agrees_with_the_accuracy(of_run: dict) -> None:
 
 @pytest.mark.parametrize("runtime", installed())
 def test_a_float_model_has_the_run_s_figures_in_every_runtime(
-    converted: dict[str, Path], faces_zip: Path, of_run: dict, runtime: str
+    converted: dict[str, Path], measured_zip: Path, of_run: dict, runtime: str
 ) -> None:
-    figures = json.loads(evaluate(converted["float32"], faces_zip, "--runtime", runtime, "--json").stdout)
+    figures = json.loads(evaluate(converted["float32"], measured_zip, "--runtime", runtime, "--json").stdout)
     counted = ("data", "split", "content_hash", "accuracy", "correct", "n", "ci95", "report", "confusion")
     assert [key for key in counted if figures[key] != of_run[key]] == []
     # These hang on the last bits of the probabilities.
@@ -61,40 +61,40 @@ def test_a_float_model_has_the_run_s_figures_in_every_runtime(
 
 @pytest.mark.parametrize("runtime", installed())
 def test_an_int8_model_stays_near_the_run_in_every_runtime(
-    converted: dict[str, Path], faces_zip: Path, of_run: dict, runtime: str
+    converted: dict[str, Path], measured_zip: Path, of_run: dict, runtime: str
 ) -> None:
-    figures = json.loads(evaluate(converted["int8"], faces_zip, "--runtime", runtime, "--json").stdout)
+    figures = json.loads(evaluate(converted["int8"], measured_zip, "--runtime", runtime, "--json").stdout)
     assert (figures["n"], figures["content_hash"]) == (700, of_run["content_hash"])
     assert figures["accuracy"] == pytest.approx(of_run["accuracy"], abs=0.02)
 
 
-def test_the_table_is_for_people(trained_run: Path, faces_zip: Path, of_run: dict) -> None:
-    lines = evaluate(trained_run, faces_zip).stdout.splitlines()
+def test_the_table_is_for_people(trained_run: Path, measured_zip: Path, of_run: dict) -> None:
+    lines = evaluate(trained_run, measured_zip).stdout.splitlines()
     assert lines[0] == f"{trained_run} on faces.zip, split test"
     assert [line.split()[0] for line in lines[4:11]] == list(of_run["report"])[:7]
     assert lines[-1].startswith(f"accuracy {of_run['accuracy']:.2%} [")
     assert lines[-1].endswith("], n = 700 (95 % CI)")
 
 
-def test_results_go_into_a_new_folder(converted: dict[str, Path], faces_zip: Path, tmp_path: Path) -> None:
-    result = evaluate(converted["int8"], faces_zip, "--out", str(tmp_path / "new"), "--json", "--limit", "70")
+def test_results_go_into_a_new_folder(converted: dict[str, Path], measured_zip: Path, tmp_path: Path) -> None:
+    result = evaluate(converted["int8"], measured_zip, "--out", str(tmp_path / "new"), "--json", "--limit", "70")
     assert json.loads((tmp_path / "new/metrics.json").read_text()) == json.loads(result.stdout)
     assert {path.name for path in (tmp_path / "new").iterdir()} == FILES
 
 
-def test_a_run_s_report_has_its_curves(trained_run: Path, faces_zip: Path, tmp_path: Path) -> None:
+def test_a_run_s_report_has_its_curves(trained_run: Path, measured_zip: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in trained_run.iterdir() if path.is_file()}
-    assert evaluate(trained_run, faces_zip, "--out", str(tmp_path / "new"), "--limit", "70").exit_code == 0
+    assert evaluate(trained_run, measured_zip, "--out", str(tmp_path / "new"), "--limit", "70").exit_code == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == FILES | {"curves.png"}
     assert "Loss and accuracy over 6 epochs." in (tmp_path / "new/report.html").read_text()
     assert {path: path.read_bytes() for path in trained_run.iterdir() if path.is_file()} == before
 
 
 def test_a_folder_with_contents_is_refused_and_stays(
-    converted: dict[str, Path], faces_zip: Path, tmp_path: Path
+    converted: dict[str, Path], measured_zip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "metrics.json").write_text("mine")
-    result = evaluate(converted["int8"], faces_zip, "--out", str(tmp_path), "--limit", "7")
+    result = evaluate(converted["int8"], measured_zip, "--out", str(tmp_path), "--limit", "7")
     assert result.exit_code == 1
     assert "exists and is not empty" in result.output
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"metrics.json": "mine"}
@@ -114,8 +114,10 @@ def test_pictures_of_another_size_are_fitted(converted: dict[str, Path]) -> None
     assert figures["n"] == 70
 
 
-def test_fewer_classes_than_the_model_has_are_fine(converted: dict[str, Path], tmp_path: Path, faces_zip: Path) -> None:
-    chosen = read_dataset(faces_zip).split("test").where(lambda sample: sample.label in (3, 6))
+def test_fewer_classes_than_the_model_has_are_fine(
+    converted: dict[str, Path], tmp_path: Path, measured_zip: Path
+) -> None:
+    chosen = read_dataset(measured_zip).split("test").where(lambda sample: sample.label in (3, 6))
     chosen = chosen.take(range(0, len(chosen), 10))
     write(list(chosen.pictures), [chosen.labels[sample.label] for sample in chosen.samples], tmp_path)
     figures = json.loads(evaluate(converted["int8"], tmp_path, "--split", "all", "--json").stdout)
