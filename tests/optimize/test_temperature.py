@@ -110,7 +110,7 @@ def test_a_card_refuses_what_is_no_temperature(value: object) -> None:
 
 
 def test_a_card_from_before_has_temperature_1() -> None:
-    card = ModelCard.from_json('{"labels": ["a", "b"], "input": {"height": 48, "width": 48}}')
+    card = ModelCard.from_json('{"labels": ["a", "b"], "input": {"height": 48, "width": 48, "normalisation": "unit"}}')
     assert card.temperature == 1.0
 
 

@@ -184,7 +184,10 @@ def test_what_does_not_fit_is_named(
     ("words", "sentence"),
     [
         (lambda run: ("train", "--resume", run, "--classes", "happy,sad"), "--resume takes everything from the run"),
-        (lambda run: ("benchmark", run / "model.keras", "--classes", "a,b"), "--classes and --angles need --data"),
+        (
+            lambda run: ("benchmark", run / "model.keras", "--classes", "a,b"),
+            "--classes, --angles and --exclude need --data",
+        ),
         (lambda run: ("validate", run, run, "--data", "x", "--ferplus", "votes.csv"), "No such option"),
         (
             lambda run: ("evaluate", run, "--data", "x", "--ferplus", "v.csv", "--ferplus-mode", "mixed"),
