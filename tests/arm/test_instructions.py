@@ -17,8 +17,8 @@ from .reference import FILE, count, subjects
 #: A compiler of another day arranges a function differently; a kernel that is not taken any more costs far more.
 TOLERANCE = 0.02
 REPEAT = 0.001
-#: The smallest stages have 40,000 instructions; a dictionary of other names costs some more or less.
-FEW = 100
+#: Python's own part differs by how its memory lies, by up to some 1,500 of postprocessing's 42,000.
+FEW = 4000
 
 EMULATED = os.environ.get("EDGEEMO_ARM_PYTHON", "")
 SUBJECTS = subjects()
@@ -61,7 +61,7 @@ def test_counts_are_those_of_the_reference(subject: tuple[str, str, bool], count
     for name, number in row["invoke"].items():
         assert found.classes[name] == pytest.approx(number, abs=TOLERANCE * found.invoke), name
     if row["packages"] == found.packages:
-        assert {name: found.stage(name) for name in found.stages} == pytest.approx(row["stages"], rel=TOLERANCE)
+        assert {name: found.stage(name) for name in found.stages} == pytest.approx(row["stages"], rel=TOLERANCE, abs=FEW)
 
 
 def test_counts_repeat(counter: InstructionCounter, counts: dict[Any, Instructions], tmp_path: Path) -> None:
