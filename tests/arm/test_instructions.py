@@ -61,7 +61,8 @@ def test_counts_are_those_of_the_reference(subject: tuple[str, str, bool], count
     for name, number in row["invoke"].items():
         assert found.classes[name] == pytest.approx(number, abs=TOLERANCE * found.invoke), name
     if row["packages"] == found.packages:
-        assert {name: found.stage(name) for name in found.stages} == pytest.approx(row["stages"], rel=TOLERANCE, abs=FEW)
+        stages = {name: found.stage(name) for name in found.stages}
+        assert stages == pytest.approx(row["stages"], rel=TOLERANCE, abs=FEW)
 
 
 def test_counts_repeat(counter: InstructionCounter, counts: dict[Any, Instructions], tmp_path: Path) -> None:
