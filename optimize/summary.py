@@ -104,11 +104,10 @@ class System:
     def reference(self) -> Figure | None:
         """Accuracy of the float model: as measured together with a quantised one, or else its own."""
         model = self.models.get("float32")
-        return next(iter(self._references), model.test if model else None)
+        return next(iter(self._references(ALL_METHODS)), model.test if model else None)
 
-    @property
-    def _references(self) -> list[Figure]:
-        cards = [self.models[method].card for method in ALL_METHODS if method in self.models]
+    def _references(self, methods: Sequence[str]) -> list[Figure]:
+        cards = [self.models[method].card for method in methods if method in self.models]
         return [figure for card in cards if (figure := Figure.of(card.metrics.get("float32 test")))]
 
     def change(self, method: str) -> Change | None:
@@ -124,21 +123,21 @@ class System:
         model = self.models.get(method)
         return model.test if model else None
 
-    @property
-    def figures(self) -> list[Figure]:
-        """All of its accuracies."""
-        return [figure for method in ALL_METHODS if (figure := self.accuracy(method))]
+    def figures(self, methods: Sequence[str] = METHODS) -> list[Figure]:
+        """Its accuracies with these methods."""
+        return [figure for method in methods if (figure := self.accuracy(method))]
 
-    @property
-    def doubts(self) -> list[str]:
-        """Why figures in its row must not be held against each other; empty when they may."""
+    def doubts(self, methods: Sequence[str] = METHODS) -> list[str]:
+        """Why figures of these methods must not be held against each other; empty when they may."""
         found = []
-        if len({(f.data, f.split, f.n, f.content_hash) for f in self.figures}) > 1:
-            measured = ", ".join(f"{m} on {f.where}" for m in ALL_METHODS if (f := self.accuracy(m)))
+        if len({(f.data, f.split, f.n, f.content_hash) for f in self.figures(methods)}) > 1:
+            measured = ", ".join(f"{m} on {f.where}" for m in methods if (f := self.accuracy(m)))
             found.append(f"{self.name}: its accuracies are of different pictures ({measured})")
-        floats = {f"{figure.accuracy:.2%}" for figure in self._references}
-        if len(floats) > 1:
-            found.append(f"{self.name}: its models were compared with float models of {' and '.join(sorted(floats))}")
+        references = {f"{figure.accuracy:.2%}" for figure in self._references(methods)}
+        if len(references) > 1:
+            found.append(
+                f"{self.name}: its models were compared with float models of {' and '.join(sorted(references))}"
+            )
         return found
 
     @property

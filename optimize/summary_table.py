@@ -26,7 +26,7 @@ def markdown(systems: Sequence[System]) -> str:
         "parameters": lambda s: f"{s.parameters:,}" if s.parameters is not None else ABSENT,
         "M MACs": lambda s: f"{s.macs / 1e6:,.1f}" if s.macs is not None else ABSENT,
         "published": lambda s: s.published or ABSENT,
-        "measured on": lambda s: "; ".join(dict.fromkeys(figure.where for figure in s.figures)) or ABSENT,
+        "measured on": lambda s: _where(s, METHODS) or ABSENT,
         **{_NAMES[method]: _accuracy_of(method) for method in METHODS},
         "change, points": lambda s: _pairs(s, _change),
         "agreement": lambda s: _pairs(s, _agreement),
@@ -63,9 +63,12 @@ def markdown_by_model(systems: Sequence[System]) -> str:
         "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
         "with its 95 % bootstrap interval; loss at most: upper 95 % bound of the loss, points; of float32: latency "
         "against the float model, measured in turns",
-        *(f"{system.name}: {'; '.join(dict.fromkeys(f.where for f in system.figures))}" for system in systems),
+        *(
+            f"{system.name}: {'; '.join(dict.fromkeys(f.where for f in system.figures(ALL_METHODS)))}"
+            for system in systems
+        ),
         *_places(systems),
-        *(doubt for system in systems for doubt in system.doubts),
+        *(doubt for system in systems for doubt in system.doubts(ALL_METHODS)),
     ]
     return _table(head, rows, left=("system", "model")) + _listed(known)
 
@@ -82,7 +85,7 @@ def notes(systems: Sequence[System]) -> list[str]:
         lines.append(
             f"latency of {', '.join(older)} was measured before the cards were last written (same name and MACs)"
         )
-    lines += [doubt for system in systems for doubt in system.doubts]
+    lines += [doubt for system in systems for doubt in system.doubts()]
     lines += [f"{s.name} lacks {what}: `{command}`" for s in systems for what, command in s.missing]
     return lines
 
@@ -92,8 +95,12 @@ def _places(systems: Sequence[System]) -> list[str]:
     timings = [timing for system in systems for timing in system.timings.values()]
     lines = list(dict.fromkeys(f"ms: median latency and its ratio to float32 in one run, {t.where}" for t in timings))
     if any(timing.tainted for timing in timings):
-        lines.append("`*`: other programs were busy, or the device was throttled, while this was measured")
+        lines.append("`*`: tainted: other programs were busy, the device was throttled, or medians did not settle")
     return lines
+
+
+def _where(system: System, methods: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(figure.where for figure in system.figures(methods)))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str]) -> str:
@@ -125,7 +132,7 @@ def to_dict(systems: Sequence[System]) -> list[dict[str, Any]]:
                 for method in (*METHODS, *(m for m in system.models if m not in METHODS))
             },
             "latency": {method: vars(timing) for method, timing in system.timings.items()},
-            "doubts": system.doubts,
+            "doubts": system.doubts(ALL_METHODS),
             "missing": [{"what": what, "command": command} for what, command in system.missing],
         }
         for system in systems
