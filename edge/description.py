@@ -31,6 +31,11 @@ class Description:
     card: str = ""
 
 
+def label_names(text: str | None) -> tuple[str, ...]:
+    """The class names in a list separated by commas, as options give it; none for nothing."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
 def describe(
     path: Path,
     description: Description,

@@ -63,10 +63,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
         "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
         "with its 95 % bootstrap interval; loss at most: upper 95 % bound of the loss, points; of float32: latency "
         "against the float model, measured in turns",
-        *(
-            f"{system.name}: {'; '.join(dict.fromkeys(f.where for f in system.figures(ALL_METHODS)))}"
-            for system in systems
-        ),
+        *(f"{system.name}: {_where(system, ALL_METHODS)}" for system in systems),
         *_places(systems),
         *(doubt for system in systems for doubt in system.doubts(ALL_METHODS)),
     ]

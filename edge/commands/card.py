@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from ..card import card_beside, write_model
-from ..description import Description
+from ..description import Description, label_names
 from ..files import new_file, write_text
 from ..foreign import describe_tflite
 from ..preprocess import CHANNELS, NORMALISATIONS
@@ -63,8 +63,7 @@ def command(
     if card and (labels or normalisation or channels or logits):
         raise click.UsageError("--card says already what --labels, --normalisation, --channels and --logits would")
     target = new_file(embed or out or card_beside(model), force=force)
-    names = tuple(word.strip() for word in (labels or "").split(",") if word.strip())
-    said = Description(names, normalisation or "", channels=channels or "", card=card or "")
+    said = Description(label_names(labels), normalisation or "", channels=channels or "", card=card or "")
     made = describe_tflite(model, said, logits=logits)
     made = replace(
         made,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ...edge.description import Description
+from ...edge.description import Description, label_names
 from ...edge.errors import EdgeemoError
 from ...edge.preprocess import CHANNELS, NORMALISATIONS
 
@@ -29,8 +29,9 @@ def described_source(command: _Command) -> _Command:
         card: str | None,
         **others: Any,
     ) -> Any:
-        names = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
-        description = Description(names, normalisation or "", height or 0, width or 0, channels or "", card or "")
+        description = Description(
+            label_names(labels), normalisation or "", height or 0, width or 0, channels or "", card or ""
+        )
         try:
             return command(description=description, **others)
         except MemoryError as error:
