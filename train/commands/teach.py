@@ -52,4 +52,5 @@ def command(
             progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
         )
     teaching.write(target)
-    click.echo(f"{target}: {len(models)} teachers on {len(teaching.digests):,} pictures of {dataset.name} {split}")
+    who = "1 teacher" if len(models) == 1 else f"{len(models)} teachers"
+    click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}")

@@ -18,7 +18,7 @@ from .fer_csv import csv_entries
 from .folders import folder_entries, open_zip, read_member, zip_entries
 from .pack import is_pack, read_pack
 from .splits import Holdout, stratified
-from .synthetic import EMOTIONS, make_faces
+from .synthetic import EMOTIONS, SIZES, make_faces
 
 _SYNTHETIC = re.compile(r"^synthetic(?::(?P<options>.*))?$")
 _SYNTHETIC_DEFAULTS = {"train": 4000, "test": 1000, "size": 48, "seed": 0}
@@ -137,4 +137,10 @@ def _synthetic_options(text: str) -> dict[str, int]:
                 got=repr(item),
             )
         options[key] = int(value)
+    if not SIZES[0] <= options["size"] <= SIZES[1]:
+        raise EdgeemoError(
+            "faces of that size cannot be drawn",
+            expected=f"size={SIZES[0]} to size={SIZES[1]} pixels",
+            got=f"size={options['size']}",
+        )
     return options

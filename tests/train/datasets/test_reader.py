@@ -157,6 +157,12 @@ def test_synthetic_options_that_do_not_fit_are_named(options: str) -> None:
         read_dataset(f"synthetic:{options}")
 
 
+@pytest.mark.parametrize("size", [23, 513])
+def test_synthetic_faces_have_sizes_that_can_be_drawn(size: int) -> None:
+    with pytest.raises(EdgeemoError, match=f"expected size=24 to size=512 pixels, got size={size}"):
+        read_dataset(f"synthetic:train=1,test=0,size={size}")
+
+
 def test_the_archive_has_the_published_pictures(fer2013: Dataset) -> None:
     assert counts(fer2013) == {"train": 28_709, "test": 3_589}
     assert fer2013.counts["train"]["disgust"] == 436

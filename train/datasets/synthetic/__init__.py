@@ -6,6 +6,6 @@ that said on its card.
 
 from .clip import Truth, camera_clip
 from .expression import EMOTIONS
-from .faces import make_faces
+from .faces import SIZES, make_faces
 
-__all__ = ["EMOTIONS", "Truth", "camera_clip", "make_faces"]
+__all__ = ["EMOTIONS", "SIZES", "Truth", "camera_clip", "make_faces"]
