@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .card import ModelCard, card_of
+from .card import TFLITE_MAGIC, ModelCard, card_of
 from .errors import EdgeemoError
 from .files import existing, sha256, write_text
 from .graph import read_graph
@@ -18,6 +18,8 @@ from .graph import read_graph
 FOLDER = Path(__file__).resolve().parents[1] / "models"
 MANIFEST = "manifest.json"
 SCHEMA = 1
+#: The model that commands take when none is named: of those that ship, the most accurate that a Pi runs at ease.
+DEFAULT = "edge-res-int8"
 #: What an entry repeats of its model's card.
 _FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset", "quantisation", "metrics", "licence"}
 
@@ -189,6 +191,24 @@ def find_model(name_or_path: str | Path) -> Path:
         return path
     catalogue = Catalogue.open()
     return catalogue.path(catalogue.entry(str(name_or_path)))
+
+
+def names_model(text: str) -> bool:
+    """Whether somebody who may name a model or a picture means a model: a .tflite by name or content, or a bare word.
+
+    Bare words are names of models that ship; a word that is none of them is better called an unknown model than a
+    picture that is not there.
+    """
+    path = Path(text)
+    if path.suffix == ".tflite":
+        return True
+    if not os.path.exists(path):
+        return path.name == text and not path.suffix
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(8)[4:] == TFLITE_MAGIC
+    except OSError:
+        return False
 
 
 def _models(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..card import read_card_file
-from ..catalogue import find_model
+from ..catalogue import DEFAULT, find_model
 from ..classifier import Classifier
 from ..delegate import DelegateSpec
 from ..detect import Detector, HaarDetector, WholePicture
@@ -24,6 +24,12 @@ from ..yunet import YuNetDetector
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _OPTIONS = (
+    click.option(
+        "--model",
+        "named",
+        metavar="MODEL",
+        help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
+    ),
     click.option("--no-detect", is_flag=True, help="Every picture is a face already: classify it as a whole."),
     click.option(
         "--face-model",
@@ -132,10 +138,21 @@ def raw_format(text: str | None) -> RawFormat | None:
 
 
 def inference_options(function: _Function) -> _Function:
-    """Add --no-detect, --face-model, --runtime, --threads, --delegate and its options, and --card to a command."""
+    """Add to a command what says which model runs how, and how faces are found."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def chosen_model(first: str | None, named: str | None) -> str:
+    """The model of a command line: given first, or with --model, or else the default.
+
+    Raises:
+        click.UsageError: it was given twice.
+    """
+    if first is not None and named is not None:
+        raise click.UsageError(f"two models were given, {first} and --model {named}: leave one out")
+    return first or named or DEFAULT
 
 
 def open_classifier(

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from ..catalogue import names_model
 from ..emotion import FaceResult, FrameResult, classify_frame
 from ..errors import EXIT_ERROR, EdgeemoError
 from ..events import SCHEMA, face_event
 from ..image import read_picture
 from ..table import aligned
-from .options import inference_options, open_classifier, open_detector
+from .options import chosen_model, inference_options, open_classifier, open_detector
 
 _HEADER = ("picture", "face", "box", "emotion", "probability", "then")
 #: How many labels are named after the first.
@@ -21,15 +22,14 @@ _RUNNERS_UP = 2
 
 
 @click.command(name="predict", short_help="Find and classify the faces in pictures.")
-@click.argument("model")
-@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@click.argument("arguments", metavar="[MODEL] IMAGE...", nargs=-1, required=True)
 @inference_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 @click.pass_context
 def command(
     ctx: click.Context,
-    model: str,
-    pictures: tuple[str, ...],
+    arguments: tuple[str, ...],
+    named: str | None,
     no_detect: bool,
     face_model: str | None,
     runtime: str,
@@ -40,13 +40,20 @@ def command(
     card: str | None,
     as_json: bool,
 ) -> None:
-    """Find the faces in every IMAGE and print the emotion that MODEL (a .tflite) sees in each.
+    """Find the faces in every IMAGE and print the emotion that MODEL sees in each.
+
+    MODEL is a .tflite or the name of a model that ships; without one, the default is taken.
 
     A picture without a face is named, and is no error. One that cannot be read is reported, the others go on, and the
     exit code is 1.
 
-    Example: edgeemo predict model.tflite photo.jpg team.png --json
+    Example: edgeemo predict photo.jpg team.png --json
     """
+    first, *others = arguments
+    model, pictures = (first, others) if names_model(first) else (None, [first, *others])
+    model = chosen_model(model, named)
+    if not pictures:
+        raise click.UsageError(f"{first} is a model: name the pictures that it is to look at behind it")
     classifier = open_classifier(
         model,
         card=card,

@@ -23,11 +23,19 @@ from ..sources import Source, open_source
 from ..sources.live import LiveSource
 from ..tracks import Tracker
 from ..watchdog import Watchdog
-from .options import inference_options, open_classifier, open_detector, open_limits, raw_format, source_options
+from .options import (
+    chosen_model,
+    inference_options,
+    open_classifier,
+    open_detector,
+    open_limits,
+    raw_format,
+    source_options,
+)
 
 
 @click.command(name="run", short_help="Classify the faces of a camera, video or folder.")
-@click.argument("model")
+@click.argument("first", metavar="[MODEL]", required=False)
 @source_options
 @inference_options
 @click.option(
@@ -36,7 +44,7 @@ from .options import inference_options, open_classifier, open_detector, open_lim
 @sink_options
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
 def command(
-    model: str,
+    first: str | None,
     source: str,
     raw: str | None,
     wait: bool,
@@ -44,6 +52,7 @@ def command(
     stall_after: float,
     frozen_after: float,
     max_age: float,
+    named: str | None,
     no_detect: bool,
     face_model: str | None,
     runtime: str,
@@ -56,14 +65,17 @@ def command(
     max_frames: int | None,
     **sinks: Any,
 ) -> None:
-    """Classify every face that a camera, video or folder shows with MODEL (a .tflite), one line of JSON a frame.
+    """Classify every face that a camera, video or folder shows with MODEL, one line of JSON a frame.
+
+    MODEL is a .tflite or the name of a model that ships; without one, the default is taken.
 
     Ends with the source, or on Ctrl-C or SIGTERM after the line in hand, and then says on standard error what was done.
     A camera's frames that come too fast are left out; none is classified twice. A camera that is lost is opened again
     and again; docs/camera.md describes how cameras are watched over, docs/events.md the lines.
 
-    Example: edgeemo run model.tflite --source 0
+    Example: edgeemo run --source 0
     """
+    model = chosen_model(first, named)
     limits = open_limits(
         wait=wait, max_retries=max_retries, stall_after=stall_after, frozen_after=frozen_after, max_age=max_age
     )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import read_card, split_model
+from edgeemo.edge.catalogue import DEFAULT, names_model
 
 
 def predict(*arguments: object) -> Result:
@@ -53,6 +54,38 @@ def test_json_is_one_document(tiny_int8: Path, photo: Path, blank: Path, clip: l
     assert seen["faces"][0]["label"] == clip[9][1].emotion
     assert sum(seen["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=0.05)
     assert nobody["faces"] == []
+
+
+@pytest.mark.parametrize("given", [[], ["--model"], ["first"]], ids=["default", "option", "first"])
+def test_a_model_that_ships_needs_no_path(given: list[str], photo: Path) -> None:
+    names = {"--model": ["--model", "fer-cnn3-int8"], "first": ["fer-cnn3-int8"]}
+    result = predict(*(names[given[0]] if given else []), photo, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.output)["model"] == ("fer-cnn3-int8" if given else DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["edge-res-int8"], "edge-res-int8 is a model: name the pictures"),
+        (["edge-res-int8", "photo.png", "--model", "fer-cnn3-int8"], "two models were given"),
+        (["edge-rse-int8", "photo.png"], "unknown model 'edge-rse-int8'"),
+        (["absent.tflite", "photo.png"], "absent.tflite"),
+    ],
+    ids=["no picture", "two models", "misspelt", "absent"],
+)
+def test_models_that_cannot_be_meant_are_one_sentence(arguments: list[str], sentence: str) -> None:
+    result = predict(*arguments)
+    assert result.exit_code in (1, 2)
+    assert sentence in result.output
+
+
+def test_what_names_a_model_is_told_from_a_picture(tiny_int8: Path, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(tiny_int8.read_bytes())
+    (tmp_path / "face").write_bytes(photo.read_bytes())
+    models = [tiny_int8, "absent.tflite", "edge-res-int8", "word", tmp_path / "model.bin"]
+    pictures = [photo, "absent.png", "folder/word", tmp_path, tmp_path / "face"]
+    assert [names_model(str(path)) for path in models + pictures] == [True] * 5 + [False] * 5
 
 
 def test_both_models_agree(tiny_int8: Path, tiny_float: Path, photo: Path) -> None:
@@ -107,7 +140,8 @@ def test_card_file_serves_a_model_without_one(tiny_int8: Path, photo: Path, tmp_
         (["MODEL", "x.png", "--card", "absent.json"], 1, "absent.json is not there, expected a model card"),
         (["MODEL", "x.png", "--card", "TEXT"], 1, "is not JSON"),
         (["MODEL", "x.png", "--card", "FOLDER"], 1, "cannot be read (Is a directory), expected a model card"),
-        (["MODEL"], 2, "Missing argument 'IMAGE...'"),
+        (["MODEL"], 2, "is a model: name the pictures"),
+        ([], 2, "Missing argument '[MODEL] IMAGE...'"),
         (["MODEL", "x.png", "--threads", "0"], 2, "Invalid value for '--threads'"),
         (["MODEL", "x.png", "--runtime", "onnx"], 2, "Invalid value for '--runtime'"),
     ],
@@ -115,8 +149,8 @@ def test_card_file_serves_a_model_without_one(tiny_int8: Path, photo: Path, tmp_
 def test_bad_use_is_one_sentence(
     tiny_int8: Path, tmp_path: Path, arguments: list[str], exit_code: int, sentence: str
 ) -> None:
-    (tmp_path / "text").write_text("hello, this is text")
-    names = {"MODEL": tiny_int8, "TEXT": tmp_path / "text", "FOLDER": tmp_path}
+    (tmp_path / "text.tflite").write_text("hello, this is text")
+    names = {"MODEL": tiny_int8, "TEXT": tmp_path / "text.tflite", "FOLDER": tmp_path}
     result = predict(*(names.get(argument, argument) for argument in arguments))
     assert result.exit_code == exit_code
     assert sentence in result.stderr
@@ -134,7 +168,7 @@ def test_model_that_gives_nan_is_refused(tiny_float: Path, photo: Path, tmp_path
 
 
 def test_help_shows_an_example() -> None:
-    assert "Example: edgeemo predict model.tflite" in predict("--help").output
+    assert "Example: edgeemo predict photo.jpg" in predict("--help").output
 
 
 def test_reader_that_leaves_is_no_error(start: Any, tiny_int8: Path, photo: Path) -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.cli import edgeemo
+from edgeemo.edge.catalogue import DEFAULT
 
 from .conftest import compile_library
 
@@ -134,8 +135,17 @@ def test_wrong_usage_exits_with_2(tiny_int8: Path, arguments: list[str], sentenc
     assert sentence in result.stderr
 
 
+def test_without_a_model_the_default_runs(clip_avi: Path) -> None:
+    default, named = (
+        [json.loads(line)["faces"] for line in run(*words, "--source", clip_avi, "--max-frames", 3).stdout.splitlines()]
+        for words in ([], ["--model", DEFAULT])
+    )
+    assert len(default) == 3
+    assert default == named
+
+
 def test_help_shows_an_example() -> None:
-    assert "Example: edgeemo run model.tflite --source 0" in run("--help").output
+    assert "Example: edgeemo run --source 0" in run("--help").output
 
 
 def test_reader_that_leaves_is_no_error(start: Any, tiny_int8: Path, clip_avi: Path) -> None:
