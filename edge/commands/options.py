@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import click
@@ -26,7 +28,6 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 _OPTIONS = (
     click.option(
         "--model",
-        "named",
         metavar="MODEL",
         help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
     ),
@@ -137,69 +138,89 @@ def raw_format(text: str | None) -> RawFormat | None:
     return None if text is None else RawFormat.parse(text)
 
 
-def inference_options(function: _Function) -> _Function:
-    """Add to a command what says which model runs how, and how faces are found."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
-def chosen_model(first: str | None, named: str | None) -> str:
-    """The model of a command line: given first, or with --model, or else the default.
-
-    Raises:
-        click.UsageError: it was given twice.
-    """
-    if first is not None and named is not None:
-        raise click.UsageError(f"two models were given, {first} and --model {named}: leave one out")
-    return first or named or DEFAULT
-
-
-def open_classifier(
-    model: str,
-    *,
-    card: str | None,
-    runtime: str,
-    threads: int,
-    delegate: str | None = None,
-    delegate_options: Sequence[str] = (),
-    fallback: bool = True,
-    isolate: bool = False,
-    stopping: Callable[[], bool] = lambda: False,
-) -> Classifier:
-    """The classifier that the options describe.
+@dataclass(frozen=True)
+class InferenceOptions:
+    """What the user said of the model, of what runs it, and of how faces are found; by the names of the options.
 
     Args:
-        model, card, runtime, threads, delegate, delegate_options, fallback: as given.
-        isolate: the model gets a process of its own.
-        stopping: breaks off a wait for that process.
-
-    Raises:
-        EdgeemoError: the model, the card or the delegate cannot be used.
+        model: of ``--model``, None without it.
+        runtime, threads, delegate, delegate_options, fallback, card, no_detect, face_model: as given.
     """
-    model = str(find_model(model))
-    if delegate_options and delegate is None:
-        raise EdgeemoError("--delegate-option needs a delegate", mend="give --delegate")
-    spec = None if delegate is None else DelegateSpec.parse(delegate, delegate_options)
-    own_card = read_card_file(card) if card else None
-    arguments: dict[str, Any] = {"runtime": runtime, "threads": threads, "delegate": spec, "fallback": fallback}
-    session: Inference
-    if isolate:
-        session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
-    else:
-        session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
-    return Classifier.open(model, card=own_card, session=session)
+
+    model: str | None
+    runtime: str
+    threads: int
+    delegate: str | None
+    delegate_options: tuple[str, ...]
+    fallback: bool
+    card: str | None
+    no_detect: bool
+    face_model: str | None
+
+    def chosen_model(self, first: str | None) -> str:
+        """The model of a command line: given as its first argument, or with --model, or else the default.
+
+        Raises:
+            click.UsageError: it was given twice.
+        """
+        if first is not None and self.model is not None:
+            raise click.UsageError(f"two models were given, {first} and --model {self.model}: leave one out")
+        return first or self.model or DEFAULT
+
+    def open_classifier(
+        self, model: str, *, isolate: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> Classifier:
+        """The classifier that the options describe.
+
+        Args:
+            model: a path, or the name of a model that ships.
+            isolate: the model gets a process of its own.
+            stopping: breaks off a wait for that process.
+
+        Raises:
+            EdgeemoError: the model, the card or the delegate cannot be used.
+        """
+        model = str(find_model(model))
+        if self.delegate_options and self.delegate is None:
+            raise EdgeemoError("--delegate-option needs a delegate", mend="give --delegate")
+        spec = None if self.delegate is None else DelegateSpec.parse(self.delegate, self.delegate_options)
+        own_card = read_card_file(self.card) if self.card else None
+        arguments: dict[str, Any] = {
+            "runtime": self.runtime,
+            "threads": self.threads,
+            "delegate": spec,
+            "fallback": self.fallback,
+        }
+        session: Inference
+        if isolate:
+            session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
+        else:
+            session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
+        return Classifier.open(model, card=own_card, session=session)
+
+    def open_detector(self) -> Detector:
+        """The detector that the options describe.
+
+        Raises:
+            EdgeemoError: the face model cannot be used.
+            click.UsageError: both were given.
+        """
+        if self.face_model is not None and self.no_detect:
+            raise click.UsageError("--face-model and --no-detect do not go together")
+        if self.face_model is not None:
+            return YuNetDetector(self.face_model)
+        return WholePicture() if self.no_detect else HaarDetector()
 
 
-def open_detector(*, no_detect: bool, face_model: str | None = None) -> Detector:
-    """The detector that the options describe.
+def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a command what :class:`InferenceOptions` holds; the command gets it as ``inference``."""
+    names = [field.name for field in fields(InferenceOptions)]
 
-    Raises:
-        EdgeemoError: the face model cannot be used.
-        click.UsageError: both were given.
-    """
-    if face_model is not None and no_detect:
-        raise click.UsageError("--face-model and --no-detect do not go together")
-    if face_model is not None:
-        return YuNetDetector(face_model)
-    return WholePicture() if no_detect else HaarDetector()
+    @functools.wraps(command)
+    def with_options(*arguments: Any, **values: Any) -> Any:
+        own = {name: values.pop(name) for name in names}
+        return command(*arguments, inference=InferenceOptions(**own), **values)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options

@@ -14,7 +14,7 @@ from ..errors import EXIT_ERROR, EdgeemoError
 from ..events import SCHEMA, face_event
 from ..image import read_picture
 from ..table import aligned
-from .options import chosen_model, inference_options, open_classifier, open_detector
+from .options import InferenceOptions, inference_options
 
 _HEADER = ("picture", "face", "box", "emotion", "probability", "then")
 #: How many labels are named after the first.
@@ -29,15 +29,7 @@ _RUNNERS_UP = 2
 def command(
     ctx: click.Context,
     arguments: tuple[str, ...],
-    named: str | None,
-    no_detect: bool,
-    face_model: str | None,
-    runtime: str,
-    threads: int,
-    delegate: str | None,
-    delegate_options: tuple[str, ...],
-    fallback: bool,
-    card: str | None,
+    inference: InferenceOptions,
     as_json: bool,
 ) -> None:
     """Find the faces in every IMAGE and print the emotion that MODEL sees in each.
@@ -51,19 +43,11 @@ def command(
     """
     first, *others = arguments
     model, pictures = (first, others) if names_model(first) else (None, [first, *others])
-    model = chosen_model(model, named)
+    model = inference.chosen_model(model)
     if not pictures:
         raise click.UsageError(f"{first} is a model: name the pictures that it is to look at behind it")
-    classifier = open_classifier(
-        model,
-        card=card,
-        runtime=runtime,
-        threads=threads,
-        delegate=delegate,
-        delegate_options=delegate_options,
-        fallback=fallback,
-    )
-    detector = open_detector(no_detect=no_detect, face_model=face_model)
+    classifier = inference.open_classifier(model)
+    detector = inference.open_detector()
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
     for name in pictures:
         try:

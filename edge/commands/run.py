@@ -23,15 +23,7 @@ from ..sources import Source, open_source
 from ..sources.live import LiveSource
 from ..tracks import Tracker
 from ..watchdog import Watchdog
-from .options import (
-    chosen_model,
-    inference_options,
-    open_classifier,
-    open_detector,
-    open_limits,
-    raw_format,
-    source_options,
-)
+from .options import InferenceOptions, inference_options, open_limits, raw_format, source_options
 
 
 @click.command(name="run", short_help="Classify the faces of a camera, video or folder.")
@@ -52,15 +44,7 @@ def command(
     stall_after: float,
     frozen_after: float,
     max_age: float,
-    named: str | None,
-    no_detect: bool,
-    face_model: str | None,
-    runtime: str,
-    threads: int,
-    delegate: str | None,
-    delegate_options: tuple[str, ...],
-    fallback: bool,
-    card: str | None,
+    inference: InferenceOptions,
     isolate: bool,
     max_frames: int | None,
     **sinks: Any,
@@ -75,7 +59,7 @@ def command(
 
     Example: edgeemo run --source 0
     """
-    model = chosen_model(first, named)
+    model = inference.chosen_model(first)
     limits = open_limits(
         wait=wait, max_retries=max_retries, stall_after=stall_after, frozen_after=frozen_after, max_age=max_age
     )
@@ -88,24 +72,14 @@ def command(
         contextlib.ExitStack() as end,
     ):
         try:
-            classifier = open_classifier(
-                model,
-                card=card,
-                runtime=runtime,
-                threads=threads,
-                delegate=delegate,
-                delegate_options=delegate_options,
-                fallback=fallback,
-                isolate=isolate,
-                stopping=lambda: stop.requested,
-            )
+            classifier = inference.open_classifier(model, isolate=isolate, stopping=lambda: stop.requested)
         except FrameLost:
             # A signal came while the model's process was starting.
             return
         if isinstance(classifier.session, IsolatedSession):
             end.callback(classifier.session.close)
         end.push(partial(_leave, frames))
-        detector = open_detector(no_detect=no_detect, face_model=face_model)
+        detector = inference.open_detector()
         # The source is entered first: one that cannot be opened leaves no empty output behind.
         with (
             frames,
