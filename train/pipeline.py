@@ -10,9 +10,9 @@ import numpy as np
 from ..edge.preprocess import InputSpec, normalise
 from .augment import augment
 from .backend import tf
+from .blending import draw_blend
 from .datasets.dataset import Dataset, class_counts
 from .fitted import HELD_BYTES, fitted_pixels
-from .mixup import Mixup
 from .sections import Augmentation, Loss
 from .votes import EMOTION, VOTES
 
@@ -34,7 +34,7 @@ class Batches:
         spec: the model's input.
         batch: pictures per batch; the last one of an epoch may be smaller.
         loss: for class weights; all weights are 1 without it.
-        augmentation: random changes and mixup; none without it.
+        augmentation: random changes, mixup and cutmix; none without it.
         seed: of shuffling and augmentation; None keeps the order.
         task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
         votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
@@ -92,10 +92,9 @@ class Batches:
         if self.votes is not None:
             votes = self.votes[chosen]
             heads[VOTES] = votes, votes.any(axis=1).astype(np.float32)
-        if settings is not None and settings.mixup:
-            mixup = Mixup.draw(len(chosen), settings.mixup, rng)
-            inputs = mixup.pictures(inputs)
-            heads = {name: mixup.targets(targets, weights) for name, (targets, weights) in heads.items()}
+        if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
+            inputs = blend.pictures(inputs)
+            heads = {name: blend.targets(targets, weights) for name, (targets, weights) in heads.items()}
         if self.votes is None:
             return inputs, *heads[EMOTION]
         targets, weights = ({name: pair[part] for name, pair in heads.items()} for part in (0, 1))

@@ -76,6 +76,7 @@ class Recipe:
             ("augmentation.scale", self.augmentation.scale, 0.0, 0.9),
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
             ("augmentation.mixup", self.augmentation.mixup, 0.0, 10.0),
+            ("augmentation.cutmix", self.augmentation.cutmix, 0.0, 10.0),
             ("optimiser.ema", self.optimiser.ema, 0.0, 0.999999),
             ("data.validation", self.data.validation, 0.001, 0.5),
             ("data.test", self.data.test, 0.0, 0.5),

@@ -43,6 +43,7 @@ class Augmentation:
         brightness: fraction of full scale added, uniform in plus or minus.
         erase: probability of random erasing (Zhong et al. 2017, arXiv:1708.04896), of 2 to 20 % of the area.
         mixup: alpha of mixup (Zhang et al. 2018, arXiv:1710.09412); 0 mixes nothing.
+        cutmix: alpha of cutmix (Yun et al. 2019, arXiv:1905.04899); 0 cuts nothing. With mixup, each batch gets one.
     """
 
     rotation: float = 0.0
@@ -53,6 +54,7 @@ class Augmentation:
     brightness: float = 0.0
     erase: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
 
 
 @dataclass(frozen=True)

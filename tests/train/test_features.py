@@ -23,7 +23,7 @@ Points = Callable[[Path], dict[str, list[tuple[int, float]]]]
 
 SMALL = ["input.height=24", "input.width=24", "data.validation=0.2"]
 ALL_ON = ["loss.focal_gamma=1.0", "loss.label_smoothing=0.1", "loss.class_weights=sqrt", "loss.ferplus_head=0.4"]
-ALL_ON += ["augmentation.mixup=0.2", "augmentation.erase=0.3", "optimiser.ema=0.9"]
+ALL_ON += ["augmentation.mixup=0.2", "augmentation.cutmix=1.0", "augmentation.erase=0.3", "optimiser.ema=0.9"]
 ALL_ON += ["schedule.kind=cosine", "schedule.warmup=0.5", "schedule.epochs=1", "schedule.batch=16"]
 
 #: Recipe -> the same network, narrower.

@@ -82,6 +82,7 @@ def test_the_last_override_holds() -> None:
         ("loss.label_smoothing=1.0", "loss.label_smoothing is out of range, expected 0.0 to 0.99"),
         ("data.validation=0.6", "data.validation is out of range"),
         ("augmentation.erase=nan", "augmentation.erase is out of range"),
+        ("augmentation.cutmix=11", "augmentation.cutmix is out of range, expected 0.0 to 10.0, got 11.0"),
         ("augmentation.mixup=-0.1", "augmentation.mixup is out of range, expected 0.0 to 10.0, got -0.1"),
         ("loss.focal_gamma=-1", "loss.focal_gamma is out of range, expected 0.0 to 10.0"),
         ("loss.ferplus_head=-0.4", "loss.ferplus_head is out of range, expected 0.0 to 10.0"),

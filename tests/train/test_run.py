@@ -48,7 +48,7 @@ def test_a_run_from_before_there_were_limits_and_heads_is_as_it_was(run: Run) ->
     table = json.loads((run.folder / "run.json").read_text())
     del table["limit"]
     (run.folder / "run.json").write_text(json.dumps(table))
-    path, new = run.folder / "recipe.toml", ("mixup", "focal_gamma", "ferplus_head", "ema")
+    path, new = run.folder / "recipe.toml", ("mixup", "cutmix", "focal_gamma", "ferplus_head", "ema")
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line for line in lines if line.partition(" =")[0] not in new))
     assert len(path.read_text().splitlines()) == len(lines) - len(new)

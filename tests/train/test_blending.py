@@ -1,4 +1,4 @@
-"""Mixup: blends that depend on seed, epoch and step alone, and that weigh what both pictures weigh."""
+"""Mixup and cutmix: blends that depend on seed, epoch and step alone, and that weigh what both pictures weigh."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.preprocess import InputSpec
+from edgeemo.train.blending import Cutmix, Mixup, draw_blend
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.reader import read_dataset
-from edgeemo.train.mixup import Mixup
 from edgeemo.train.pipeline import Batches
 from edgeemo.train.sections import Augmentation, Loss
 
@@ -73,17 +73,46 @@ def test_a_small_alpha_leaves_most_pictures_nearly_whole(alpha: float, low: floa
     assert low < (np.abs(shares - 0.5) > 0.25).mean() < high
 
 
+def test_cuts_are_rectangles_of_the_partner_and_shares_what_is_left() -> None:
+    inputs = np.arange(300, dtype=np.float32).reshape(300, 1, 1, 1) * np.ones((1, 12, 8, 1), np.float32)
+    cutmix = Cutmix.draw_cuts(300, 1.0, np.random.default_rng(0), height=12, width=8)
+    made = cutmix.pictures(inputs)
+    for index, (picture, cut) in enumerate(zip(made[..., 0], cutmix.cut, strict=True)):
+        rows, columns = cut.any(axis=1), cut.any(axis=0)
+        assert np.array_equal(cut, np.outer(rows, columns))
+        assert all(np.abs(np.diff(line.astype(int))).sum() <= 2 for line in (rows, columns))
+        assert np.array_equal(picture, np.where(cut, cutmix.partners[index], index))
+        assert cutmix.shares[index] == pytest.approx(1 - cut.mean())
+
+
+def test_cuts_cover_what_alpha_says() -> None:
+    drawn = {alpha: Cutmix.draw_cuts(4000, alpha, np.random.default_rng(0), height=48, width=48) for alpha in (0.1, 50)}
+    # Large alpha: half the area about a point anywhere, of which the rim takes (1 - side / 4)^2 with side^2 = 1/2.
+    assert drawn[50].cut.mean() == pytest.approx(0.5 * (1 - 0.5**0.5 / 4) ** 2, abs=0.01)
+    assert (drawn[0.1].shares > 0.95).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("mixup", "cutmix", "kinds"), [(0, 0, {None}), (1, 0, {Mixup}), (0, 1, {Cutmix}), (1, 1, {Mixup, Cutmix})]
+)
+def test_a_batch_gets_what_is_wanted(mixup: float, cutmix: float, kinds: set[type | None]) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_blend((4, 6, 6, 1), mixup=mixup, cutmix=cutmix, rng=rng) for _ in range(20)]
+    assert {type(blend) if blend else None for blend in drawn} == kinds
+
+
 def batches(faces: Dataset, seed: int = 3, **others: float) -> Batches:
-    settings = Augmentation(flip=True, mixup=0.4, **others)
+    settings = Augmentation(**{"flip": True, "mixup": 0.4, **others})
     return Batches(faces, SPEC, 8, augmentation=settings, seed=seed, loss=Loss(class_weights="balanced"))
 
 
-def test_a_batch_is_mixed_the_same_whenever_it_is_made(faces: Dataset) -> None:
-    first, again = list(batches(faces).epoch(1)), batches(faces)
+@pytest.mark.parametrize("kind", [{"mixup": 0.4}, {"mixup": 0.0, "cutmix": 1.0}], ids=str)
+def test_a_batch_is_mixed_the_same_whenever_it_is_made(faces: Dataset, kind: dict[str, float]) -> None:
+    first, again = list(batches(faces, **kind).epoch(1)), batches(faces, **kind)
     list(again.epoch(0))
     for one, two in zip(first, again.epoch(1), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    other = next(batches(faces, seed=4).epoch(1))
+    other = next(batches(faces, seed=4, **kind).epoch(1))
     assert not np.array_equal(other[0], first[0][0])
 
 

@@ -1,0 +1,108 @@
+"""Training pictures made of two, by mixup or cutmix, in NumPy: every picture of a batch gets a partner there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412): who is blended with whom, and how much.
+
+    Args:
+        partners: int (n,): a permutation of the batch.
+        shares: float32 (n,): of the picture itself, from 0 to 1; the partner has the rest.
+    """
+
+    partners: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def draw(cls, n: int, alpha: float, rng: np.random.Generator) -> Mixup:
+        """Pairs of a batch, each with a share of its own from Beta(alpha, alpha).
+
+        Args:
+            n: pictures in the batch.
+            alpha: 0.2 leaves most pictures nearly whole, 1 mixes evenly.
+            rng: the only source of randomness.
+        """
+        return cls(rng.permutation(n), rng.beta(alpha, alpha, n).astype(np.float32))
+
+    def pictures(self, inputs: np.ndarray) -> np.ndarray:
+        """Blended inputs, float32 (n, height, width, channels)."""
+        share = self.shares[:, None, None, None]
+        return share * inputs + (1 - share) * inputs[self.partners]
+
+    def targets(self, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Blended targets and sample weights.
+
+        Cross-entropy is linear in its target, so a blend that leans to the heavier of the two has exactly the loss of
+        both pictures, each with its own weight. Two weights of 0 stay 0.
+
+        Args:
+            targets: float32 (n, outputs).
+            weights: float32 (n,).
+
+        Returns:
+            targets and weights of the same shapes and type.
+        """
+        own, other = self.shares * weights, (1 - self.shares) * weights[self.partners]
+        total = own + other
+        blended = own[:, None] * targets + other[:, None] * targets[self.partners]
+        blended /= np.where(total > 0, total, 1)[:, None]
+        return blended.astype(np.float32), total.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Cutmix(Mixup):
+    """Cutmix (Yun et al. 2019, arXiv:1905.04899): a rectangle of each picture is its partner's.
+
+    Args:
+        partners: int (n,): a permutation of the batch.
+        shares: float32 (n,): of the area that is the picture's own.
+        cut: bool (n, height, width): what is the partner's.
+    """
+
+    cut: np.ndarray
+
+    @classmethod
+    def draw_cuts(cls, n: int, alpha: float, rng: np.random.Generator, *, height: int, width: int) -> Cutmix:
+        """Rectangles of the picture's proportions about any point, cut off at the rim; shares are what is left.
+
+        Args:
+            n: pictures in the batch.
+            alpha: areas are drawn from Beta(alpha, alpha); 1 makes all equally likely, as published.
+            rng: the only source of randomness.
+            height, width: of the pictures, pixels.
+        """
+        pairs = Mixup.draw(n, alpha, rng)
+        sides = np.sqrt(1 - pairs.shares)
+
+        def between(length: int) -> np.ndarray:
+            """Which rows (or columns) a rectangle has, bool (n, length)."""
+            half, centre = sides * length / 2, rng.uniform(0, length, n)
+            places = np.arange(length) + 0.5
+            return np.abs(places - centre[:, None]) < half[:, None]
+
+        cut = between(height)[:, :, None] & between(width)[:, None, :]
+        return cls(pairs.partners, 1 - cut.mean(axis=(1, 2), dtype=np.float32), cut)
+
+    def pictures(self, inputs: np.ndarray) -> np.ndarray:
+        """Inputs with their partners' rectangles, float32 (n, height, width, channels)."""
+        return np.where(self.cut[..., None], inputs[self.partners], inputs)
+
+
+def draw_blend(shape: tuple[int, ...], *, mixup: float, cutmix: float, rng: np.random.Generator) -> Mixup | None:
+    """What is done to a batch: mixup, cutmix, where both are wanted either with equal chances, or nothing.
+
+    Args:
+        shape: of the batch, (n, height, width, channels).
+        mixup, cutmix: their alphas; 0 for never.
+        rng: the only source of randomness.
+    """
+    n, height, width = shape[:3]
+    if cutmix and (not mixup or rng.random() < 0.5):
+        return Cutmix.draw_cuts(n, cutmix, rng, height=height, width=width)
+    return Mixup.draw(n, mixup, rng) if mixup else None
