@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ...edge.files import new_file, sha256, write_text
+from ...edge.files import new_file, write_text
 
 
 @click.command("summary")
@@ -29,29 +29,27 @@ def command(
     """Make one table of systems: size, cost, published figure, accuracy, drift, latency.
 
     RUN is a run folder, a folder of models, or a .tflite: its recipe, its cards and the benchmark records say
-    everything. A figure that is nowhere is a dash, and the command that makes it stands below the table.
+    everything. Or it is a .json that --json wrote earlier: its rows stay, but for systems whose run is given too.
+    A figure that is nowhere is a dash, and the command that makes it stands below the table.
 
     Example: edgeemo summary runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
     """
     from dataclasses import replace
 
-    from ..summary import System, gather
-    from ..summary_table import markdown, markdown_by_model, replace_block, to_dict
-    from ..timing import Subject, find_timings, read_records
+    from ..summary import System, gather, markdown, markdown_by_model, replace_block
+    from ..summary.stored import to_list
+    from ..summary.timing import Subject, find_timings, read_records
 
     target = new_file(out, force=force) if out else None
     measured = read_records(records)
 
     def timed(system: System) -> System:
-        macs = system.macs or 0
-        subjects = {
-            method: Subject(model.card.name, sha256(model.data), macs) for method, model in system.models.items()
-        }
-        return replace(system, timings=find_timings(measured, subjects))
+        subjects = {m: Subject(model.name, model.sha256, model.macs) for m, model in system.models.items()}
+        return replace(system, timings={**system.timings, **find_timings(measured, subjects)})
 
     systems = [timed(system) for system in gather(sources)]
     table = (markdown_by_model if by_model else markdown)(systems)
-    text = json.dumps(to_dict(systems), indent=2, ensure_ascii=False) + "\n" if as_json else table
+    text = json.dumps(to_list(systems), indent=2, ensure_ascii=False) + "\n" if as_json else table
     if readme:
         replace_block(readme, table)
         click.echo(f"wrote the table of {len(systems)} systems into {readme}", err=True)

@@ -17,7 +17,7 @@ from edgeemo.benchmarks.record import SCHEMA
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import Quantisation, read_card, with_card
 from edgeemo.edge.files import sha256_file
-from edgeemo.optimize.summary_table import END, START
+from edgeemo.optimize.summary.table import END, START
 from edgeemo.train.recipe import load_recipe
 
 WHERE = {"data": "faces.zip", "split": "test", "content_hash": "ab" * 32}
@@ -254,6 +254,46 @@ def test_models_beside_a_run_fill_its_gaps(run: Path, tmp_path: Path, tiny_int8:
     assert row[6:8] == ["79.00% [76.00, 82.00]"] * 2
 
 
+def known_earlier(run: Path, *words: object) -> Path:
+    """What is known of the run, in a file that is all that is left of it."""
+    path = run.parent.parent / "known.json"
+    path.write_text(summary(run, "--json", *words).stdout)
+    return path
+
+
+@pytest.mark.parametrize("form", [(), ("--by-model",), ("--json",)], ids=str)
+def test_a_row_outlives_its_run(run: Path, tmp_path: Path, form: tuple[str, ...]) -> None:
+    records = tmp_path / "records.jsonl"
+    records.write_text(record(run / "demo-float32.tflite", 0.4) + record(run / "demo-int8.tflite", 0.1))
+    before = summary(run, "--records", records, *form).stdout
+    known = known_earlier(run, "--records", records)
+    shutil.rmtree(run)
+    assert summary(known, *form).stdout == before
+    assert "0.25" in before
+
+
+def test_a_run_takes_the_place_of_what_was_known_of_it(run: Path, tmp_path: Path, tiny_int8: Path) -> None:
+    known = json.loads(known_earlier(run).read_text())
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps([*known, {**known[0], "system": "another"}]))
+    make_model(run / "demo-qat.tflite", tiny_int8, "qat", MEASURED)
+    (run / "demo-int8.tflite").unlink()
+    table = rows(summary(path, run).stdout)[1:]
+    assert [(row[0], row[6], row[7]) for row in table] == [
+        ("`demo`", "-", "79.00% [76.00, 82.00]"),
+        ("`another`", "79.00% [76.00, 82.00]", "-"),
+    ]
+
+
+def test_a_model_takes_the_place_of_what_was_known_of_its_method(run: Path, tmp_path: Path, tiny_int8: Path) -> None:
+    known = known_earlier(run)
+    again = {**MEASURED, "test": {**INT8, "accuracy": 0.7}}
+    for method, metrics in (("int8", again), ("float32", None)):
+        make_model(tmp_path / f"demo-{method}.tflite", tiny_int8, method, metrics)
+    (row,) = rows(summary(known, tmp_path / "demo-int8.tflite", tmp_path / "demo-float32.tflite").stdout)[1:]
+    assert (row[1], row[5], row[6]) == ("12,345", "80.00% [77.00, 83.00]", "70.00% [76.00, 82.00]")
+
+
 def test_the_readme_s_block_is_replaced_and_nothing_else(run: Path, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_bytes(f"# Title\r\n\n{START}\nold\n{END}\n\nrest\r\n".encode())
@@ -290,6 +330,12 @@ def test_the_table_goes_into_a_file_that_is_not_overwritten_unasked(run: Path, t
         (("empty",), 1, "empty holds no model with a card, expected a run folder or a .tflite model"),
         (("text",), 1, "text holds no model with a card"),
         (("twice",), 1, "there are several int8 models of demo"),
+        (("cut.json",), 1, "cut.json holds no systems (JSONDecodeError: "),
+        (
+            ("other.json",),
+            1,
+            "other.json holds no systems (KeyError: 'data'), expected what edgeemo summary",
+        ),
         (("cut",), 1, "cut/demo-int8.tflite is not a readable TFLite model"),
         (("RUN", "--records", "absent.jsonl"), 1, "absent.jsonl is not there, expected benchmark records"),
         (("RUN", "--records", "text"), 1, "text, line 1 is not a benchmark record"),
@@ -307,6 +353,8 @@ def test_what_does_not_fit_is_one_sentence(
     for name in ("empty", "twice", "cut"):
         Path(name).mkdir()
     Path("text").write_text("hello")
+    Path("cut.json").write_text('[{"system": "demo"')
+    Path("other.json").write_text('[{"system": "demo", "run": null, "published": null}]')
     Path("odd").write_text('{"schema": "?"}\n')
     Path("short").write_text('{"schema": 1, "run": "x"}\n')
     for name in ("a", "b"):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..edge.errors import EdgeemoError
-from ..edge.files import existing
+from ...edge.errors import EdgeemoError
+from ...edge.files import existing
 
 
 @dataclass(frozen=True)

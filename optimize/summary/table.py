@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from ..edge.errors import EdgeemoError
-from ..edge.files import existing, write_text
+from ...edge.errors import EdgeemoError
+from ...edge.files import existing, write_text
 from .figures import Figure
-from .summary import ALL_METHODS, METHODS, System
+from .system import ALL_METHODS, METHODS, System
 
 ABSENT = "-"
 START, END = "<!-- summary -->", "<!-- /summary -->"
@@ -54,7 +53,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
                     _change(system, method),
                     f"{change.worst_loss:.2f}" if change else ABSENT,
                     _agreement(system, method),
-                    f"{len(system.models[method].data) / 1000:,.0f}",
+                    f"{system.models[method].size / 1000:,.0f}",
                     f"{milliseconds:#.3g}" if milliseconds and (timing or method == "float32") else ABSENT,
                     f"{timing.ratio:.2f}" + (" *" if timing.tainted else "") if timing else ABSENT,
                 ]
@@ -110,32 +109,6 @@ def _listed(sentences: Sequence[str]) -> str:
     return "\n\n" + "\n".join(f"- {sentence}" for sentence in sentences) + "\n"
 
 
-def to_dict(systems: Sequence[System]) -> list[dict[str, Any]]:
-    """For JSON; null stands for what is missing."""
-    return [
-        {
-            "system": system.name,
-            "run": str(system.folder) if system.folder else None,
-            "parameters": system.parameters,
-            "macs": system.macs,
-            "published": system.published or None,
-            "models": {
-                method: {
-                    "file": str(system.models[method].path) if method in system.models else None,
-                    "bytes": len(system.models[method].data) if method in system.models else None,
-                    "accuracy": vars(figure) if (figure := system.accuracy(method)) else None,
-                    "change": vars(change) if (change := system.change(method)) else None,
-                }
-                for method in (*METHODS, *(m for m in system.models if m not in METHODS))
-            },
-            "latency": {method: vars(timing) for method, timing in system.timings.items()},
-            "doubts": system.doubts(ALL_METHODS),
-            "missing": [{"what": what, "command": command} for what, command in system.missing],
-        }
-        for system in systems
-    ]
-
-
 def replace_block(readme: str | Path, table: str) -> None:
     """Put the table between the markers of a file, atomically; the rest of it stays as it is.
 
@@ -182,7 +155,7 @@ def _agreement(system: System, method: str) -> str:
 
 
 def _sizes(system: System) -> str:
-    return _joined(f"{len(system.models[m].data) / 1000:,.0f}" if m in system.models else ABSENT for m in METHODS)
+    return _joined(f"{system.models[m].size / 1000:,.0f}" if m in system.models else ABSENT for m in METHODS)
 
 
 def _latency(system: System) -> str:

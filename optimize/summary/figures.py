@@ -51,9 +51,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Change:
-    """The paired difference of a quantised model from the float one, in percentage points; a loss is negative.
+    """The paired difference of a quantised model from another one, in percentage points; a loss is negative.
 
     Args:
+        reference: name of the model that it was compared with.
         points: the difference.
         low, high: 95 % interval.
         worst_loss: upper 95 % bound of the loss.
@@ -61,6 +62,7 @@ class Change:
         content_hash: of the pictures.
     """
 
+    reference: str
     points: float
     low: float
     high: float
@@ -69,13 +71,12 @@ class Change:
     content_hash: str = ""
 
     @classmethod
-    def of(cls, value: Any, references: set[str]) -> Change | None:
-        """From a card's metrics; None where there is none, or one from a model that is not among ``references``."""
+    def of(cls, value: Any) -> Change | None:
+        """From a card's metrics; None where there is none."""
         try:
-            if value["reference"] not in references:
-                return None
             low, high = value["ci95"]
             return cls(
+                str(value["reference"]),
                 float(value["difference"]),
                 float(low),
                 float(high),

@@ -1,0 +1,122 @@
+"""Everything that is known of one system: its models, their figures, and what is missing.
+
+Nothing is measured here and nothing is guessed: a figure stands in a card or a record, or it is missing and the command
+that makes it is named.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .figures import Change, Figure
+from .model import Model
+from .timing import Timing
+
+#: Columns of a system, by the card's method of quantisation: what every system is to have.
+METHODS = ("float32", "int8", "qat")
+
+#: All methods, in the order of a table with a row for each model.
+ALL_METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "qat", "int16x8")
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything that is known of one system.
+
+    Args:
+        name: of its recipe.
+        published: the published figure, by the recipe.
+        folder: of its run, which may be gone; None when only models are there.
+        data: options that choose the data with which it was trained, for the commands that are named.
+        parameters: of the network; None when unknown.
+        models: method -> model.
+        timings: method -> latency beside the float model in one benchmark run, of those that are known.
+    """
+
+    name: str
+    published: str
+    folder: Path | None
+    data: tuple[str, ...]
+    parameters: int | None
+    models: dict[str, Model]
+    timings: dict[str, Timing] = field(default_factory=dict)
+
+    @property
+    def timing(self) -> Timing | None:
+        """Of the int8 model, or else of the one that was trained for int8."""
+        return self.timings.get("int8") or self.timings.get("qat")
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates of one inference."""
+        return next((model.macs for model in self.models.values()), None)
+
+    @property
+    def reference(self) -> Figure | None:
+        """Accuracy of the float model: as measured together with a quantised one, or else its own."""
+        model = self.models.get("float32")
+        return next(iter(self._references(ALL_METHODS)), model.test if model else None)
+
+    def _references(self, methods: Sequence[str]) -> list[Figure]:
+        models = [self.models[method] for method in methods if method in self.models]
+        return [model.reference for model in models if model.reference]
+
+    def change(self, method: str) -> Change | None:
+        """What quantising changed; None too where it was compared with another model than this system's float one."""
+        model = self.models.get(method)
+        change = model.change if model else None
+        return change if change and change.reference in (self.name, f"{self.name}-float32") else None
+
+    def accuracy(self, method: str) -> Figure | None:
+        """Test accuracy of the model of a method."""
+        if method == "float32":
+            return self.reference
+        model = self.models.get(method)
+        return model.test if model else None
+
+    def figures(self, methods: Sequence[str] = METHODS) -> list[Figure]:
+        """Its accuracies with these methods."""
+        return [figure for method in methods if (figure := self.accuracy(method))]
+
+    def doubts(self, methods: Sequence[str] = METHODS) -> list[str]:
+        """Why figures of these methods must not be held against each other; empty when they may."""
+        found = []
+        if len({(f.data, f.split, f.n, f.content_hash) for f in self.figures(methods)}) > 1:
+            measured = ", ".join(f"{m} on {f.where}" for m in methods if (f := self.accuracy(m)))
+            found.append(f"{self.name}: its accuracies are of different pictures ({measured})")
+        references = {f"{figure.accuracy:.2%}" for figure in self._references(methods)}
+        if len(references) > 1:
+            found.append(
+                f"{self.name}: its models were compared with float models of {' and '.join(sorted(references))}"
+            )
+        return found
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """(what is missing, the command that makes it), in the order in which to run them."""
+        run = str(self.folder) if self.folder else f"runs/{self.name}"
+        if self.folder and self.folder.is_dir() and not (self.folder / "card.json").is_file():
+            return [("everything", _line("train", "--resume", run))]
+        found = []
+        if self.parameters is None:
+            found.append(("parameters", _line("inspect", self.name)))
+        for method in METHODS:
+            path = str(self.models[method].path) if method in self.models else f"{run}/{self.name}-{method}.tflite"
+            if method not in self.models:
+                found.append((method, _line("quantize", run, "--method", method)))
+            measured = self.accuracy(method) and (method == "float32" or self.change(method))
+            # The reference is measured along with each quantised model.
+            if not measured and (method != "float32" or not {"int8", "qat"} & set(self.models)):
+                what = f"{method} accuracy" + ("" if method == "float32" else " and drift")
+                found.append((what, _line("validate", run, path, *self.data, "--split", "test", "--record")))
+        if self.timing is None:
+            files = [f"{run}/{self.name}-{method}.tflite" for method in ("float32", "int8")]
+            found.append(("latency (--records report/records.jsonl)", _line("benchmark", *files, "--out", "report")))
+        return found
+
+
+def _line(*words: str) -> str:
+    return shlex.join(("edgeemo", *words))
