@@ -131,7 +131,11 @@ class IsolatedSession:
     def _load(self) -> None:
         # Not a fork: the runtime's threads and the camera's device would go with it.
         command = [sys.executable, "-m", "edgeemo.edge.child"]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        try:
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        except OSError as error:
+            # No memory for another process, say; there may be some soon.
+            raise _Gone(f"got no process ({error.strerror})") from error
         deadline = _Deadline(self._patience.load_s)
         self._send(LOAD, json.dumps(self._request).encode(), deadline)
         facts = json.loads(self._receive(FACTS, deadline))

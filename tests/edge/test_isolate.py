@@ -91,16 +91,20 @@ def test_killed_child_is_started_anew(isolate: Any, tiny_int8: Path) -> None:
     assert (session.invoke(noise()) == before).all()
 
 
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [("false", r"ended its process \(code 1\)"), ("absent", r"got no process \(No such file or directory\)")],
+)
 def test_child_that_dies_while_it_is_started_anew_is_started_once_more(
-    isolate: Any, tiny_int8: Path, monkeypatch: pytest.MonkeyPatch
+    program: str, reason: str, isolate: Any, tiny_int8: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = isolate(tiny_int8)
     before = session.invoke(noise())
     os.kill(session._child.pid, signal.SIGKILL)
     with pytest.raises(FrameLost, match="restart 1"):
         session.invoke(noise())
-    monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(FrameLost, match=r"ended its process \(code 1\); it is started anew \(restart 2\)"):
+    monkeypatch.setattr(sys, "executable", shutil.which(program) or program)
+    with pytest.raises(FrameLost, match=rf"{reason}; it is started anew \(restart 2\)"):
         session.invoke(noise())
     monkeypatch.undo()
     assert (session.invoke(noise()) == before).all()
