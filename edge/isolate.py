@@ -25,7 +25,7 @@ from .child import ERROR, FACTS, HEAD, INPUT, LOAD, OUTPUT, WARNING, message, te
 from .delegate import DelegateError, DelegateSpec
 from .errors import EdgeemoError
 from .fallback import Warn
-from .runtime import FrameLost
+from .runtime import FrameLost, Stopped
 
 #: Longest wait in one piece, so that a stop is seen at once.
 _TICK_S = 0.05
@@ -86,25 +86,31 @@ class IsolatedSession:
             "delegate": None if delegate is None else asdict(delegate),
             "fallback": fallback,
         }
-        self._load()
+        try:
+            self._load()
+        except _Gone as gone:
+            self._give_up()
+            raise EdgeemoError(
+                f"{self.path} cannot be loaded in a process of its own ({gone})",
+                mend="the model, the runtime or the delegate is damaged: install or convert it again",
+            ) from None
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run the model.
 
         Raises:
-            FrameLost: the child crashed or hung, and is started anew; or the wait was broken off.
+            Stopped: the wait was broken off.
+            FrameLost: the child crashed or hung, also while it was started anew, which is tried again.
             EdgeemoError: it did so too often.
         """
-        if self._child is None:
-            self._load()
-        deadline = _Deadline(self._patience.invoke_s)
         try:
+            if self._child is None:
+                self._load()
+            deadline = _Deadline(self._patience.invoke_s)
             self._send(INPUT, np.ascontiguousarray(tensor, self.input.dtype).tobytes(), deadline)
             data = self._receive(OUTPUT, deadline)
         except _Gone as gone:
-            self.close()
-            if self._stopping():
-                raise FrameLost("the run was stopped") from None
+            self._give_up()
             self._count(str(gone))
             raise FrameLost(f"{self.path} {gone}; it is started anew (restart {self.restarts})") from None
         return np.frombuffer(data, self.output.dtype).reshape(self.output.shape)
@@ -125,21 +131,26 @@ class IsolatedSession:
     def _load(self) -> None:
         # Not a fork: the runtime's threads and the camera's device would go with it.
         command = [sys.executable, "-m", "edgeemo.edge.child"]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        deadline = _Deadline(self._patience.load_s)
         try:
-            self._send(LOAD, json.dumps(self._request).encode(), deadline)
-            facts = json.loads(self._receive(FACTS, deadline))
-        except _Gone as gone:
-            self.close()
-            if self._stopping():
-                raise FrameLost("the run was stopped") from None
-            raise EdgeemoError(
-                f"{self.path} cannot be loaded in a process of its own ({gone})",
-                mend="the model, the runtime or the delegate is damaged: install or convert it again",
-            ) from None
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        except OSError as error:
+            # No memory for another process, say; there may be some soon.
+            raise _Gone(f"got no process ({error.strerror})") from error
+        deadline = _Deadline(self._patience.load_s)
+        self._send(LOAD, json.dumps(self._request).encode(), deadline)
+        facts = json.loads(self._receive(FACTS, deadline))
         self.runtime, self.delegate = facts["runtime"], facts["delegate"]
         self.input, self.output = tensor_of(facts["input"]), tensor_of(facts["output"])
+
+    def _give_up(self) -> None:
+        """End a child that does not answer.
+
+        Raises:
+            Stopped: that is because a stop was asked for.
+        """
+        self.close()
+        if self._stopping():
+            raise Stopped("the run was stopped") from None
 
     def _count(self, reason: str) -> None:
         now = time.monotonic()

@@ -15,7 +15,7 @@ from typing import Any
 from .classifier import Classifier
 from .detect import Detector
 from .emotion import FrameResult, classify_frame
-from .runtime import FrameLost
+from .runtime import FrameLost, Stopped
 from .sources import Frame, Source
 from .tracks import Tracker
 from .update import Listener, State, Status, Update
@@ -124,6 +124,9 @@ def run_loop(
                 continue
             try:
                 result = classify_frame(frame.image, detector, classifier, small=frame.small)
+            except Stopped:
+                # The source knows of the end, too; it is no trouble to be told of.
+                continue
             except FrameLost as error:
                 # The frame is lost, and old by now; the next one is fresh.
                 publish(replace(source.status, reason=error.message))

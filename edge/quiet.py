@@ -14,13 +14,12 @@ def quiet_native() -> Iterator[None]:
 
     For short calls only: while it lasts, every thread's standard error is silent.
     """
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:
-        # Started with standard error closed: there is nothing to silence.
+    if sys.stderr is None:
+        # Started with standard error closed: there is nothing to silence, and 2 may be another file by now.
         yield
         return
+    sys.stderr.flush()
+    kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -36,7 +35,8 @@ def reader_may_leave() -> Iterator[None]:
     """End in peace when whoever reads standard output has gone (``| head``); no error, and nothing more is written."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would fail again when Python flushes it at the end.
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -64,6 +64,10 @@ class FrameLost(EdgeemoError):
     """The model gave no answer for this input; the next may be answered."""
 
 
+class Stopped(FrameLost):
+    """There was no wait for the model's answer, because the run is to end."""
+
+
 class Inference(Protocol):
     """A loaded model with one input and one output, batch 1, wherever it runs."""
 

@@ -19,8 +19,9 @@ SCORE = 0.7
 #: Side of the square box in heights of YuNet's, which is higher than wide: then both detectors' boxes mean the same up
 #: to 4 %, and a margin in a card fits both. docs/faces.md has the measurement.
 SIDE = 1.0
-#: OpenCV pads a picture to multiples of 32. Where that leaves the network a plane of one column or row, it reads memory
-#: that nobody wrote (OpenCV 4.14: faces of infinite size, seen at random): smaller pictures are padded to two here.
+#: OpenCV pads a picture to multiples of 32, which may leave the network planes of one column or row. There its 3x3
+#: depthwise convolution reads the next row or channel, and behind the last one what nobody wrote (4.11 and 4.14: faces
+#: of infinite size, seen at random). Two columns and rows are enough; every size from 64 to 320 was tried.
 _SMALLEST = 64
 _OVERLAP, _MOST = 0.3, 100
 

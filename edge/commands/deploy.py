@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import shlex
+from dataclasses import fields
+
 import click
 
 from ..catalogue import find_model
 from ..deploy import FOLDER, Service, make_bundle, write_bundle
+from ..errors import EdgeemoError
 from ..files import new_file
 from ..remote import Remote
+from ..sinks.options import SinkOptions
+from .run import command as run_command
+
+#: Option of ``edgeemo run`` -> extra of the package that it needs, of the same name.
+_NEEDS = ("web", "mqtt")
 
 
 @click.command(name="deploy", short_help="Install a model as a service on a device.")
@@ -17,7 +27,11 @@ from ..remote import Remote
 @click.option("--source", default="0", show_default=True, help="What edgeemo run watches on the device.")
 @click.option("--run-options", default="", metavar="TEXT", help="Further options of edgeemo run, in one argument.")
 @click.option(
-    "--extra", "extras", multiple=True, metavar="NAME", help="Extra of the package to install too; repeatable."
+    "--extra",
+    "extras",
+    multiple=True,
+    metavar="NAME",
+    help="Extra of the package to install too; repeatable. What the run options need is added by itself.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Of HOST's ssh, when it is not ssh's own choice.")
 @click.option("--identity", default="", metavar="FILE", help="Private key for ssh.")
@@ -49,7 +63,7 @@ def command(
     """
     if (host is None) == (bundle is None):
         raise click.UsageError("name either a HOST or a file with --bundle")
-    service = Service(find_model(model), source, run_options, extras)
+    service = Service(find_model(model), source, run_options, all_extras(source, run_options, extras))
     if bundle is not None:
         target = new_file(bundle, force=force)
         write_bundle(service, target)
@@ -57,3 +71,27 @@ def command(
     elif host is not None:
         remote = Remote(host, port, identity, ssh_options)
         click.echo(remote.install(make_bundle(service), prefix=prefix, python=python), nl=False)
+
+
+def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[str, ...]:
+    """The extras that were asked for, and those that the options of ``edgeemo run`` need.
+
+    Raises:
+        EdgeemoError: ``edgeemo run`` does not take these options, or there is no such extra: here in a moment, on the
+            device after minutes.
+    """
+    try:
+        words = shlex.split(run_options)
+        # As the unit calls it: with a model, so that another one is too many.
+        given = run_command.make_context("edgeemo run", ["model.tflite", "--source", source, *words]).params
+        SinkOptions(**{field.name: given[field.name] for field in fields(SinkOptions)})
+    except ValueError as error:
+        raise EdgeemoError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
+    except click.ClickException as error:
+        raise EdgeemoError(
+            f"edgeemo run does not take these --run-options ({error.format_message()})", mend="see edgeemo run --help"
+        ) from error
+    known = importlib.metadata.metadata("edgeemo").get_all("Provides-Extra") or []
+    if unknown := [name for name in extras if name not in known]:
+        raise EdgeemoError("no such extra", expected="one of " + ", ".join(known), got=repr(unknown[0]))
+    return tuple(dict.fromkeys([*extras, *(name for name in _NEEDS if given[name] is not None)]))

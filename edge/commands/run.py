@@ -17,7 +17,7 @@ from ..errors import EXIT_ERROR, EXIT_OK
 from ..isolate import IsolatedSession
 from ..loop import Tally, run_loop, stop_on_signals
 from ..quiet import reader_may_leave
-from ..runtime import FrameLost
+from ..runtime import Stopped
 from ..sinks.options import SinkOptions, open_sinks, sink_options
 from ..sources import Source, open_source
 from ..sources.live import LiveSource
@@ -73,7 +73,7 @@ def command(
     ):
         try:
             classifier = inference.open_classifier(model, isolate=isolate, stopping=lambda: stop.requested)
-        except FrameLost:
+        except Stopped:
             # A signal came while the model's process was starting.
             return
         if isinstance(classifier.session, IsolatedSession):

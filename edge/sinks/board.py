@@ -98,8 +98,8 @@ class Board:
         return None
 
     def timeline(self, since: int) -> list[dict[str, Any]]:
-        """Seconds of the timeline that are over and later than ``since``, a second since 1970."""
-        now = int(time.time())
+        """Seconds of the timeline that are over and later than ``since``, by the clock that does not jump."""
+        now = int(time.monotonic())
         with self._lock:
             return [dict(second) for second in self._timeline if since < second["t"] < now]
 
@@ -137,7 +137,8 @@ class Board:
 
     def _note(self, update: Update) -> None:
         """Enter the second of this update into the timeline: the largest face, and how the source was."""
-        second = int(update.wall_time)
+        # Not the system's clock: were it set back, the timeline would stand still until that time had come again.
+        second = int(update.monotonic)
         if not self._timeline or self._timeline[-1]["t"] < second:
             self._timeline.append({"t": second, "state": "", "faces": 0, "probabilities": None})
         entry = self._timeline[-1]

@@ -221,6 +221,9 @@ def _output(name: str | None, *, force: bool) -> Iterator[tuple[TextIO, Path | N
     """Standard output, or a file that is written line by line: the one output that is not renamed into place at the
     end, because its readers follow it while it grows."""
     if name is None:
+        # Python's own word for a descriptor that was closed at the start.
+        if sys.stdout is None:
+            raise EdgeemoError("standard output is closed", mend="give --out FILE, or --no-lines")
         yield sys.stdout, None
         return
     path = new_file(name, force=force)

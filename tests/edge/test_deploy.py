@@ -23,6 +23,7 @@ from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge import wheel
+from edgeemo.edge.commands.deploy import all_extras
 from edgeemo.edge.deploy import FOLDER, Service, make_bundle, write_bundle
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import RUNTIMES
@@ -413,6 +414,23 @@ def test_unknown_host_is_one_sentence(bundle: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
+    ("options", "extras"),
+    [
+        ("", ()),
+        ("--threads 2 --out events.jsonl", ()),
+        ("--mqtt broker --web 127.0.0.1:8080", ("web", "mqtt")),
+        ("--web 127.0.0.1:8080", ("web",)),
+    ],
+)
+def test_run_options_bring_the_extras_that_they_need(options: str, extras: tuple[str, ...]) -> None:
+    assert all_extras("0", options, ()) == extras
+    assert all_extras("0", options, ("mqtt",)) == tuple(dict.fromkeys(("mqtt", *extras)))
+
+
+PACK = ("deploy", "--model", "MODEL", "--bundle", "b.tar.gz")
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (["deploy", "--model", "MODEL"], 2, "name either a HOST or a file with --bundle"),
@@ -420,6 +438,11 @@ def test_unknown_host_is_one_sentence(bundle: Path, monkeypatch: pytest.MonkeyPa
         (["deploy", "--model", "MODEL", "--bundle", "there.tar.gz"], 1, "there.tar.gz exists already"),
         (["deploy", "--model", "absent.tflite", "--bundle", "b.tar.gz"], 1, "absent.tflite is not there"),
         (["deploy", "--model", "MODEL", "--bundle", "b.tar.gz", "--source", "a\nb"], 1, "--source must be one line"),
+        ([*PACK, "--run-options", "--wbe :1"], 1, "edgeemo run does not take these --run-options (No such option"),
+        ([*PACK, "--run-options", "two.tflite"], 1, "does not take these --run-options (Got unexpected extra argument"),
+        ([*PACK, "--run-options", "--privacy --video a.avi"], 1, "(--privacy and --video do not go together"),
+        ([*PACK, "--run-options", "'"], 1, "--run-options cannot be taken apart, got"),
+        ([*PACK, "--extra", "gui"], 1, "no such extra, expected one of "),
     ],
 )
 def test_bad_use_is_one_sentence(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 from edgeemo.edge.delegate import DelegateError, DelegateSpec
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.isolate import IsolatedSession, Patience
-from edgeemo.edge.runtime import FrameLost, load
+from edgeemo.edge.runtime import FrameLost, Stopped, load
 
 from .test_delegate import by_delegate, compiled, library, noise
 
@@ -89,12 +91,31 @@ def test_killed_child_is_started_anew(isolate: Any, tiny_int8: Path) -> None:
     assert (session.invoke(noise()) == before).all()
 
 
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [("false", r"ended its process \(code 1\)"), ("absent", r"got no process \(No such file or directory\)")],
+)
+def test_child_that_dies_while_it_is_started_anew_is_started_once_more(
+    program: str, reason: str, isolate: Any, tiny_int8: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = isolate(tiny_int8)
+    before = session.invoke(noise())
+    os.kill(session._child.pid, signal.SIGKILL)
+    with pytest.raises(FrameLost, match="restart 1"):
+        session.invoke(noise())
+    monkeypatch.setattr(sys, "executable", shutil.which(program) or program)
+    with pytest.raises(FrameLost, match=rf"{reason}; it is started anew \(restart 2\)"):
+        session.invoke(noise())
+    monkeypatch.undo()
+    assert (session.invoke(noise()) == before).all()
+
+
 def test_wait_for_a_hanging_child_can_be_broken_off(isolate: Any, compiled: Path) -> None:
     stop_at = time.monotonic() + 3600
     session = isolate(compiled, "hang", after=0, patience=Patience(), stopping=lambda: time.monotonic() > stop_at)
     began = time.monotonic()
     stop_at = began + 0.2
-    with pytest.raises(FrameLost, match="the run was stopped"):
+    with pytest.raises(Stopped):
         session.invoke(noise())
     assert time.monotonic() - began < 1.5
 
@@ -138,6 +159,10 @@ def test_signal_ends_a_run_whose_model_hangs_within_2_s(
     began = time.monotonic()
     assert process.wait(10) == 0
     assert time.monotonic() - began < 2
+    # The frame in hand is given up; that is nothing to be warned of.
+    summary = process.stderr.read()
+    assert summary.startswith("3 frames, ")
+    assert len(summary.splitlines()) == 1
 
 
 @pytest.mark.slow

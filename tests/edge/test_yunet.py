@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,9 @@ from edgeemo.edge.detect import Box
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.files import sha256_file
 from edgeemo.edge.yunet import SHA256, YuNetDetector
+
+#: glibc's option of mallopt(3).
+M_PERTURB = -6
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +61,22 @@ def test_boxes_are_square_inside_and_largest_first(yunet: YuNetDetector, clip: l
     assert all(box.width == box.height and box == box.inside(both.shape[1], both.shape[0]) for box in boxes)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5000), (5000, 2, 3), (23, 23, 3), (480, 640, 3), (480, 640)], ids=str)
+@pytest.fixture
+def used_memory() -> Iterator[None]:
+    """Memory as after weeks: glibc fills what it hands out with a byte that makes large numbers."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) or pytest.skip("not glibc")
+    assert mallopt(M_PERTURB, 0xAA) == 1
+    yield
+    mallopt(M_PERTURB, 0)
+
+
+# What OpenCV makes of a sliver of a picture used to depend on memory that nobody wrote.
+@pytest.mark.usefixtures("used_memory")
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 5000), (5000, 2, 3), (23, 23, 3), (30, 300), (480, 640, 3), (480, 640)], ids=str
+)
 def test_picture_without_a_face_gives_none(yunet: YuNetDetector, shape: tuple[int, ...]) -> None:
-    for junk in (np.nan, 1e9, 1.0):
-        # Memory that was used before: what OpenCV makes of a sliver of a picture used to depend on it.
-        used = [np.full(size, junk, np.float32) for size in (300, 5_000, 60_000, 400_000)]
-        del used
-        assert yunet(np.full(shape, 90, np.uint8)) == []
+    assert yunet(np.full(shape, 90, np.uint8)) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"TFL3" * 100, "cut", "other", "absent"], ids=str)

@@ -45,6 +45,17 @@ def test_lines_go_to_standard_output(update: Make, capsys: pytest.CaptureFixture
     assert captured.err == ""
 
 
+def test_closed_standard_output_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with (
+        pytest.raises(EdgeemoError, match="standard output is closed; give --out FILE, or --no-lines"),
+        open_sinks(SinkOptions(), live=True, **ABOUT),
+    ):
+        pass
+    with open_sinks(SinkOptions(no_lines=True), live=True, **ABOUT) as sinks:
+        assert sinks == ()
+
+
 def test_all_at_once(update: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("starlette")
     pytest.importorskip("paho.mqtt.client")

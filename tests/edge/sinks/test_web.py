@@ -125,14 +125,15 @@ def test_silence_of_the_loop_shows_as_age(serve: Callable[..., Web], update: Mak
 
 def test_timeline_has_the_seconds_that_are_over(serve: Callable[..., Web], update: Make) -> None:
     web = serve()
-    now = time.time()
-    for past, message in [
-        (400, update(0)),
-        (3, update(1, faces=2)),
-        (2, update(None, state=State.FROZEN)),
-        (0, update(2)),
+    now = time.monotonic()
+    # The system's clock is set back by a day meanwhile.
+    for past, wall, message in [
+        (400, 0, update(0)),
+        (3, 0, update(1, faces=2)),
+        (2, -86_400, update(None, state=State.FROZEN)),
+        (0, -86_400, update(2)),
     ]:
-        web.publish(dataclasses.replace(message, wall_time=now - past))
+        web.publish(dataclasses.replace(message, monotonic=now - past, wall_time=time.time() - past + wall))
     seconds = next(value for kind, value in messages(get(web, "/events")) if kind == "timeline")
     assert [(second["state"], second["faces"]) for second in seconds[-2:]] == [("running", 2), ("frozen", 0)]
     assert seconds[-2]["probabilities"] == {"happy": 0.75, "neutral": 0.25}
