@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..edge.errors import EdgeemoError
+from .pace import matched
 from .percentiles import Percentile, percentile
 from .process import ModelProcess
 from .watch import Look, Watch
@@ -117,16 +118,15 @@ def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
     On a machine with two paces the plain median of a model depends on how often the slow one hit it. The ratio of two
     models in the same round does not: the median of these ratios is right within a per cent where plain medians are
-    off by many. The matched medians have the ratios of the rounds (least squares over all pairs of models) and the
-    geometric mean of the plain medians.
+    off by many. The matched medians have the ratios of the rounds and the geometric mean of the plain medians, see
+    :func:`edgeemo.benchmarks.pace.matched`.
 
     Args:
         turns: for each model its turns, one for each round, float (n,) each.
     """
     logs = np.log([[np.median(turn) for turn in own] for own in turns])
     plain = np.log([np.median(np.concatenate(own)) for own in turns])
-    effects = np.array([np.median(logs[index] - logs, axis=1).mean() for index in range(len(logs))])
-    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - effects))
+    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - matched(logs.T)))
     return distance
 
 
