@@ -195,7 +195,7 @@ def profile(
             for index, operator in enumerate(graph.operators)
         ),
         device=device,
-        reasons=taint(watch.states, cores=device.cores, own=threads),
+        reasons=taint(watch.states, cores=device.cores, own=threads, others=watch.others),
     )
 
 

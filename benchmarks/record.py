@@ -21,9 +21,9 @@ from .latency import Ratio
 from .offline import Offline
 from .watch import Trace
 
-SCHEMA = 3
+SCHEMA = 4
 #: What can be read: newer schemas only add fields that may be missing.
-_READABLE = (1, 2, SCHEMA)
+_READABLE = (1, 2, 3, SCHEMA)
 
 
 @dataclass(frozen=True)
