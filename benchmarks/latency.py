@@ -166,6 +166,7 @@ def measure(
     *,
     queries: int = 300,
     seconds: float = 0.0,
+    together: float = 0.0,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
@@ -178,6 +179,7 @@ def measure(
         warm: see :func:`warm_up`.
         queries: at least so many for each model. Fast models get more, to fill their turns.
         seconds: at least so long for each model.
+        together: and at least so many seconds for all of them, by the clock on the wall.
         seed: of the order.
         progress: told rounds done and rounds planned.
 
@@ -186,7 +188,7 @@ def measure(
     """
     check_amount(queries, seconds)
     rounds = min(ROUNDS, queries)
-    longer = max(1.0, seconds * 1000 / MOST_ROUNDS / TURN_MS)
+    longer = max(1.0, max(seconds, together / max(1, len(processes))) * 1000 / MOST_ROUNDS / TURN_MS)
     fill = [math.ceil(min(_MOST_PER_TURN, TURN_MS / state.ms) * longer) for state in warm]
     sizes = [max(math.ceil(queries / rounds), size) for size in fill]
     turns: list[list[np.ndarray]] = [[] for _ in processes]
@@ -203,10 +205,10 @@ def measure(
             spent[index] += float(turn.sum())
         ends.append(time.monotonic() - began)
         if progress:
-            planned = max(rounds, len(ends), math.ceil(len(ends) * seconds * 1000 / min(spent)))
-            progress(len(ends), planned)
+            left = max(seconds * 1000 / min(spent), together / ends[-1])
+            progress(len(ends), max(rounds, len(ends), math.ceil(len(ends) * left)))
 
-    while len(ends) < rounds or min(spent) < seconds * 1000:
+    while len(ends) < rounds or min(spent) < seconds * 1000 or ends[-1] < together:
         play()
     distance = unsettled(turns)
     deadline = time.monotonic() + SETTLING_SECONDS

@@ -208,6 +208,8 @@ class BenchmarkRecord:
         """
         if not isinstance(value, dict) or "schema" not in value:
             raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
+        if value.get("kind") == "profile":
+            raise EdgeemoError(f"{where} is a profile", expected="a benchmark record", mend="give it with --profiles")
         if value["schema"] not in _READABLE:
             raise EdgeemoError(
                 f"{where} has another format",

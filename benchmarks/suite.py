@@ -120,7 +120,8 @@ def benchmark(
                 processes,
                 warm,
                 queries=queries,
-                seconds=max(seconds, 60 * sustained / len(processes)),
+                seconds=seconds,
+                together=60 * sustained,
                 progress=functools.partial(tell, "latency"),
             )
             findings = [_finding(one) for one in loaded.ready]

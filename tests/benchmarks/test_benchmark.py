@@ -319,7 +319,11 @@ def test_errors_are_one_sentence(
 
 
 def test_help_shows_an_example() -> None:
-    assert "edgeemo benchmark float.tflite int8.tflite --data" in run("--help").output
+    text = run("--help").output
+    assert "edgeemo benchmark float.tflite int8.tflite --data" in text
+    # Whoever asks for help on the group is shown that of its main command, and must learn of the others there.
+    for name in command.commands:
+        assert name == "measure" or f"edgeemo benchmark {name} " in text
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,22 @@ def test_seconds_are_a_minimum() -> None:
     assert len(latency.turns) > 1
 
 
+def test_together_is_a_time_by_the_clock_on_the_wall() -> None:
+    told: list[tuple[int, int]] = []
+    with ModelProcess(INT8) as int8, ModelProcess(FLOAT) as plain:
+        processes = [int8, plain]
+        warm = warm_up(processes)
+        result = measure(processes, warm, queries=1, together=1.0, progress=lambda *amounts: told.append(amounts))
+    # One more round than fits, and those in which the medians settle.
+    within = [end for end in result.ends if end < 1.0]
+    assert len(result.ends) > len(within)
+    first = told[: len(within)]
+    assert all(done < planned for done, planned in first)
+    # Each model has had a part of it, the turns of both being as long.
+    for latency in result.latencies:
+        assert latency.samples.sum() > 100
+
+
 def test_a_long_run_has_longer_turns_instead_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = []
     for most in (10_000, 25):

@@ -9,7 +9,7 @@ import pytest
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
 from edgeemo.edge.errors import EdgeemoError
 
-from .samples import sample
+from .samples import PROFILE, sample
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,7 @@ def changed(**values: object) -> str:
     [
         pytest.param(sample().to_json()[:-20], "line 2 is not JSON", id="cut"),
         pytest.param("[1, 2]", "line 2 is not a benchmark record", id="list"),
+        pytest.param(PROFILE.to_json(), "line 2 is a profile, .* give it with --profiles", id="profile"),
         pytest.param("{}", "line 2 is not a benchmark record", id="no schema"),
         pytest.param(changed(schema=99), "line 2 has another format, expected schema 4, got 99", id="schema"),
         pytest.param(changed(colour="red"), "colour", id="unknown field"),
