@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..edge.errors import EdgeemoError
-from .plot import colour_of, figure, save
+from .plot import colour_of, figure, label_of, save
 from .profile import Profile
 from .record import BenchmarkRecord
 
@@ -22,6 +22,9 @@ _STAGES = {
 }
 #: Of kinds of operators, the most costly first.
 _KINDS = ("#c4512d", "#5b7899", "#3f8f6b", "#c9a227", "#80699b", "#8a8a8a")
+
+#: Of the course of a run: more lines cannot be told apart.
+_MOST_LINES = 6
 
 
 def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
@@ -45,7 +48,7 @@ def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> Non
             axes.plot([record.p50_ms] * 2, [row, row + 0.9], color="#202020", linewidth=1)
         note = f" {found.slower:,} of {record.n:,} slower"
         axes.annotate(note, (edges[-1], row), (2, 3), textcoords="offset points", fontsize=8, color="#606060")
-    axes.set_yticks([row + 0.3 for row in range(len(shown))], [record.name for record in shown])
+    axes.set_yticks([row + 0.3 for row in range(len(shown))], [label_of(record) for record in shown])
     axes.set_ylim(-0.1, len(shown) + 0.05)
     _logarithmic(axes)
     # Room for the notes at the right.
@@ -72,7 +75,7 @@ def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
         left += widths
     for row, end in enumerate(left):
         axes.annotate(f"{end:.3g}", (end, row), (5, 0), textcoords="offset points", va="center", fontsize=9)
-    axes.set_yticks(range(len(shown)), [record.name for record in shown])
+    axes.set_yticks(range(len(shown)), [label_of(record) for record in shown])
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("milliseconds, medians one after the other")
@@ -110,17 +113,26 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
 def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
     """The median of every round over the time of the run, as a multiple of each record's own median.
 
+    Args:
+        records: of one run: a line each, or of many the range, quartiles and median of all of them.
+        path: of the picture.
+
     Raises:
         EdgeemoError: no record tells when its rounds were.
         MissingExtra: matplotlib is not installed.
     """
     shown = _with(records, "rounds_at_s")
     drawing, axes = figure(5)
-    for record in shown:
-        rounds = np.array(record.rounds_ms)
-        axes.plot(
-            record.rounds_at_s, rounds / np.median(rounds), linewidth=1, marker=".", markersize=4, label=record.name
-        )
+    seconds = shown[0].rounds_at_s
+    paces = [np.array(record.rounds_ms) / np.median(record.rounds_ms) for record in shown]
+    if len(shown) <= _MOST_LINES:
+        for record, pace in zip(shown, paces, strict=True):
+            axes.plot(record.rounds_at_s, pace, linewidth=1, marker=".", markersize=4, label=label_of(record))
+    else:
+        low, quarter, middle, three, high = np.quantile(paces, (0, 0.25, 0.5, 0.75, 1), axis=0)
+        axes.fill_between(seconds, low, high, color="#5b7899", alpha=0.2, linewidth=0, label="all models")
+        axes.fill_between(seconds, quarter, three, color="#5b7899", alpha=0.5, linewidth=0, label="half of them")
+        axes.plot(seconds, middle, color="#c4512d", linewidth=1, label="median of them")
     axes.axhline(1, color="#9a9a9a", linewidth=0.8)
     axes.set_xlabel("seconds since the beginning")
     axes.set_ylabel("median of the round / median of all")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ from ..edge.errors import EdgeemoError
 from ..edge.table import aligned
 from .bootstrap import ratio_interval
 from .record import BenchmarkRecord
-from .table import milliseconds, thread_count
+from .table import millions, milliseconds, thread_count
 
 #: A change of the median that is within what the same model shows when it is measured twice.
 TOLERANCE = 0.03
+#: Instruction counts that differ by more than this differ in what is executed.
+_REPEATS = 0.001
 SLOWER, FASTER, SAME, UNCLEAR, TAINTED = "slower", "faster", "same", "unclear", "tainted"
 #: What identifies a model between two runs: name, runtime, threads and delegate.
 _Key = tuple[str, str, int, str]
@@ -32,7 +34,8 @@ class Change:
         old_ms, new_ms: median latency.
         ratio, low, high: new over old, with its 99 % confidence interval.
         verdict: ``slower``, ``faster``, ``same``, ``unclear`` or ``tainted``.
-        reasons: why the records are tainted.
+        reasons: why records behind these figures are tainted, whether they were let count or not.
+        notes: what else differs between old and new.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Change:
     high: float
     verdict: str
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Comparison:
     def text(self) -> str:
         """A table with notes below."""
         head = ["model", "old ms", "new ms", "ratio", "99 % interval", "verdict"]
+        marked = any(change.reasons and change.verdict != TAINTED for change in self.changes)
+        head += [""] if marked else []
         rows = [
             [
                 change.name,
@@ -78,13 +84,15 @@ class Comparison:
                 f"{change.ratio:.3f}",
                 f"{change.low:.3f} to {change.high:.3f}",
                 change.verdict,
+                *([TAINTED if change.reasons else ""] if marked else []),
             ]
             for change in self.changes
         ]
         notes = [f"only in the old records: {name}" for name in self.gone]
         notes += [f"only in the new records: {name}" for name in self.added]
+        notes += [f"{change.name}: {note}" for change in self.changes for note in change.notes]
         notes += [f"{TAINTED}: {name}" for name in dict.fromkeys(r for change in self.changes for r in change.reasons)]
-        return "\n".join([aligned([head, *rows], left=(0, 5)), "", *notes]).rstrip("\n") + "\n"
+        return "\n".join([aligned([head, *rows], left=(0, 5, 6)), "", *notes]).rstrip("\n") + "\n"
 
 
 def compare(
@@ -167,13 +175,13 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
 
 
 def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, tainted: bool) -> Change:
-    reasons: tuple[str, ...] = ()
+    barred = False
     if not tainted:
         clean_old, clean_new = ([run for run in runs if not run.record.tainted] for runs in (old, new))
         if clean_old and clean_new:
             old, new = clean_old, clean_new
         else:
-            reasons = tuple(dict.fromkeys(reason for run in [*old, *new] for reason in run.record.reasons))
+            barred = True
     found = ratio_interval([run.rounds for run in new], [run.rounds for run in old])
     return Change(
         name=name,
@@ -182,9 +190,36 @@ def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: floa
         ratio=found.ratio,
         low=found.low,
         high=found.high,
-        verdict=TAINTED if reasons else _verdict(found.low, found.high, tolerance),
-        reasons=reasons,
+        verdict=TAINTED if barred else _verdict(found.low, found.high, tolerance),
+        reasons=tuple(dict.fromkeys(reason for run in [*old, *new] for reason in run.record.reasons)),
+        notes=tuple(_differences([run.record for run in old], [run.record for run in new])),
     )
+
+
+def _differences(old: Sequence[BenchmarkRecord], new: Sequence[BenchmarkRecord]) -> Iterator[str]:
+    """What may be a cause: another version of the runtime, or another model of the same name."""
+    for what, field in (("the runtime", "runtime_version"), ("the package", "edgeemo")):
+        before, after = ([str(getattr(record, field)) for record in records] for records in (old, new))
+        if set(before) != set(after):
+            yield f"{what} went from {_joined(before)} to {_joined(after)}"
+    before, after = ([record.sha256 for record in records] for records in (old, new))
+    if set(before) != set(after):
+        yield "the files of the model differ"
+    for processor in dict.fromkeys(count.processor for record in new for count in record.instructions):
+        one, two = (_invokes(records, processor) for records in (old, new))
+        if one and two and abs(two / one - 1) > _REPEATS:
+            change = f"{millions(one)} to {millions(two)} million ({two / one - 1:+.1%})"
+            yield f"instructions on {processor} went from {change}"
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(names))
+
+
+def _invokes(records: Sequence[BenchmarkRecord], processor: str) -> int | None:
+    """Instructions of an inference, of the last record that has them."""
+    counts = [count.invoke for record in records for count in record.instructions if count.processor == processor]
+    return counts[-1] if counts else None
 
 
 def _median(runs: Sequence[_Run]) -> float:

@@ -8,17 +8,19 @@ from ..edge.board import DeviceState
 
 #: A clock that falls by more than this fraction in a run is no jitter of the governor's steps (100 MHz of 1,500).
 CLOCK_DROP = 0.1
-#: Load average per core, without our own, above which other programs are in the way.
+#: Load average per core, without our own, and busy cores per core, above which other programs are in the way.
 LOAD_LIMIT = 0.5
 
 
-def taint(states: Sequence[DeviceState], *, cores: int, own: int = 1) -> tuple[str, ...]:
+def taint(states: Sequence[DeviceState], *, cores: int, own: int = 1, others: float | None = None) -> tuple[str, ...]:
     """Why figures that were taken meanwhile do not show what the device can do; empty when they do.
 
     Args:
         states: in the order of time; the first when the measuring began, warmed up, so that the clock was up already.
         cores: of the device.
         own: threads that the measuring itself kept busy; taken off the load after the first state.
+        others: cores that other programs kept busy meanwhile, on average: the load average hardly moves in the few
+            seconds that many runs take. None when unknown.
     """
     first, *later = states
     reasons = []
@@ -42,6 +44,8 @@ def taint(states: Sequence[DeviceState], *, cores: int, own: int = 1) -> tuple[s
     foreign = max([_load(first), *(_load(state) - own for state in later)])
     if foreign > LOAD_LIMIT * cores:
         reasons.append(f"other programs were busy (load average {foreign:.1f} on {cores} cores)")
+    elif others is not None and others > LOAD_LIMIT * cores:
+        reasons.append(f"other programs were busy (on {others:.1f} of {cores} cores meanwhile)")
     return tuple(reasons)
 
 

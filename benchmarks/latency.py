@@ -7,14 +7,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..edge.errors import EdgeemoError
+from .pace import matched
 from .percentiles import Percentile, percentile
 from .process import ModelProcess
-from .watch import Look, Watch
 
 #: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and what it does to
 #: one model it has to do to the others as often.
@@ -99,17 +98,39 @@ class Latency:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Latencies of all models of a run, and the device meanwhile.
+    """Latencies of all models of a run.
 
     Args:
         latencies: in the order of the processes.
-        looks: at the device: warmed up, every second, and at the end.
         ends: seconds from the beginning to the end of each round.
     """
 
     latencies: tuple[Latency, ...]
-    looks: tuple[Look, ...]
     ends: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """How a model became steady.
+
+    Args:
+        ms: median latency in the end.
+        queries: that were run and thrown away.
+        steady: whether it became steady.
+    """
+
+    ms: float
+    queries: int
+    steady: bool
+
+
+def warm_up(processes: Sequence[ModelProcess]) -> list[WarmUp]:
+    """Run each model until it is steady.
+
+    Raises:
+        EdgeemoError: a model that failed.
+    """
+    return [WarmUp(**process.ask("warm")) for process in processes]
 
 
 def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
@@ -117,16 +138,15 @@ def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
     On a machine with two paces the plain median of a model depends on how often the slow one hit it. The ratio of two
     models in the same round does not: the median of these ratios is right within a per cent where plain medians are
-    off by many. The matched medians have the ratios of the rounds (least squares over all pairs of models) and the
-    geometric mean of the plain medians.
+    off by many. The matched medians have the ratios of the rounds and the geometric mean of the plain medians, see
+    :func:`edgeemo.benchmarks.pace.matched`.
 
     Args:
         turns: for each model its turns, one for each round, float (n,) each.
     """
     logs = np.log([[np.median(turn) for turn in own] for own in turns])
     plain = np.log([np.median(np.concatenate(own)) for own in turns])
-    effects = np.array([np.median(logs[index] - logs, axis=1).mean() for index in range(len(logs))])
-    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - effects))
+    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - matched(logs.T)))
     return distance
 
 
@@ -142,11 +162,12 @@ def check_amount(queries: int, seconds: float) -> None:
 
 def measure(
     processes: Sequence[ModelProcess],
+    warm: Sequence[WarmUp],
     *,
     queries: int = 300,
     seconds: float = 0.0,
+    together: float = 0.0,
     seed: int = 0,
-    root: str | Path = "/",
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
     """Measure models one query at a time, in rounds in which each has one turn. The order is drawn anew each round.
@@ -155,49 +176,48 @@ def measure(
 
     Args:
         processes: the models, alive; all but the one whose turn it is wait.
+        warm: see :func:`warm_up`.
         queries: at least so many for each model. Fast models get more, to fill their turns.
         seconds: at least so long for each model.
+        together: and at least so many seconds for all of them, by the clock on the wall.
         seed: of the order.
-        root: see :func:`edgeemo.edge.board.read_device`.
         progress: told rounds done and rounds planned.
 
     Raises:
         EdgeemoError: an amount out of range, or a model that failed.
     """
     check_amount(queries, seconds)
-    warm = [process.ask("warm") for process in processes]
     rounds = min(ROUNDS, queries)
-    longer = max(1.0, seconds * 1000 / MOST_ROUNDS / TURN_MS)
-    fill = [math.ceil(min(_MOST_PER_TURN, TURN_MS / state["ms"]) * longer) for state in warm]
+    longer = max(1.0, max(seconds, together / max(1, len(processes))) * 1000 / MOST_ROUNDS / TURN_MS)
+    fill = [math.ceil(min(_MOST_PER_TURN, TURN_MS / state.ms) * longer) for state in warm]
     sizes = [max(math.ceil(queries / rounds), size) for size in fill]
     turns: list[list[np.ndarray]] = [[] for _ in processes]
     order, draw = list(range(len(processes))), random.Random(seed)
     spent = [0.0 for _ in processes]
     ends: list[float] = []
-    with Watch(root=root) as watch:
-        began = time.monotonic()
+    began = time.monotonic()
 
-        def play() -> None:
-            draw.shuffle(order)
-            for index in order:
-                turn = np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6
-                turns[index].append(turn)
-                spent[index] += float(turn.sum())
-            ends.append(time.monotonic() - began)
-            if progress:
-                planned = max(rounds, len(ends), math.ceil(len(ends) * seconds * 1000 / min(spent)))
-                progress(len(ends), planned)
+    def play() -> None:
+        draw.shuffle(order)
+        for index in order:
+            turn = np.array(processes[index].ask("measure", n=sizes[index])["ns"]) / 1e6
+            turns[index].append(turn)
+            spent[index] += float(turn.sum())
+        ends.append(time.monotonic() - began)
+        if progress:
+            left = max(seconds * 1000 / min(spent), together / ends[-1])
+            progress(len(ends), max(rounds, len(ends), math.ceil(len(ends) * left)))
 
-        while len(ends) < rounds or min(spent) < seconds * 1000:
+    while len(ends) < rounds or min(spent) < seconds * 1000 or ends[-1] < together:
+        play()
+    distance = unsettled(turns)
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while distance.max() > SETTLED and len(ends) < SETTLING_TIMES * rounds and time.monotonic() < deadline:
+        for _ in range(_ROUNDS_PER_LOOK):
             play()
         distance = unsettled(turns)
-        deadline = time.monotonic() + SETTLING_SECONDS
-        while distance.max() > SETTLED and len(ends) < SETTLING_TIMES * rounds and time.monotonic() < deadline:
-            for _ in range(_ROUNDS_PER_LOOK):
-                play()
-            distance = unsettled(turns)
     latencies = tuple(
-        Latency(tuple(own), int(state["queries"]), bool(state["steady"]), bool(far <= SETTLED))
+        Latency(tuple(own), state.queries, state.steady, bool(far <= SETTLED))
         for own, state, far in zip(turns, warm, distance, strict=True)
     )
-    return Measurement(latencies, tuple(watch.looks), tuple(ends))
+    return Measurement(latencies, tuple(ends))

@@ -123,7 +123,7 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     for record, (x, y) in zip(records, points, strict=True):
         low, _, high = _percent(record)
         colour = colour_of(record)
-        face = "white" if record.tainted else colour
+        face = "white" if record.tainted and cost is LATENCY else colour
         axes.errorbar(x, y, [[y - low], [high - y]], fmt="none", ecolor=colour, elinewidth=1.2, capsize=3, alpha=0.6)
         axes.plot(x, y, "o", color=colour, markerfacecolor=face, markersize=7, zorder=3)
     front = [points[index] for index in pareto_front(points)]
@@ -133,7 +133,8 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     axes.margins(x=0.15, y=0.12)
     axes.set_ylabel("accuracy (%), 95 % confidence interval")
     axes.grid(alpha=0.3)
-    _legend(axes, records, front=len(front) > 1)
+    # What taints a latency changes neither sizes nor counts.
+    _legend(axes, records, tainted=cost is LATENCY, front=len(front) > 1)
     corners = [corner for a, b in itertools.pairwise(front) for corner in (a, (b[0], a[1]))] + front[-1:]
     obstacles = [((x, low), (x, high)) for (x, _), (low, _, high) in zip(points, map(_percent, records), strict=True)]
     obstacles += itertools.pairwise(corners)
@@ -155,7 +156,7 @@ def _bars(axes: Any, records: Sequence[BenchmarkRecord]) -> None:
     axes.margins(x=0.12)
     axes.set_xlabel("latency (ms): median, whisker to p90")
     axes.grid(axis="x", alpha=0.3)
-    _legend(axes, records, front=False)
+    _legend(axes, records, tainted=True, front=False)
 
 
 def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -> None:
@@ -169,7 +170,7 @@ def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -
         axis.set_minor_formatter(NullFormatter())
 
 
-def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, front: bool) -> None:
+def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, tainted: bool, front: bool) -> None:
     from matplotlib.lines import Line2D
 
     kinds = dict.fromkeys(record.quantisation for record in records)
@@ -177,7 +178,7 @@ def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, front: bool) -> No
         Line2D([], [], marker="o", linestyle="", color=_COLOURS.get(kind, _OTHER), label=kind or "unknown")
         for kind in kinds
     ]
-    if any(record.tainted for record in records):
+    if tainted and any(record.tainted for record in records):
         handles.append(
             Line2D([], [], marker="o", linestyle="", color="#606060", markerfacecolor="white", label="tainted")
         )
@@ -215,3 +216,8 @@ def _percent(record: BenchmarkRecord) -> tuple[float, float, float]:
 def colour_of(record: BenchmarkRecord) -> str:
     """The colour of a record's quantisation in all plots."""
     return _COLOURS.get(record.quantisation, _OTHER)
+
+
+def label_of(record: BenchmarkRecord) -> str:
+    """The name of a record where its colour or shape cannot show the taint."""
+    return f"{record.name} (tainted)" if record.tainted else record.name

@@ -26,6 +26,7 @@ from ..edge.files import existing, sha256, write_text
 from ..edge.graph import read_graph
 from ..edge.runtime import Session, load, version
 from .device import taint
+from .pace import matched_medians
 from .prefix import prefix
 from .watch import Watch
 
@@ -47,7 +48,7 @@ class OperatorTime:
         name: of the schema (``CONV_2D``).
         shape: of what it writes, with the batch axis.
         macs: multiply-accumulates.
-        ms: median over the rounds of the prefix with it, less that of the prefix without. Below 0 is noise, or a
+        ms: of the prefix with it, less that of the prefix without; see :func:`operator_times`. Below 0 is noise, or a
             delegate that does two operators in one.
         low, high: quartiles of the difference within a round.
         delegated: whether a delegate runs it; None where the runtime does not tell.
@@ -72,7 +73,7 @@ class Profile:
         file, sha256: of the .tflite.
         runtime, runtime_version, delegate, threads: what ran it.
         rounds: in which every prefix had one turn.
-        total_ms: median of the whole model, without setting its input and copying its output.
+        total_ms: of the whole model, without setting its input and copying its output.
         operators: in the order in which they run.
         device: where it ran.
         reasons: why the figures are tainted; empty when they are not.
@@ -168,10 +169,7 @@ def profile(
     device = read_device(root)
     with Watch(root=root) as watch:
         times = _rounds(sessions, seconds, progress or (lambda done, total: None))
-    # The first operator has none before it: its time is with what an invoke costs anyway. Differences of medians add up
-    # to the whole; medians of differences would not.
-    added = np.diff(np.median(times[:, :-1], axis=0), prepend=0.0)
-    low, high = np.percentile(np.diff(times[:, :-1], axis=1, prepend=0.0), (25, 75), axis=0)
+    total, added, low, high = operator_times(times)
     delegated = whole.delegated
     return Profile(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -183,7 +181,7 @@ def profile(
         delegate=whole.delegate,
         threads=threads,
         rounds=len(times),
-        total_ms=float(np.median(times[:, -1])),
+        total_ms=total,
         operators=tuple(
             OperatorTime(
                 name=operator.name,
@@ -197,8 +195,26 @@ def profile(
             for index, operator in enumerate(graph.operators)
         ),
         device=device,
-        reasons=taint(watch.states, cores=device.cores, own=threads),
+        reasons=taint(watch.states, cores=device.cores, own=threads, others=watch.others),
     )
+
+
+def operator_times(times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """The whole model, and what each operator adds with the quartiles of it within a round, float64 (operators,) each.
+
+    Plain medians of two prefixes may be those of two paces of a busy machine, and then their difference is not the
+    operator's. Differences between matched medians are free of that, and add up to the whole as medians of differences
+    would not.
+
+    Args:
+        times: milliseconds in each round of every prefix, shortest first, and of the whole model once more, float
+            (rounds, operators + 1).
+    """
+    *prefixes, whole = matched_medians(times)
+    # The first operator has none before it: its time is with what an invoke costs anyway.
+    added = np.diff(prefixes, prepend=0.0)
+    low, high = np.percentile(np.diff(times[:, :-1], axis=1, prepend=0.0), (25, 75), axis=0)
+    return float(whole), added, low, high
 
 
 def write_profiles(path: str | Path, profiles: Sequence[Profile]) -> None:

@@ -21,9 +21,9 @@ from .latency import Ratio
 from .offline import Offline
 from .watch import Trace
 
-SCHEMA = 3
+SCHEMA = 4
 #: What can be read: newer schemas only add fields that may be missing.
-_READABLE = (1, 2, SCHEMA)
+_READABLE = (1, 2, 3, SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,8 @@ class BenchmarkRecord:
         """
         if not isinstance(value, dict) or "schema" not in value:
             raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
+        if value.get("kind") == "profile":
+            raise EdgeemoError(f"{where} is a profile", expected="a benchmark record", mend="give it with --profiles")
         if value["schema"] not in _READABLE:
             raise EdgeemoError(
                 f"{where} has another format",

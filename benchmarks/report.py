@@ -16,13 +16,22 @@ from .markdown import MarkdownReport
 from .plot import SUFFIXES, plot_records
 from .profile import Profile
 from .record import BenchmarkRecord
-from .table import cells, milliseconds, notes, profile_cells, profile_notes, stage_cells
+from .sections import cost_cells, drift_cells, instruction_cells, percentile_cells, stage_cells
+from .table import cells, notes, profile_cells, profile_notes
 
 FORMATS = (".html", ".md")
 _METHOD = (
     "Every model ran in a process of its own. In each round each had one turn, one query at a time, in an order drawn "
     "anew; ratios are between medians of the same round. A percentile is given only where the number of queries "
     "supports it (64 for p90, 130 for p95, 662 for p99). See docs/benchmarks.md."
+)
+_BOUNDS = (
+    "In brackets what LoadGen's early stopping would report: with 99 % confidence the percentile is at most that, if "
+    "queries are independent."
+)
+_INSTRUCTIONS = (
+    "Millions of one inference with one thread on an emulated processor, how they divide into classes, and millions of "
+    "the stages around it. A busy machine does not change them. See docs/instructions.md."
 )
 
 
@@ -132,30 +141,27 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures
         report.paragraph(f"{what} tainted, do not quote them: {'; '.join(reasons)}.", note=True)
     head, rows = cells(records)
     report.table([head, *rows])
-    report.items(notes(records))
+    report.items(notes(records, figures=False))
     _draw(records, pictures)
+    report.heading("Percentiles")
+    report.paragraph(_BOUNDS)
+    report.table(percentile_cells(records))
     report.heading("Load, memory, cost")
-    report.table(
-        [
-            ["model", "load ms", "first ms", "RSS before MB", "RSS peak MB", "MMAC", "GMAC per s", "delegate"],
-            *[
-                [
-                    record.name,
-                    milliseconds(record.load_ms),
-                    milliseconds(record.first_ms),
-                    f"{record.base_rss_mb:,.0f}",
-                    f"{record.peak_rss_mb:,.0f}",
-                    f"{record.macs / 1e6:,.1f}" if record.macs else "-",
-                    f"{record.macs / record.p50_ms / 1e6:,.1f}" if record.macs and record.p50_ms else "-",
-                    record.delegate or "-",
-                ]
-                for record in records
-            ],
-        ]
-    )
+    report.table(cost_cells(records))
     if any(record.stages for record in records):
         report.heading("Stages, median ms")
+        staged = [record.stages for record in records if record.stages and record.stages.frames]
+        if staged:
+            frames = dict.fromkeys(f"{stages.frames} frames, {stages.faces:.1f} faces in each" for stages in staged)
+            report.paragraph(f"Medians of {'; '.join(frames)}. The total is the median of the whole.")
         report.table(stage_cells(records))
+    if any(record.drift for record in records):
+        report.heading("Drift of the sustained run")
+        report.table(drift_cells(records))
+    if any(record.instructions for record in records):
+        report.heading("Executed instructions")
+        report.paragraph(_INSTRUCTIONS)
+        report.table(instruction_cells(records))
 
 
 def _draw(records: Sequence[BenchmarkRecord], pictures: _Pictures) -> None:

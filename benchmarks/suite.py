@@ -8,10 +8,9 @@ import math
 import secrets
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,14 +28,15 @@ from .device import taint
 from .drift import Drift
 from .histogram import Histogram
 from .instructions.count import InstructionCounter, Instructions
-from .latency import Measurement, check_amount, measure
+from .latency import Measurement, check_amount, measure, warm_up
 from .loading import Loaded, Progress, Ready, load_all
 from .offline import Offline, measure_offline
 from .percentiles import PERCENTILES
 from .process import ModelProcess
 from .record import BenchmarkRecord, DataAccuracy, Stages
+from .stages import measure_stages
 from .subjects import Subject, matrix
-from .watch import Trace
+from .watch import Trace, Watch
 
 #: Pictures whose tensors the queries go through in turn.
 _PICTURES = 16
@@ -113,29 +113,33 @@ def benchmark(
         loaded = load_all(subjects, pictures, stack, tell, choosy=len(set(delegates)) == 1)
         products = _products(loaded, Path(folder), stack) if ceiling else {}
         processes = [*(one.process for one in loaded.ready), *products.values()]
-        measurement = measure(
-            processes,
-            queries=queries,
-            seconds=max(seconds, 60 * sustained / len(processes)),
-            root=root,
-            progress=functools.partial(tell, "latency"),
-        )
-        findings = [_finding(one) for one in loaded.ready]
+        warm = warm_up(processes)
+        # Looks begin when the clock is up, and go on until all is timed.
+        with Watch(root=root, pids=[process.facts["pid"] for process in processes]) as watch:
+            measurement = measure(
+                processes,
+                warm,
+                queries=queries,
+                seconds=seconds,
+                together=60 * sustained,
+                progress=functools.partial(tell, "latency"),
+            )
+            findings = [_finding(one) for one in loaded.ready]
+            measured = processes[: len(findings)]
+            throughputs = measure_offline(measured) if offline else [None] * len(findings)
+            stages = measure_stages(measured, paths, queries=min(queries, _STAGE_QUERIES))
         ceilings = dict(zip(products, measurement.latencies[len(loaded.ready) :], strict=True))
         for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
             if found := ceilings.get(_way(one)):
                 finding.ceiling = Ceiling.of(latency, one.subject.macs, found)
-        if offline:
-            for finding, throughput in zip(findings, measure_offline(processes[: len(findings)]), strict=True):
-                finding.offline = throughput
-        for one, finding in zip(loaded.ready, findings, strict=True):
-            finding.stages = _stages(one.process, paths, min(queries, _STAGE_QUERIES))
+        for finding, throughput, staged in zip(findings, throughputs, stages, strict=True):
+            finding.offline, finding.stages = throughput, staged
         for one, finding in zip(loaded.ready, findings, strict=True):
             report = functools.partial(tell, f"accuracy of {one.subject.name}")
             finding.accuracy = _accuracy(one.process, one.subject, Path(folder), report)
         if counter:
             _count(counter, loaded.ready, findings, paths, functools.partial(tell, "instructions"))
-        return _records(loaded, findings, measurement, read_device(root), sustained > 0)
+        return _records(loaded, findings, measurement, watch, read_device(root), sustained > 0)
 
 
 @dataclass
@@ -177,30 +181,6 @@ def _write_pictures(data: Dataset, folder: Path) -> Path:
     return path
 
 
-def _stages(process: ModelProcess, frames: Sequence[Path], queries: int) -> Stages | None:
-    if process.card is None:
-        return None
-    if not frames:
-        return _medians(process.ask("stages", n=queries))
-    answer = process.ask("frames", paths=[str(path) for path in frames], n=max(queries, len(frames)))
-    if not any(answer["faces"]):
-        raise EdgeemoError("no face was found in the frames", mend="give pictures of people who face the camera")
-    return replace(_medians(answer), frames=len(answer["faces"]), faces=float(np.mean(answer["faces"])))
-
-
-def _medians(answer: dict[str, Any]) -> Stages:
-    medians = {name: float(np.median(spans)) / 1e6 for name, spans in answer["ns"].items()}
-    return Stages(
-        preprocess=medians["preprocess"],
-        invoke=medians["invoke"],
-        postprocess=medians["postprocess"],
-        crop=tuple(answer["crop"]),
-        decode=medians.get("decode"),
-        detect=medians.get("detect"),
-        total=medians.get("total"),
-    )
-
-
 def _accuracy(
     process: ModelProcess, subject: Subject, folder: Path, tell: Callable[[int, int], None]
 ) -> DataAccuracy | None:
@@ -233,12 +213,17 @@ def _count(
 
 
 def _records(
-    loaded: Loaded, findings: Sequence[_Finding], measurement: Measurement, device: Device, sustained: bool
+    loaded: Loaded,
+    findings: Sequence[_Finding],
+    measurement: Measurement,
+    watch: Watch,
+    device: Device,
+    sustained: bool,
 ) -> list[BenchmarkRecord]:
     now = datetime.now(timezone.utc)
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     own = max(one.subject.threads for one in loaded.ready)
-    common = taint([look.state for look in measurement.looks], cores=device.cores, own=own)
+    common = taint(watch.states, cores=device.cores, own=own, others=watch.others)
     first = loaded.ready[0].subject.name
     records: list[BenchmarkRecord] = []
     for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
@@ -281,12 +266,12 @@ def _records(
                 stages=finding.stages,
                 accuracy=finding.accuracy,
                 device=device,
-                before=measurement.looks[0].state,
-                after=measurement.looks[-1].state,
+                before=watch.states[0],
+                after=watch.states[-1],
                 rounds_at_s=tuple(round(end, 2) for end in measurement.ends),
                 histogram=Histogram.of(latency.samples),
                 drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
-                trace=Trace.of(measurement.looks),
+                trace=Trace.of(watch.looks),
                 delegated=finding.delegated,
                 left_out=loaded.left_out,
                 offline=finding.offline,

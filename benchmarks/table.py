@@ -32,8 +32,13 @@ def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
     return "\n".join([*lines, "", *(f"- {note}" for note in notes(records))]) + "\n"
 
 
-def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
-    """What must be known to read the figures, one sentence each: device, ratios, missing percentiles, data, taint."""
+def notes(records: Sequence[BenchmarkRecord], *, figures: bool = True) -> list[str]:
+    """What must be known to read the figures, one sentence each: device, ratios, missing percentiles, data, taint.
+
+    Args:
+        records: that are shown.
+        figures: among them the figures of a single model that the table has no column for.
+    """
     lines = _unique(
         f"measured on {r.device}; {r.runtime} {r.runtime_version}, {thread_count(r.threads)}" for r in records
     )
@@ -52,7 +57,21 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.accuracy
     )
-    lines += [
+    lines += _figures(records) if figures else []
+    said = dict.fromkeys(r.notes for r in records if r.notes)
+    lines += [f"{', '.join(r.name for r in records if r.notes == note)}: {note}" for note in said]
+    lines += _unique(_counted(count) for r in records for count in r.instructions)
+    if figures:
+        lines += [f"{r.name} on {count.processor}: {_mix(count)}" for r in records for count in r.instructions]
+    lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
+    lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
+    lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
+    return lines
+
+
+def _figures(records: Sequence[BenchmarkRecord]) -> list[str]:
+    """Frames, drift, offline throughput and ceiling, a sentence for each model that has them."""
+    lines = [
         f"{r.name}: a frame takes {milliseconds(r.stages.total)} ms (decode {milliseconds(r.stages.decode)}, "
         f"detect {milliseconds(r.stages.detect)}, preprocess {milliseconds(r.stages.preprocess)}, "
         f"invoke {milliseconds(r.stages.invoke)}, postprocess {milliseconds(r.stages.postprocess)}), "
@@ -78,21 +97,7 @@ def notes(records: Sequence[BenchmarkRecord]) -> list[str]:
         for r in records
         if r.ceiling
     ]
-    said = dict.fromkeys(r.notes for r in records if r.notes)
-    lines += [f"{', '.join(r.name for r in records if r.notes == note)}: {note}" for note in said]
-    lines += _unique(_counted(count) for r in records for count in r.instructions)
-    lines += [f"{r.name} on {count.processor}: {_mix(count)}" for r in records for count in r.instructions]
-    lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
-    lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
-    lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
     return lines
-
-
-def stage_cells(records: Sequence[BenchmarkRecord]) -> list[list[str]]:
-    """Header and rows of the stages that were measured."""
-    staged = [(record.name, record.stages) for record in records if record.stages]
-    names = [name for name in _STAGES if any(getattr(stages, name) is not None for _, stages in staged)]
-    return [["model", *names], *([name, *(milliseconds(getattr(s, n)) for n in names)] for name, s in staged)]
 
 
 def profile_table(profile: Profile) -> str:
@@ -132,7 +137,6 @@ def profile_notes(profile: Profile) -> list[str]:
     ]
 
 
-_STAGES = ("decode", "detect", "preprocess", "invoke", "postprocess", "total")
 _SHOWN = ("p50", "p90", "p99")
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from ..edge.board import DeviceState, read_state
+from .others import busy_by_others
 from .power import read_power
 
 #: Seconds between two looks.
 PERIOD = 1.0
+#: Processor time is counted in hundredths of a second: shorter spans say nothing of it.
+_LEAST_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,21 @@ class Look:
         seconds: since the first look.
         state: of the device.
         power_w: see :func:`edgeemo.benchmarks.power.read_power`.
+        others_s: see :func:`edgeemo.benchmarks.others.busy_by_others`.
     """
 
     seconds: float
     state: DeviceState
     power_w: float | None
+    others_s: float | None = None
+
+
+def cores_of_others(first: Look, last: Look) -> float | None:
+    """Cores that other programs kept busy between two looks, on average; None when unknown."""
+    elapsed = last.seconds - first.seconds
+    if first.others_s is None or last.others_s is None or elapsed < _LEAST_SECONDS:
+        return None
+    return max(0.0, last.others_s - first.others_s) / elapsed
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Trace:
         throttled: bits of ``vcgencmd get_throttled``.
         load: load average over one minute.
         power_w: of all rails that the board measures.
+        others: cores that other programs kept busy since the look before; missing in records of schema 3.
     """
 
     seconds: tuple[float, ...]
@@ -53,11 +69,13 @@ class Trace:
     throttled: tuple[int | None, ...]
     load: tuple[float | None, ...]
     power_w: tuple[float | None, ...]
+    others: tuple[float | None, ...] = ()
 
     @classmethod
     def of(cls, looks: Sequence[Look]) -> Trace:
         """The columns of some looks."""
         states = [look.state for look in looks]
+        others = [None, *(cores_of_others(before, after) for before, after in itertools.pairwise(looks))]
         return cls(
             seconds=tuple(round(look.seconds, 2) for look in looks),
             governor=tuple(state.governor for state in states),
@@ -67,6 +85,7 @@ class Trace:
             throttled=tuple(state.throttled for state in states),
             load=tuple(state.load[0] if state.load else None for state in states),
             power_w=tuple(look.power_w if look.power_w is None else round(look.power_w, 3) for look in looks),
+            others=tuple(cores if cores is None else round(cores, 2) for cores in others),
         )
 
     def __str__(self) -> str:
@@ -76,6 +95,7 @@ class Trace:
             ("clock", self.clock_khz, 1e-3, "MHz"),
             ("temperature", self.temperature_mc, 1e-3, "C"),
             ("load", self.load, 1.0, ""),
+            ("others busy on", self.others, 1.0, "cores"),
             ("power", self.power_w, 1.0, "W"),
         ):
             known = [value * scale for value in values if value is not None]
@@ -96,11 +116,12 @@ class Watch:
     Args:
         root: see :func:`edgeemo.edge.board.read_device`.
         period: seconds between two looks.
+        pids: of the processes that measure, this one apart; alive until the block ends.
     """
 
-    def __init__(self, *, root: str | Path = "/", period: float = PERIOD) -> None:
+    def __init__(self, *, root: str | Path = "/", period: float = PERIOD, pids: Iterable[int] = ()) -> None:
         self.looks: list[Look] = []
-        self._root, self._period = root, period
+        self._root, self._period, self._pids = root, period, (os.getpid(), *pids)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -122,10 +143,16 @@ class Watch:
         """Of all looks, in the order of time."""
         return [look.state for look in self.looks]
 
+    @property
+    def others(self) -> float | None:
+        """Cores that other programs kept busy from the first look to the last, on average; None when unknown."""
+        return cores_of_others(self.looks[0], self.looks[-1])
+
     def _run(self) -> None:
         while not self._over.wait(self._period):
             self._look()
 
     def _look(self) -> None:
         seconds = time.monotonic() - self._began
-        self.looks.append(Look(seconds, read_state(self._root), read_power()))
+        others = busy_by_others(self._root, self._pids)
+        self.looks.append(Look(seconds, read_state(self._root), read_power(), others))

@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -21,14 +20,12 @@ import numpy as np
 from ..edge.card import ModelCard
 from ..edge.classifier import Classifier, as_probabilities, check_card
 from ..edge.delegate import DelegateError, DelegateSpec
-from ..edge.detect import HaarDetector
-from ..edge.emotion import classify_frame
 from ..edge.errors import EdgeemoError
-from ..edge.image import decode
 from ..edge.preprocess import to_input
 from ..edge.runtime import RUNTIMES, Session, installed, load, version
 from .batch import Batch, OneByOne
 from .delegation import operators_taken
+from .film import Film
 from .memory import memory_mb
 
 #: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
@@ -43,6 +40,7 @@ _INPUTS = 16
 _PREDICTIONS_PER_REPORT = 64
 #: Sizes of batches that are tried: more pictures than fit into the caches gain nothing.
 _BATCHES = (8, 32)
+_BATCH_TURNS = 5
 #: A face crop for the preprocessing stage when no pictures are given: what a face at arm's length fills of a VGA frame.
 NOISE_CROP = (120, 120, 3)
 
@@ -95,6 +93,7 @@ class Worker:
             "input_dtype": str(self.session.input.dtype),
         }
         self._path, self._threads, self._spec = path, threads, spec
+        self._film: Film | None = None
 
     def delegated(self) -> dict[str, Any]:
         """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
@@ -134,14 +133,19 @@ class Worker:
         for size in _BATCHES if self._spec is None else ():
             with contextlib.suppress(ValueError):
                 candidates.append(Batch(self.session, self.inputs, size=size, threads=self._threads))
-        times = []
+        counts = []
         for candidate in candidates:
             candidate.run(2)
-            count = max(1, int(_BATCH_MS * 1e6 / candidate.run(1)))
-            times.append(candidate.run(count) / count)
-        best = min(range(len(times)), key=lambda index: times[index] / candidates[index].size)
+            counts.append(max(1, int(_BATCH_MS * 1e6 / candidate.run(1))))
+        # In turns: a slow moment would decide otherwise.
+        runs = [
+            [candidate.run(count) / count for candidate, count in zip(candidates, counts, strict=True)]
+            for _ in range(_BATCH_TURNS)
+        ]
+        times = np.median(runs, axis=0)
+        best = int(np.argmin(times / [candidate.size for candidate in candidates]))
         self._batch = candidates[best]
-        return {"batch": self._batch.size, "ms": times[best] / 1e6}
+        return {"batch": self._batch.size, "ms": float(times[best]) / 1e6}
 
     def offline(self, n: int) -> dict[str, Any]:
         """Nanoseconds of n batches of the size that :meth:`batches` found."""
@@ -153,7 +157,7 @@ class Worker:
             return {}
         clock = time.perf_counter_ns
         times: dict[str, list[int]] = {"preprocess": [], "invoke": [], "postprocess": []}
-        for index in range(n):
+        for index in range(-_TURN_WARM_UP, n):
             crop = self.crops[index % len(self.crops)]
             t0 = clock()
             tensor = self.session.input.encode(to_input(crop, self.card.input))[None]
@@ -164,44 +168,22 @@ class Worker:
                 int(as_probabilities(self.session.output.decode(output)[0].ravel(), self.card).argmax())
             ]
             t3 = clock()
+            if index < 0:
+                continue
             for name, span in zip(times, (t1 - t0, t2 - t1, t3 - t2), strict=True):
                 times[name].append(span)
         return {"ns": times, "crop": self.crops[0].shape}
 
-    def frames(self, paths: list[str], n: int) -> dict[str, Any]:
+    def frames(self, paths: list[str], start: int, n: int) -> dict[str, Any]:
         """Nanoseconds of n frames, from compressed picture to labels, and the faces that were found in each.
 
-        The paths are gone through in turn; what decodes, detects and classifies is what ``edgeemo predict`` and
-        ``edgeemo run`` use.
+        The paths are gone through in turn, from the start-th on; what decodes, detects and classifies is what
+        ``edgeemo predict`` and ``edgeemo run`` use.
         """
         assert self.card is not None
-        clock = time.perf_counter_ns
-        classifier, detector = Classifier(self.card, self.session), HaarDetector()
-        files = [Path(path).read_bytes() for path in paths]
-        times: dict[str, list[float]] = {
-            name: [] for name in ("decode", "detect", "preprocess", "invoke", "postprocess", "total")
-        }
-        faces, crop = [], ()
-        # The first frame of each is for the caches.
-        for index in range(-len(files), n):
-            place = index % len(files)
-            began = clock()
-            frame = decode(files[place], paths[place])
-            decoded = clock()
-            found = classify_frame(frame, detector, classifier)
-            total = clock() - began
-            if index < 0:
-                continue
-            faces.append(len(found.faces))
-            if not found.faces:
-                continue
-            crop = crop or found.faces[0].box.crop(frame).shape
-            stages = {
-                name: 1e6 * getattr(found.times, name) for name in ("detect", "preprocess", "invoke", "postprocess")
-            }
-            for name, span in {"decode": decoded - began, **stages, "total": total}.items():
-                times[name].append(span)
-        return {"ns": times, "faces": faces, "crop": crop}
+        if self._film is None:
+            self._film = Film(paths, Classifier(self.card, self.session))
+        return self._film.times(start, n)
 
     def predict(self, pixels: str, out: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Classify fitted pixels (.npy, uint8 (n, h, w, c)); probabilities go to ``out`` (.npy)."""

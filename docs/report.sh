@@ -5,7 +5,7 @@
 #   EDGEEMO_PEERS       folder with the models of others that docs/peers describes (left out without it)
 #   RUNS                run folders whose .tflite files take part beside models/published
 #   WORK                where converted models and records are kept between calls [.report]
-#   EDGEEMO_ARM_PYTHON  emulated interpreters of make arm, separated by ":", to count instructions (left out without)
+#   EDGEEMO_ARM_PYTHON  emulated interpreters, separated by ":", to count instructions [those of make arm; empty: none]
 #   OPTIONS             more options for the benchmark, as --limit 500 for a quick look
 #   EDGEEMO             the command [edgeemo]
 set -euo pipefail
@@ -13,6 +13,11 @@ cd "$(dirname "$0")/.."
 edgeemo=${EDGEEMO:-edgeemo} work=${WORK:-.report} data=${EDGEEMO_FER2013:?is the path of archive.zip}
 leaks=$(dirname "$data")/leaks.csv
 mkdir -p "$work/peers"
+if [ -z "${EDGEEMO_ARM_PYTHON+set}" ]; then
+  for python in "$PWD"/.arm/bin/python3.*; do
+    [ -x "$python" ] && export EDGEEMO_ARM_PYTHON="${EDGEEMO_ARM_PYTHON:+$EDGEEMO_ARM_PYTHON:}$python"
+  done
+fi
 
 # Ours: what ships, then what the runs add to it.
 models=(models/published/*-int8.tflite models/published/*-float32.tflite)
@@ -41,7 +46,7 @@ for card in docs/peers/*.card.json; do
   esac
 done
 
-$edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 \
+$edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 --offline --ceiling \
   ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
 profiled=(models/published/edge-res-int8.tflite)
 for peer in "$work"/peers/*mini_XCEPTION.102*-int8.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done

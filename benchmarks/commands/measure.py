@@ -165,7 +165,13 @@ def command(
     """Measure latency, memory and accuracy of models side by side on this device.
 
     The models are measured in turns, each in a process of its own; ratios are to the first. How, and what the figures
-    are not: docs/benchmarks.md. ``edgeemo benchmark compare OLD NEW`` says what got slower since.
+    are not: docs/benchmarks.md.
+
+    \b
+    edgeemo benchmark compare OLD NEW             says what got slower; exit code 3
+    edgeemo benchmark report RECORDS --out FILE   makes a page or Markdown of records
+    edgeemo benchmark profile MODEL               times every operator
+    Each has --help.
     """
     if data is None and limit is not None:
         raise click.UsageError("--limit needs --data")

@@ -18,6 +18,7 @@ from PIL import Image
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
 from edgeemo.benchmarks.report import write_report
+from edgeemo.benchmarks.stages import measure_stages
 from edgeemo.benchmarks.subjects import unique_names
 from edgeemo.benchmarks.suite import benchmark
 from edgeemo.benchmarks.table import text_table
@@ -116,7 +117,7 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 3
+    assert value["schema"] == 4
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
 
@@ -230,6 +231,21 @@ def test_a_sustained_run_tells_its_drift() -> None:
     assert "times as slow as at the beginning" in text_table([record])
 
 
+def test_what_happens_while_stages_are_timed_taints_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_board(tmp_path, PI5)
+
+    def stages(*arguments: object, **options: object) -> object:
+        for core in range(PI5.cores):
+            place = tmp_path / f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_max_freq"
+            place.write_text("1000000\n")
+        return measure_stages(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("edgeemo.benchmarks.suite.measure_stages", stages)
+    (record,) = benchmark([INT8], queries=20, root=tmp_path)
+    assert "the highest clock was lowered from 2,400 MHz to 1,000 MHz" in record.reasons
+    assert record.stages is not None
+
+
 def test_frames_are_timed_from_the_file_to_the_label(tmp_path: Path) -> None:
     data = pytest.importorskip("skimage.data")
     Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.jpg")
@@ -303,7 +319,11 @@ def test_errors_are_one_sentence(
 
 
 def test_help_shows_an_example() -> None:
-    assert "edgeemo benchmark float.tflite int8.tflite --data" in run("--help").output
+    text = run("--help").output
+    assert "edgeemo benchmark float.tflite int8.tflite --data" in text
+    # Whoever asks for help on the group is shown that of its main command, and must learn of the others there.
+    for name in command.commands:
+        assert name == "measure" or f"edgeemo benchmark {name} " in text
 
 
 @pytest.mark.parametrize(

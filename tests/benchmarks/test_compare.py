@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.compare import compare
+from edgeemo.benchmarks.instructions.count import Instructions
 from edgeemo.benchmarks.record import BenchmarkRecord, write_records
 from edgeemo.edge.errors import EdgeemoError
 
@@ -89,7 +90,37 @@ def test_tainted_records_prove_nothing_and_are_never_mixed_in(tmp_path: Path) ->
     (change,) = compare([record("hot")], [hot, record("hot", 1.0)]).changes
     assert change.ratio == pytest.approx(1, abs=0.05)
     assert change.reasons == ()
-    assert run(tmp_path, [record("hot")], [hot], "--tainted").exit_code == 3
+    counted = run(tmp_path, [record("hot"), record("cool")], [hot, record("cool")], "--tainted")
+    assert counted.exit_code == 3
+    # They count then, and are still marked.
+    rows = counted.stdout.splitlines()[2:4]
+    assert [row.split()[0] for row in rows if row.split()[-2:] == ["slower", "tainted"]] == ["hot"]
+    assert "tainted: too hot" in counted.stdout
+
+
+def counted(invoke: int) -> tuple[Instructions, ...]:
+    return (Instructions("Cortex-A72", "ai-edge-litert", "2.3.0", "xnnpack", invoke, {"mac": invoke}, 0.0, 7),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        pytest.param({}, {}, None, id="nothing"),
+        pytest.param({"runtime_version": "2.2.0"}, {}, "m: the runtime went from 2.2.0 to 2.3.0", id="runtime"),
+        pytest.param({"sha256": "11" * 32}, {}, "m: the files of the model differ", id="model"),
+        pytest.param({"instructions": counted(7_367_442)}, {"instructions": counted(7_367_426)}, None, id="repeated"),
+        pytest.param(
+            {"instructions": counted(7_370_000)},
+            {"instructions": counted(9_220_000)},
+            "m: instructions on Cortex-A72 went from 7.37 to 9.22 million (+25.1%)",
+            id="instructions",
+        ),
+        pytest.param({}, {"instructions": counted(7_370_000)}, None, id="counted once"),
+    ],
+)
+def test_what_may_be_the_cause_is_noted(old: dict[str, object], new: dict[str, object], note: str | None) -> None:
+    found = compare([record("m", **old)], [record("m", **new)])  # type: ignore[arg-type]
+    assert [line for line in found.text().splitlines() if line.startswith("m: ")] == ([note] if note else [])
 
 
 def test_several_runs_show_what_differs_between_runs() -> None:

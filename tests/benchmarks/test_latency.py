@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.benchmarks.latency import ROUNDS, SETTLED, SETTLING_TIMES, Latency, measure, unsettled
+from edgeemo.benchmarks.latency import ROUNDS, SETTLED, SETTLING_TIMES, Latency, measure, unsettled, warm_up
 from edgeemo.benchmarks.process import ModelProcess
 from edgeemo.edge.card import read_card
 from edgeemo.edge.errors import EdgeemoError
@@ -26,7 +26,8 @@ def alive(pid: int) -> bool:
 def test_two_models_are_measured_in_the_same_rounds() -> None:
     told: list[tuple[int, int]] = []
     with ModelProcess(INT8) as int8, ModelProcess(FLOAT, card=read_card(FLOAT)) as plain:
-        result = measure([int8, plain], queries=200, progress=lambda *amounts: told.append(amounts))
+        processes = [int8, plain]
+        result = measure(processes, warm_up(processes), queries=200, progress=lambda *amounts: told.append(amounts))
         pids = [process.facts["pid"] for process in (int8, plain)]
         assert all(map(alive, pids))
         assert pids[0] != pids[1]
@@ -48,7 +49,8 @@ def test_two_models_are_measured_in_the_same_rounds() -> None:
 
 def test_the_same_model_twice_gives_the_same_median() -> None:
     with ModelProcess(FLOAT) as first, ModelProcess(FLOAT) as second:
-        one, other = measure([first, second], queries=400).latencies
+        processes = [first, second]
+        one, other = measure(processes, warm_up(processes), queries=400).latencies
     ratio = other.ratio(one, "first")
     assert ratio.low <= ratio.median <= ratio.high
     # 3 % is the aim (docs/benchmarks.md); a machine that also runs other tests gets more room.
@@ -57,9 +59,23 @@ def test_the_same_model_twice_gives_the_same_median() -> None:
 
 def test_seconds_are_a_minimum() -> None:
     with ModelProcess(INT8) as process:
-        (latency,) = measure([process], queries=1, seconds=0.4).latencies
+        (latency,) = measure([process], warm_up([process]), queries=1, seconds=0.4).latencies
     assert latency.samples.sum() >= 400
     assert len(latency.turns) > 1
+
+
+def test_together_is_a_time_by_the_clock_on_the_wall() -> None:
+    told: list[tuple[int, int]] = []
+    with ModelProcess(INT8) as int8, ModelProcess(FLOAT) as plain:
+        processes = [int8, plain]
+        warm = warm_up(processes)
+        result = measure(processes, warm, queries=1, together=0.4, progress=lambda *amounts: told.append(amounts))
+    # One more round than fits, and those in which the medians settle.
+    within = [end for end in result.ends if end < 0.4]
+    assert len(result.ends) > len(within)
+    first = told[: len(within)]
+    assert all(done < planned for done, planned in first)
+    assert [len(latency.turns) for latency in result.latencies] == [len(result.ends)] * 2
 
 
 def test_a_long_run_has_longer_turns_instead_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +83,7 @@ def test_a_long_run_has_longer_turns_instead_of_more(monkeypatch: pytest.MonkeyP
     for most in (10_000, 25):
         monkeypatch.setattr("edgeemo.benchmarks.latency.MOST_ROUNDS", most)
         with ModelProcess(INT8) as process:
-            result = measure([process], queries=1, seconds=1.0)
+            result = measure([process], warm_up([process]), queries=1, seconds=1.0)
         (latency,) = result.latencies
         assert latency.samples.sum() >= 1000
         assert len(result.ends) == len(latency.turns)
@@ -100,7 +116,7 @@ def test_medians_settle_when_slow_moments_hit_all_alike(slow: list[list[int]], d
 @pytest.mark.parametrize(("queries", "seconds"), [(0, 0.0), (-1, 0.0), (1, -1.0), (1, float("nan")), (1, float("inf"))])
 def test_an_amount_out_of_range(queries: int, seconds: float) -> None:
     with pytest.raises(EdgeemoError, match="out of range"):
-        measure([], queries=queries, seconds=seconds)
+        measure([], [], queries=queries, seconds=seconds)
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

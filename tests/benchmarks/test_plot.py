@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,18 @@ def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     _, axes = drawn(records, monkeypatch, tmp_path / "plot.png", cost=SIZE)
     assert axes.get_xlabel() == "size of the file (KB)"  # type: ignore[attr-defined]
     assert {text.get_text() for text in axes.texts} == {"slow", "middle"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("cost", "hollow"), [(LATENCY, ["white"]), (SIZE, [])])
+def test_what_taints_a_latency_leaves_sizes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: Cost, hollow: list[str]
+) -> None:
+    records = [MANY[0], replace(MANY[1], reasons=("too hot",))]
+    figure, axes = drawn(records, monkeypatch, tmp_path / "plot.png", cost=cost)
+    faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]  # type: ignore[attr-defined]
+    assert [face for face in faces if face == "white"] == hollow
+    (legend,) = figure.legends  # type: ignore[attr-defined]
+    assert ("tainted" in [text.get_text() for text in legend.get_texts()]) == bool(hollow)
 
 
 def test_a_cost_without_accuracies_cannot_be_drawn(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.prefix import prefix
-from edgeemo.benchmarks.profile import LEAST_ROUNDS, profile, read_profiles, write_profiles
+from edgeemo.benchmarks.profile import LEAST_ROUNDS, operator_times, profile, read_profiles, write_profiles
 from edgeemo.benchmarks.table import profile_table
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.graph import read_graph
@@ -65,6 +65,22 @@ def test_the_costly_operator_is_found(tiny_int8: Path) -> None:
     heavy = max(range(len(found.operators)), key=lambda index: found.operators[index].macs)
     light = [op.ms for op in found.operators if op.macs == 0]
     assert found.operators[heavy].ms > max(light)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.6])
+def test_an_operator_does_not_depend_on_how_often_a_slow_pace_hit_its_prefix(share: float) -> None:
+    operators = np.array([0.04, 0.03, 0.001, 0.03, 0.0, 0.004, 0.006, 0.0])
+    whole = np.append(np.cumsum(operators), operators.sum())
+    draw = np.random.default_rng(0)
+    # Each turn has a pace of its own: the median of a prefix that the slow one hit in half of the rounds is either's.
+    slow = draw.random((80, len(whole))) < share
+    times = whole * np.where(slow, 1.4, 1.0) * np.exp(draw.normal(0, 0.005, slow.shape))
+    total, added, low, high = operator_times(times)
+    assert added.sum() == pytest.approx(total, rel=0.01)
+    # All of it may be at one pace or between the two, as the machine was.
+    assert 0.99 < total / whole[-1] < 1.41
+    assert added * whole[-1] / total == pytest.approx(operators, abs=0.001)
+    assert all((low <= added + 1e-4) & (added - 1e-4 <= high))
 
 
 def test_a_profile_comes_back_as_it_was(tmp_path: Path) -> None:

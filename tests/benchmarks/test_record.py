@@ -9,7 +9,7 @@ import pytest
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
 from edgeemo.edge.errors import EdgeemoError
 
-from .samples import sample
+from .samples import PROFILE, sample
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_record_survives_its_json(record: BenchmarkRecord) -> None:
 
 def test_json_says_what_people_look_for() -> None:
     value = sample(reasons=("hot",)).to_dict()
-    assert value["schema"] == 3
+    assert value["schema"] == 4
     assert value["tainted"] is True
     assert value["accuracy"]["value"] == pytest.approx(0.6)
     low, high = value["accuracy"]["ci95"]
@@ -72,8 +72,9 @@ def changed(**values: object) -> str:
     [
         pytest.param(sample().to_json()[:-20], "line 2 is not JSON", id="cut"),
         pytest.param("[1, 2]", "line 2 is not a benchmark record", id="list"),
+        pytest.param(PROFILE.to_json(), "line 2 is a profile, .* give it with --profiles", id="profile"),
         pytest.param("{}", "line 2 is not a benchmark record", id="no schema"),
-        pytest.param(changed(schema=99), "line 2 has another format, expected schema 3, got 99", id="schema"),
+        pytest.param(changed(schema=99), "line 2 has another format, expected schema 4, got 99", id="schema"),
         pytest.param(changed(colour="red"), "colour", id="unknown field"),
         pytest.param(changed(ratio={"to": "x", "sideways": 1}), "unknown in ratio: sideways", id="unknown inside"),
         pytest.param('{"schema": 1}', "not a valid benchmark record", id="missing fields"),

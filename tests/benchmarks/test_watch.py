@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -94,6 +95,22 @@ def test_a_throttle_bit_that_rises_is_seen(board: Path, vcgencmd: Path, bit: int
     assert THROTTLE_BITS[bit] in reason
 
 
+def test_a_program_that_starts_meanwhile_is_seen_before_the_load_average_rises(board: Path) -> None:
+    def stat(busy: int) -> None:
+        write(board / "proc/stat", f"cpu  {busy} 0 0 5000 0 0 0 0 0 0\n")
+
+    stat(100)
+    with Watch(root=board, period=0.05) as watch:
+        time.sleep(0.3)
+        # Of four cores, at any speed of this machine.
+        stat(100 + 400 * os.sysconf("SC_CLK_TCK"))
+    assert {state.load for state in watch.states} == {(0.25, 0.5, 0.75)}
+    assert watch.others == pytest.approx(400 / watch.looks[-1].seconds, rel=0.01)
+    (reason,) = taint(watch.states, cores=PI4.cores, others=watch.others)
+    assert reason.startswith("other programs were busy (on ")
+    assert taint(watch.states, cores=PI4.cores, others=1.9) == ()
+
+
 def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
     with Watch(root=board, period=0.01) as watch:
         until(lambda: len(watch.looks) >= 2)
@@ -102,6 +119,8 @@ def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
     assert trace.clock_khz == (1_800_000,) * looks
     assert trace.throttled == (0,) * looks
     assert trace.power_w == (1.83,) * looks
+    assert trace.others == (None,) * looks
+    assert "others busy on 0.1 to 1.6 cores" in str(replace(trace, others=(None, 0.1, 1.6)))
     assert str(trace) == (
         "governor ondemand, clock 1800 MHz, temperature 48.21 C, load 0.25, power 1.83 W, throttle bits 0x0"
     )
