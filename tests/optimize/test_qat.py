@@ -78,7 +78,7 @@ def odd_net(shape: tuple[int, int, int]) -> Any:
     x = L.Rescaling(2.0, -1.0)(x)
     x = L.SeparableConv2D(8, 3, strides=2)(x)
     x = L.ReLU(6.0)(L.BatchNormalization()(x))
-    y = L.Conv2D(8, 3, padding="same", activation="swish")(x)
+    y = L.ELU()(L.Conv2D(8, 3, padding="same", activation="swish")(x))
     x = L.AveragePooling2D()(L.Concatenate()([x, y]))
     x = L.Conv2D(8, 3, padding="same", activation="relu")(L.BatchNormalization()(x))
     gate = L.Conv2D(8, 1, activation="sigmoid")(L.GlobalAveragePooling2D(keepdims=True)(x))
@@ -294,9 +294,36 @@ def test_a_skipped_layer_stays_in_float_and_nothing_else(recipe: Recipe, few: Tr
     assert (graph.inputs[0].type, graph.outputs[0].type) == ("FLOAT32", "FLOAT32")
 
 
-def test_more_in_float_than_was_skipped_is_an_error(tiny_float: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"more in floating point than what was left out, expected .* emotion alone"):
-        require_only_skipped(tiny_float.read_bytes(), ["emotion"])
+def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe: Recipe, randomise: Any) -> None:
+    """The converter would take them to int8 with the ranges around them, or leave in float what reads them."""
+    inputs = L.Input((24, 24, 1), name="face")
+    x = L.Conv2D(4, 3, strides=3, activation="relu", name="first")(inputs)
+    x = L.Conv2D(4, 3, name="wide")(x)
+    x = L.Conv2D(4, 1, activation="softplus", name="soft")(x)
+    y = L.Conv2D(4, 1, name="side")(x)
+    x = L.Add(name="sum")([x, y])
+    x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
+    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
+    skip = ("wide", "soft", "sum")
+    data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
+    operators = read_graph(data).operators
+    floating = [operator.name for operator in operators if operator.floating]
+    assert sorted(set(floating) - {"QUANTIZE", "DEQUANTIZE"}) == ["ADD", "CONV_2D", "EXP", "LOG"]
+    assert floating.count("CONV_2D") == 2
+    assert [operator.name for operator in operators if not operator.floating].count("CONV_2D") == 3
+    assert not {"CAST"} & {operator.name for operator in operators}
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("tiny_float", "more in floating point than what was left out, expected .* emotion alone"),
+        ("tiny_int8", "nothing of emotion is in floating point, .* leave out --qat-skip emotion"),
+    ],
+)
+def test_what_is_in_float_is_what_was_skipped(model: str, sentence: str, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(EdgeemoError, match=sentence):
+        require_only_skipped(request.getfixturevalue(model).read_bytes(), ["emotion"])
 
 
 def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
