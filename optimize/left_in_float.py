@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ..edge.errors import EdgeemoError
 from ..edge.graph import Operator, read_graph
+from .promise import WEIGHTED
 
 #: Converters between the two worlds.
 _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
@@ -15,6 +16,8 @@ _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
 
 def require_only_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
     """Hold a .tflite to the promise that some layers are in floating point, and nothing else is.
+
+    Of layers that only move values, as pooling and reshaping, there may be nothing: the converter moves integers then.
 
     Args:
         data: the .tflite, converted from a model with fake quantisation.
@@ -24,8 +27,8 @@ def require_only_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
         Names and counts of the floating-point operators.
 
     Raises:
-        EdgeemoError: another layer is, or one of them is not. (Input and output are float32 where the first or the last
-            layer is skipped.)
+        EdgeemoError: another layer is, or the weights of one of them are not. (Input and output are float32 where the
+            first or the last layer is skipped.)
     """
     graph = read_graph(data)
     ends = {tensor.index for tensor in graph.outputs}
@@ -38,11 +41,10 @@ def require_only_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
             expected=f"floating-point operators in {', '.join(skip)} alone",
             got=", ".join(f"{count} {name}" for name, count in Counter(others).items()),
         )
-    if gone := [name for name in skip if not any(name in owner for owner in owners)]:
+    weighted = [operator for operator in graph.operators if operator.name in WEIGHTED and not operator.floating]
+    if gone := [name for operator in weighted for name in _owners(operator, skip, last=False)]:
         raise EdgeemoError(
-            f"nothing of {', '.join(gone)} is in floating point",
-            expected="layers that compute something",
-            mend=f"leave out --qat-skip {' --qat-skip '.join(gone)}",
+            f"the converter has quantised {', '.join(gone)}", expected="floating point, as was asked for"
         )
     return graph.floating
 
