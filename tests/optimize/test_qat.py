@@ -412,6 +412,6 @@ def test_a_short_densenet_becomes_int8(few: TrainingData, randomise: Any, tmp_pa
 
 def test_what_cannot_be_quantised_says_what_to_do() -> None:
     inputs = L.Input((8, 8, 1))
-    x = L.ELU(name="odd")(L.Conv2D(4, 3)(inputs))
+    x = L.Activation("selu", name="odd")(L.Conv2D(4, 3)(inputs))
     with pytest.raises(EdgeemoError, match=r"layer odd: .* with --qat-skip odd, or use --method int8"):
         quantization_aware(keras.Model(inputs, x, name="net"))
