@@ -10,6 +10,7 @@ import pytest
 
 from edgeemo.edge.card import ModelCard, split_model
 from edgeemo.edge.graph import read_graph
+from edgeemo.edge.inspection import Inspection
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize.bridges import without_bridges
 from edgeemo.optimize.convert import to_float, to_int8
@@ -53,7 +54,7 @@ def bridged(model: Any, pixels: np.ndarray) -> bytes:
     return data
 
 
-def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarray) -> None:
+def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarray, tmp_path: Path) -> None:
     assert read_graph(bridged).floating["ELU"] == 2
     cut = without_bridges(bridged)
     require_full_int8(cut)
@@ -63,6 +64,8 @@ def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarr
     assert np.ptp(expected, axis=0).max() > 0.05
     # A step of the output, where a table rounds otherwise than two conversions.
     assert np.abs(found - expected).max() <= 1 / 256 + 1e-6
+    (tmp_path / "cut.tflite").write_bytes(cut)
+    assert not Inspection.of(tmp_path / "cut.tflite").surprises
 
 
 @pytest.mark.parametrize("way", ["the converter", "ai-edge-quantizer"])
