@@ -86,7 +86,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
         elif reason := _refusal(network, node, skip):
             refused[node.name] = reason
         else:
-            found[node.name] = _treatment(node)
+            found[node.name] = _treatment(network, node)
     if refused:
         reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
         options = " ".join(f"--qat-skip {name}" for name in refused)
@@ -97,9 +97,12 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
     return found
 
 
-def _treatment(node: Node) -> Treatment:
-    if node.is_a(L.Activation) and node.activation in OUTPUT_ACTIVATIONS:
-        return Treatment.OUTPUT
+def _treatment(network: Network, node: Node) -> Treatment:
+    if node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation in OUTPUT_ACTIVATIONS):
+        # What is computed in float between bridges takes the range of the concatenation that alone reads it; with one
+        # of its own the converter finds two.
+        behind = network.only_consumer(node)
+        return Treatment.NOTHING if behind is not None and behind.is_a(L.Concatenate) else Treatment.OUTPUT
     return _TREATMENTS.get(node.type, Treatment.DEFAULT)
 
 

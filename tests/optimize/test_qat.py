@@ -78,7 +78,7 @@ def odd_net(shape: tuple[int, int, int]) -> Any:
     x = L.Rescaling(2.0, -1.0)(x)
     x = L.SeparableConv2D(8, 3, strides=2)(x)
     x = L.ReLU(6.0)(L.BatchNormalization()(x))
-    y = L.ELU()(L.Conv2D(8, 3, padding="same", activation="swish")(x))
+    y = L.Conv2D(8, 3, padding="same", activation="swish")(x)
     x = L.AveragePooling2D()(L.Concatenate()([x, y]))
     x = L.Conv2D(8, 3, padding="same", activation="relu")(L.BatchNormalization()(x))
     gate = L.Conv2D(8, 1, activation="sigmoid")(L.GlobalAveragePooling2D(keepdims=True)(x))
