@@ -48,8 +48,9 @@ done
 
 $edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 --offline --ceiling \
   ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
-profiled=(models/published/edge-res-int8.tflite)
-for peer in "$work"/peers/*mini_XCEPTION.102*-int8.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
+# In float too: operator by operator the two say where int8 gains and where it does not.
+profiled=(models/published/edge-res-{int8,float32}.tflite)
+for peer in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
   --title "All models side by side" --out docs/benchmark-report.md --force --foreword \

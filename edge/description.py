@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .card import ModelCard, read_card_beside, read_card_file
 from .errors import EdgeemoError
+from .graph import Graph
 from .preprocess import CHANNELS, InputSpec
 
 
@@ -68,6 +69,12 @@ def describe(
         raise EdgeemoError(
             f"{path} does not take pictures", expected="an input (batch, height, width, channels)", got=str(shape)
         )
+    if _fixed(shape[0]) and shape[0] != 1:
+        raise EdgeemoError(
+            f"{path} takes {shape[0]} pictures at once",
+            expected="a batch of one, or one that is free",
+            mend="save or convert it again with such a batch",
+        )
     card = read_card_file(description.card) if description.card else carried
     if card is None and beside:
         card = read_card_beside(path)
@@ -75,6 +82,23 @@ def describe(
         card = _made(path, description, shape, answers)
     _hold_against(path, card, shape, answers)
     return card
+
+
+def shapes_of(path: Path, graph: Graph) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Shapes of the inputs and outputs of a .tflite, as :func:`describe` takes them.
+
+    Raises:
+        EdgeemoError: height, width or channels are free: they would have to be fixed before every run.
+    """
+    inputs, outputs = ([tensor.signature for tensor in tensors] for tensors in (graph.inputs, graph.outputs))
+    if any(side < 0 for shape in inputs for side in shape[1:]):
+        raise EdgeemoError(
+            f"{path} has a dynamic input size",
+            expected="a .tflite with a fixed height, width and number of channels",
+            got=", ".join(map(str, inputs)),
+            mend="fix them when it is converted, or start from the model that it was made from",
+        )
+    return inputs, outputs
 
 
 def _made(path: Path, description: Description, shape: tuple[int | None, ...], answers: int | None) -> ModelCard:
@@ -120,7 +144,7 @@ def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], an
             got=" x ".join(map(str, card.input.shape)),
             mend="correct --height, --width, --channels or the card",
         )
-    if answers is not None and answers != card.outputs:
+    if _fixed(answers) and answers != card.outputs:
         raise EdgeemoError(
             f"what was said of {path} contradicts its output",
             expected=f"labels for {answers} outputs",

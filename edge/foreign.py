@@ -9,7 +9,7 @@ import numpy as np
 
 from .card import ModelCard, Quantisation, card_of
 from .classifier import Classifier
-from .description import Description, describe
+from .description import Description, describe, shapes_of
 from .errors import EdgeemoError
 from .files import existing
 from .graph import Graph, read_graph
@@ -41,9 +41,8 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
         raise EdgeemoError(
             f"{path} carries a card already", mend="see it with edgeemo models show, or give another with --card"
         )
-    shapes = [tensor.shape for tensor in graph.inputs], [tensor.shape for tensor in graph.outputs]
     # A card that stands beside it is about to be replaced: it must not describe the model here.
-    card = describe(path, description, *shapes, beside=False)
+    card = describe(path, description, *shapes_of(path, graph), beside=False)
     card = replace(card, logits=logits or card.logits, quantisation=Quantisation(method_of(graph)))
     _try(path, card)
     return card

@@ -34,6 +34,7 @@ class TensorInfo:
         buffer: number of the buffer that holds them; tensors may share one.
         scales, zero_points: affine quantisation: one each, or one per channel along ``axis``; empty for none.
         values: the contents of a short int32 constant, such as the axes of a reduction.
+        signature: the shape that was promised, -1 for a side that is free until the model is run.
     """
 
     index: int
@@ -47,6 +48,7 @@ class TensorInfo:
     zero_points: tuple[int, ...] = ()
     axis: int = 0
     values: tuple[int, ...] = ()
+    signature: tuple[int, ...] = ()
 
     @property
     def floating(self) -> bool:
@@ -205,4 +207,6 @@ def _tensor(index: int, table: Table, buffers: list[Table]) -> TensorInfo:
         quantisation.numbers(3, "q") if quantisation else (),
         quantisation.number(6) if quantisation else 0,
         struct.unpack(f"<{len(contents) // 4}i", contents) if operand else (),
+        # Absent where nothing is free.
+        table.numbers(7) or shape,
     )

@@ -87,6 +87,8 @@ def _reason(operator: Operator, half: set[int]) -> str:
         return _limits(operator, half)
     if first == last and first in _BYTES and operator.name in _QUANTISED:
         return _limits(operator, half)
+    if first == last == "INT8" and operator.name == "ELU":
+        return ""
     return f"no kernel for {first.lower()}" if first == last else f"no kernel from {first.lower()} to {last.lower()}"
 
 

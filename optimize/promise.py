@@ -14,6 +14,7 @@ WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPO
 #: The converter leaves smaller weights alone when it quantises weights only: there is nothing to gain.
 SMALLEST_DYNAMIC = 1024
 _BORDER = ("QUANTIZE", "DEQUANTIZE")
+_MEND = "the converter knows no integer form of these: put others in their place, or take --method dynamic or float16"
 
 
 def require_promise(data: bytes, method: str) -> None:
@@ -46,10 +47,14 @@ def require_kept(data: bytes, kept: Collection[str]) -> None:
         kept: the tensors that these operators write.
 
     Raises:
-        EdgeemoError: another operator computes in float.
+        EdgeemoError: another operator computes in float. An ELU beside one that is kept may: only between two that are
+            int8 does it have an integer form.
     """
     floating = [o for o in read_graph(data).operators if o.floating and o.name not in _BORDER]
-    other = [o.outputs[0].name for o in floating if o.outputs[0].name not in kept]
+    spared = [o for o in floating if o.outputs[0].name in kept]
+    beside = {tensor.index for o in spared for tensor in (*o.inputs, *o.outputs)}
+    spared += [o for o in floating if o.name == "ELU" and beside & {o.inputs[0].index, o.outputs[0].index}]
+    other = [o.outputs[0].name for o in floating if o not in spared]
     if other:
         _refuse("int8 but for the operators to be kept", f"{len(kept)} in float", "also " + ", ".join(other)[:200])
 
@@ -91,8 +96,8 @@ def _edges(graph: Graph) -> set[str]:
     return {tensor.type for tensor in (*graph.inputs, *graph.outputs)}
 
 
-def _refuse(what: str, expected: str, got: str) -> None:
-    raise EdgeemoError(f"the converted model is not {what}", expected=expected, got=got)
+def _refuse(what: str, expected: str, got: str, mend: str | None = None) -> None:
+    raise EdgeemoError(f"the converted model is not {what}", expected=expected, got=got, mend=mend)
 
 
 def _float32(graph: Graph) -> None:
@@ -136,7 +141,12 @@ def _integer(graph: Graph, kind: str, what: str) -> None:
     other = _edges(graph) - {kind}
     if graph.floating or other:
         left = ", ".join(f"{count} {name}" for name, count in graph.floating.items())
-        _refuse(what, f"no floating-point operator, {kind.lower()} input and output", left or ", ".join(sorted(other)))
+        _refuse(
+            what,
+            f"no floating-point operator, {kind.lower()} input and output",
+            left or ", ".join(sorted(other)),
+            _MEND if graph.floating else None,
+        )
 
 
 def _int8_float_io(graph: Graph) -> None:
@@ -148,6 +158,7 @@ def _int8_float_io(graph: Graph) -> None:
             "int8 with float input and output",
             "one QUANTIZE behind the input, one DEQUANTIZE before the output, int8 between them",
             left or ", ".join(sorted(_edges(graph))),
+            _MEND if inside else None,
         )
 
 

@@ -27,7 +27,7 @@ from .checkpoint import Checkpoint, State
 from .convert import to_int8
 from .distillation import compile_distilled, with_teacher
 from .qat_options import Distillation, QatOptions
-from .rewrite import Treatment, rewrite
+from .rewrite import Fence, Treatment, rewrite
 from .settle import settle_ranges
 
 #: Batch normalisations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
@@ -154,14 +154,14 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
 
     def annotate(layer: Any) -> Any:
         treatment = rewritten.treatments[layer.name]
-        if treatment is Treatment.FLOAT:
+        if treatment in (Treatment.FLOAT, Treatment.FENCE):
             return layer.__class__.from_config(layer.get_config())
         return tfmot.quantize_annotate_layer(layer.__class__.from_config(layer.get_config()), made[treatment]())
 
     try:
         annotated = keras.models.clone_model(rewritten.model, clone_function=annotate)
         annotated.set_weights(rewritten.model.get_weights())
-        with tfmot.quantize_scope({DepthwisePerChannel.__name__: DepthwisePerChannel}):
+        with tfmot.quantize_scope({kind.__name__: kind for kind in (DepthwisePerChannel, Fence)}):
             return tfmot.quantize_apply(annotated)
     except (ValueError, RuntimeError, AttributeError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

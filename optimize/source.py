@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..edge.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, split_model
-from ..edge.description import Description, describe
+from ..edge.catalogue import Catalogue, find_model
+from ..edge.description import Description, describe, shapes_of
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.graph import read_graph
@@ -79,14 +80,16 @@ def open_source(path: str | Path, description: Description | None = None, *, see
     """Open whatever somebody wants to have quantised.
 
     Args:
-        path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, or a float
-            .tflite.
+        path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, a float
+            .tflite, or the name of one that ships.
         description: what is to be known of a model that is no run and carries no card.
         seed: for the draws, when there is no run to tell one.
 
     Raises:
         EdgeemoError: none of these, not readable, not one picture in and one answer out, or it contradicts its card.
     """
+    if str(path) in Catalogue.open().names:
+        path = find_model(path)
     path, description = existing(path, _EXPECTED), description or Description()
     if path.is_dir() and (path / "recipe.toml").is_file():
         if description != Description():
@@ -208,8 +211,7 @@ def _tflite(path: Path, description: Description, seed: int) -> Source:
             got=", ".join(sorted(quantised)) or "int8 or float16 weights",
             mend="start from the float model",
         )
-    shapes = [tensor.shape for tensor in graph.inputs], [tensor.shape for tensor in graph.outputs]
-    card = _card(path, description, *shapes, card)
+    card = _card(path, description, *shapes_of(path, graph), card)
     return Source(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
 
 

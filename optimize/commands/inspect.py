@@ -14,6 +14,8 @@ from ...edge.runtime import RUNTIMES
 from ...edge.table import aligned
 from .blame import command as blame_command
 
+_KERAS = (".keras", ".h5", ".hdf5")
+
 
 @click.command("inspect")
 @click.argument("target", metavar="RECIPE|MODEL|RUN")
@@ -54,8 +56,8 @@ def command(
 ) -> None:
     """Show what a network is made of. Nothing is trained or downloaded.
 
-    A RECIPE (the name of one of the package, or a .toml file): every layer with its output shape, parameters and
-    multiply-accumulates (MACs).
+    A RECIPE (the name of one of the package, or a .toml file) or a RUN folder, by its recipe: every layer with its
+    output shape, parameters and multiply-accumulates (MACs).
 
     A MODEL (a .tflite, or the name of one that ships): its card, every operator with shapes, types, scales, weights and
     MACs, which of them XNNPACK runs, and which the Edge TPU compiler is predicted to map. docs/inspect.md explains it.
@@ -71,6 +73,12 @@ def command(
         return
     if data or plot:
         raise click.UsageError("--data and --plot are for --blame")
+    if os.path.isfile(target) and target.endswith(_KERAS):
+        raise EdgeemoError(
+            f"{target} is a Keras model",
+            expected="a .tflite, a run folder or a recipe",
+            mend="make a .tflite of it with edgeemo quantize --method float32, or rank its layers with edgeemo blame",
+        )
     if _is_model(target):
         if overrides or classes:
             raise click.UsageError("--set and --classes are for a recipe")
@@ -98,6 +106,8 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
             expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
             mend="for recipes, install it with: pip install 'edgeemo[train]'",
         ) from error
+    if recipe not in recipe_names() and os.path.isfile(own := os.path.join(recipe, "recipe.toml")):
+        recipe = own
     if not recipe.endswith(".toml") and recipe not in recipe_names():
         raise EdgeemoError(
             f"unknown recipe or model {recipe!r}",

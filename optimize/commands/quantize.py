@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...edge.catalogue import FOLDER
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, new_folder, write_json
 from ..qat_options import QatOptions
@@ -82,25 +83,25 @@ def command(
 ) -> None:
     """Turn a trained model into a .tflite; by default full int8: int8 in and out, no floating-point operator left.
 
-    RUN_OR_MODEL is a run folder, a .keras or .h5 file (tf_keras or Keras 3), a SavedModel folder or a float .tflite.
+    RUN_OR_MODEL is a run folder, a .keras or .h5 file (tf_keras or Keras 3), a SavedModel folder, or a float .tflite
+    (a file, or the name of one that ships).
     Calibration uses training faces only, stratified by class and drawn by the run's seed; their hash goes into the
     card inside the .tflite. With --max-drop the exit code is 3 when more is lost at the upper 95 % bound.
 
     Example: edgeemo quantize runs/cnn3 --max-drop 1.0 --repair
     """
     _check_options(method, max_drop, mend)
-    study_folder = new_folder(calibration_study, force=force) if calibration_study else None
     from ..quantize import check_method, quantize
     from ..roles import source_roles
     from ..source import open_source
 
     check_method(method, ranges)
     source = _with_recipe(open_source(model, description, seed=seed), recipe)
+    if calibration_study:
+        _study(source, source_roles(source, data), calibration_study, force, as_json)
+        return
     target = new_file(out or _beside(source, method), force=force)
     roles = source_roles(source, data)
-    if study_folder:
-        _study(source, roles, study_folder, as_json)
-        return
     if max_drop is not None and roles is None:
         raise EdgeemoError("the gate needs faces to measure with", mend="give them with --data")
     result = quantize(
@@ -156,12 +157,16 @@ def _with_recipe(source: Source, recipe: str | None) -> Source:
 
 def _beside(source: Source, method: str) -> Path:
     folder = source.path if source.kind == "a run" else source.path.parent
+    if folder.is_relative_to(FOLDER):
+        # The package's own folder is no place for what somebody makes of its models.
+        folder = Path()
     return folder / f"{source.card.name}-{method}.tflite"
 
 
-def _study(source: Source, roles: TrainingData | None, folder: Path, as_json: bool) -> None:
+def _study(source: Source, roles: TrainingData | None, where: str, force: bool, as_json: bool) -> None:
     if roles is None:
         raise EdgeemoError("a study needs faces to calibrate on and to measure with", mend="give them with --data")
+    folder = new_folder(where, force=force)
     from ...edge.line import Line
     from ..study import plot_study, study
 

@@ -12,13 +12,14 @@ from typing import Any
 from ...edge.errors import EdgeemoError
 from .activation import fuse_relu, separate_activations
 from .depthwise import scale_by_depthwise
+from .fence import Fence, fence
 from .fold import fold_back, fold_forward
 from .network import read_network, rename
 from .separable import split_separable
 from .strip import strip_training_layers
 from .support import Treatment, treatments
 
-__all__ = ["Rewritten", "Treatment", "rewrite"]
+__all__ = ["Fence", "Rewritten", "Treatment", "rewrite"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
     3. folded forward into the linear layer behind it;
     4. replaced by a 1x1 depthwise convolution with a bias.
 
-    At last a ReLU is fused into the linear layer before it, unless a batch normalisation stands between them.
+    At last a ReLU is fused into the linear layer before it, unless a batch normalisation stands between them, and a
+    fence is put behind every layer that stays in floating point.
 
     Args:
         model: tf_keras Functional or Sequential with one input and one output; not changed.
@@ -77,4 +79,6 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
                 expected="one of " + ", ".join(known),
                 got=gone[-1] if gone else "no such layer",
             )
+    fence(network, skip)
+    rename(network)
     return Rewritten(network.build(), treatments(network, skip), tuple(changes))

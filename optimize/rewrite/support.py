@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from ...edge.errors import EdgeemoError
 from ...train.backend import keras
+from .fence import Fence
 from .fold import trains_folded
 from .network import Network, Node
 
@@ -21,10 +22,13 @@ class Treatment(enum.Enum):
     OUTPUT = "its output is quantised"
     PER_CHANNEL = "its depthwise kernel has a range for each channel"
     FLOAT = "stays in floating point"
+    FENCE = "stays as it is: ranges begin anew behind it"
 
 
 #: Activations that the converter takes to int8 when tfmot has put ranges around them.
-ACTIVATIONS = ("linear", "relu", "softmax", "sigmoid", "tanh", "swish", "gelu")
+ACTIVATIONS = ("relu", "softmax", "sigmoid", "tanh", "swish", "gelu")
+#: Those around which it puts none; what they read has ranges, their output gets one.
+OUTPUT_ACTIVATIONS = ("linear", "elu")
 
 _TREATMENTS = {
     L.Activation: Treatment.DEFAULT,
@@ -38,6 +42,8 @@ _TREATMENTS = {
     L.Dense: Treatment.DEFAULT,
     # tfmot's own has one range for all channels.
     L.DepthwiseConv2D: Treatment.PER_CHANNEL,
+    L.ELU: Treatment.OUTPUT,
+    Fence: Treatment.FENCE,
     L.Flatten: Treatment.DEFAULT,
     L.GlobalAveragePooling2D: Treatment.DEFAULT,
     L.GlobalMaxPooling2D: Treatment.DEFAULT,
@@ -58,7 +64,6 @@ _TREATMENTS = {
 }
 
 _REASONS = {
-    L.ELU: "the converter keeps ELU in floating point",
     L.Lambda: "nothing can look into a Lambda",
     L.RandomCrop: "it cuts its input in inference too; crop before the network",
 }
@@ -81,7 +86,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
         elif reason := _refusal(network, node, skip):
             refused[node.name] = reason
         else:
-            found[node.name] = _TREATMENTS.get(node.type, Treatment.DEFAULT)
+            found[node.name] = _treatment(network, node)
     if refused:
         reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
         options = " ".join(f"--qat-skip {name}" for name in refused)
@@ -90,6 +95,15 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
             mend=f"leave it in floating point with {options}, or use --method int8",
         )
     return found
+
+
+def _treatment(network: Network, node: Node) -> Treatment:
+    if node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation in OUTPUT_ACTIVATIONS):
+        # What is computed in float between bridges takes the range of the concatenation that alone reads it; with one
+        # of its own the converter finds two.
+        behind = network.only_consumer(node)
+        return Treatment.NOTHING if behind is not None and behind.is_a(L.Concatenate) else Treatment.OUTPUT
+    return _TREATMENTS.get(node.type, Treatment.DEFAULT)
 
 
 def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
@@ -105,6 +119,8 @@ def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
         return _REASONS[node.type]
     if node.type not in _TREATMENTS:
         return f"tfmot has no rule for {kind}"
-    if node.activation not in ACTIVATIONS:
+    if node.is_a(L.ELU) and node.config["alpha"] != 1:
+        return "the converter keeps ELU with another alpha than 1 in floating point"
+    if node.activation not in (*ACTIVATIONS, *OUTPUT_ACTIVATIONS):
         return f"the converter keeps {node.activation} in floating point"
     return None

@@ -76,6 +76,16 @@ def test_what_does_not_fit_is_named(words: tuple[str, ...], code: int, sentence:
     assert sentence in result.output
 
 
+def test_a_run_shows_the_network_of_its_recipe(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(load_recipe("demo", ["input.height=24", "input.width=24"]).to_toml())
+    assert json.loads(inspect(str(tmp_path), "--json").stdout)["input"] == [24, 24, 1]
+
+
+def test_a_keras_model_is_told_where_to_go(tmp_path: Path) -> None:
+    (tmp_path / "net.keras").write_bytes(b"PK")
+    assert "is a Keras model, expected a .tflite, a run folder or a recipe" in inspect(f"{tmp_path}/net.keras").output
+
+
 def test_a_folder_does_not_hide_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demo").mkdir()

@@ -294,9 +294,38 @@ def test_a_skipped_layer_stays_in_float_and_nothing_else(recipe: Recipe, few: Tr
     assert (graph.inputs[0].type, graph.outputs[0].type) == ("FLOAT32", "FLOAT32")
 
 
-def test_more_in_float_than_was_skipped_is_an_error(tiny_float: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"more in floating point than what was left out, expected .* emotion alone"):
-        require_only_skipped(tiny_float.read_bytes(), ["emotion"])
+def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe: Recipe, randomise: Any) -> None:
+    """The converter would take them to int8 with the ranges around them, or leave in float what reads them."""
+    inputs = L.Input((24, 24, 1), name="face")
+    x = L.Conv2D(4, 3, strides=3, activation="relu", name="first")(inputs)
+    x = L.Conv2D(4, 3, name="wide")(x)
+    x = L.Conv2D(4, 1, activation="softplus", name="soft")(x)
+    y = L.Conv2D(4, 1, name="side")(x)
+    x = L.Add(name="sum")([x, y])
+    x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
+    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
+    skip = ("wide", "soft", "sum")
+    data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
+    operators = read_graph(data).operators
+    floating = [operator.name for operator in operators if operator.floating]
+    assert sorted(set(floating) - {"QUANTIZE", "DEQUANTIZE"}) == ["ADD", "CONV_2D", "EXP", "LOG"]
+    assert floating.count("CONV_2D") == 2
+    assert [operator.name for operator in operators if not operator.floating].count("CONV_2D") == 3
+    assert not {"CAST"} & {operator.name for operator in operators}
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "sentence"),
+    [
+        ("tiny_float", "emotion", "more in floating point than what was left out, expected .* emotion alone"),
+        ("tiny_int8", "dense", "the converter has quantised dense, expected floating point"),
+    ],
+)
+def test_what_is_in_float_is_what_was_skipped(
+    model: str, layer: str, sentence: str, request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(EdgeemoError, match=sentence):
+        require_only_skipped(request.getfixturevalue(model).read_bytes(), [layer])
 
 
 def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
@@ -383,6 +412,6 @@ def test_a_short_densenet_becomes_int8(few: TrainingData, randomise: Any, tmp_pa
 
 def test_what_cannot_be_quantised_says_what_to_do() -> None:
     inputs = L.Input((8, 8, 1))
-    x = L.ELU(name="odd")(L.Conv2D(4, 3)(inputs))
+    x = L.Activation("selu", name="odd")(L.Conv2D(4, 3)(inputs))
     with pytest.raises(EdgeemoError, match=r"layer odd: .* with --qat-skip odd, or use --method int8"):
         quantization_aware(keras.Model(inputs, x, name="net"))

@@ -235,6 +235,11 @@ RULES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "conv: its relu6 is a layer of its own",
         "Conv2D ReLU ReLU Flatten Dense",
     ),
+    "elu": (
+        lambda: net(conv(activation="elu"), L.ELU()),
+        "conv: its elu is a layer of its own",
+        "Conv2D Activation ELU Flatten Dense",
+    ),
     "swish": (
         lambda: net(conv(activation="swish")),
         "conv: its swish is a layer of its own",
@@ -291,6 +296,8 @@ def test_layers_keep_their_names_and_no_name_comes_twice() -> None:
     [
         (L.AveragePooling2D(name="odd"), Treatment.NOTHING),
         (L.PReLU(shared_axes=[1, 2], name="odd"), Treatment.OUTPUT),
+        (L.ELU(name="odd"), Treatment.OUTPUT),
+        (L.Activation("elu", name="odd"), Treatment.OUTPUT),
         (L.LeakyReLU(name="odd"), Treatment.DEFAULT),
         (L.DepthwiseConv2D(3, name="odd"), Treatment.PER_CHANNEL),
     ],
@@ -318,8 +325,8 @@ class Own(keras.Model):
 @pytest.mark.parametrize(
     ("model", "sentences"),
     [
-        (lambda: net(conv(), L.ELU(name="odd")), ("layer odd: the converter keeps ELU in floating point",)),
-        (lambda: net(conv(activation="elu")), ("layer conv_elu: the converter keeps elu in floating point",)),
+        (lambda: net(conv(), L.ELU(0.5, name="odd")), ("layer odd: the converter keeps ELU with another alpha",)),
+        (lambda: net(conv(activation="selu")), ("layer conv_selu: the converter keeps selu in floating point",)),
         (lambda: net(conv(), L.Activation("selu", name="odd")), ("layer odd: the converter keeps selu",)),
         (lambda: net(conv(), L.LayerNormalization(name="odd")), ("layer odd: tfmot has no rule for LayerNormalizat",)),
         (lambda: net(conv(), L.Lambda(lambda x: x, name="odd")), ("layer odd: nothing can look into a Lambda",)),
@@ -329,10 +336,10 @@ class Own(keras.Model):
             ("layer odd: BatchNormalization of 3-dimensional tensors or over another axis",),
         ),
         (
-            lambda: net(conv(), L.ELU(name="a"), L.ELU(name="b")),
+            lambda: net(conv(), L.ELU(0.5, name="a"), L.ELU(2, name="b")),
             ("layer a: ", "layer b: ", "--qat-skip a --qat-skip b"),
         ),
-        (lambda: net(conv(), L.ELU()), ("or use --method int8",)),
+        (lambda: net(conv(), L.ELU(0.5)), ("or use --method int8",)),
         (two_outputs, ("two has 1 inputs and 2 outputs",)),
         (with_operator, ("is an operator between tensors and not a layer", "hard-swish")),
         (lambda: Own(name="own"), ("own is not a graph of layers", "expected a Functional or Sequential model")),
@@ -355,14 +362,15 @@ def test_called_with_options_is_refused() -> None:
 
 @pytest.mark.parametrize("skip", [("odd",), ("odd", "conv"), ("odd", "bn"), ("odd", "emotion")])
 def test_what_is_skipped_is_not_refused(skip: tuple[str, ...], randomise: Any, faces: Any) -> None:
-    model = randomise(net(conv(), bn(), L.ELU(name="odd")), 1)
+    model = randomise(net(conv(), bn(), L.ELU(0.5, name="odd")), 1)
     rewritten = rewrite(model, skip=skip)
     assert {name for name, how in rewritten.treatments.items() if how is Treatment.FLOAT} == set(skip)
     assert np.abs(outputs(rewritten.model, faces(SHAPE)) - outputs(model, faces(SHAPE))).max() < 1e-5
 
 
 def test_bn_behind_a_skipped_convolution_is_folded_back() -> None:
-    assert types(rewrite(net(conv(), bn(), L.ReLU()), skip=("conv",)).model) == "Conv2D ReLU Flatten Dense"
+    found = types(rewrite(net(conv(), bn(), L.ReLU()), skip=("conv",)).model)
+    assert found == "Conv2D Fence Activation ReLU Flatten Dense"
 
 
 @pytest.mark.parametrize(

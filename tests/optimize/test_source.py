@@ -142,6 +142,21 @@ def written(name: str, content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def eight() -> Any:
+    """A net that takes eight pictures at once."""
+    faces = keras2.layers.Input((24, 24, 1), batch_size=8)
+    return keras2.Model(faces, keras2.layers.Dense(7)(keras2.layers.Flatten()(faces)))
+
+
+def dynamic(path: Path) -> Path:
+    """A .tflite that takes pictures of any size."""
+    model = net(keras2, shape=(None, None, 1))
+    whole = tf.function(lambda face: model(face, training=False))
+    concrete = whole.get_concrete_function(tf.TensorSpec((1, None, None, 1), tf.float32))
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
+    return path
+
+
 ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
     "nothing there": (lambda folder: folder / "gone", WORDS, "gone is not there, expected a run folder, a .keras"),
     "another format": (written("net.onnx", b"\x08\x07 no model"), WORDS, "not a model that can be quantised"),
@@ -180,6 +195,16 @@ ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
         saved(lambda: net(keras2)),
         (*WORDS, "--channels", "rgb"),
         "contradicts its input, expected 24 x 24 x 1, got 24 x 24 x 3",
+    ),
+    "a batch of eight": (
+        saved(eight),
+        WORDS,
+        "takes 8 pictures at once, expected a batch of one, or one that is free",
+    ),
+    "a dynamic .tflite": (
+        lambda folder: dynamic(folder / "net.tflite"),
+        (*WORDS, "--height", "24", "--width", "24"),
+        "has a dynamic input size, expected a .tflite with a fixed height, width and number of channels, got (1, -1",
     ),
     "two channels": (saved(lambda: net(keras2, shape=(24, 24, 2))), WORDS, "expected 1 or 3 channels, got 2"),
 }
@@ -222,6 +247,14 @@ def test_what_a_method_lacks_is_said(
     result = quantize(brought[kind], *WORDS, *options, "--out", tmp_path / "x.tflite")
     assert result.exit_code == 1
     assert sentence in " ".join(result.output.split())
+
+
+def test_a_model_that_ships_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = quantize("edge-res-float32", "--method", "float16")
+    assert result.exit_code == 0, result.output
+    # Here, and not in the package's folder.
+    assert read_card(tmp_path / "edge-res-float32-float16.tflite") is not None
 
 
 def test_an_int8_tflite_is_no_source(tiny_int8: Path, tmp_path: Path) -> None:
