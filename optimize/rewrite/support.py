@@ -86,7 +86,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
         elif reason := _refusal(network, node, skip):
             refused[node.name] = reason
         else:
-            found[node.name] = _treatment(network, node)
+            found[node.name] = _treatment(node)
     if refused:
         reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
         options = " ".join(f"--qat-skip {name}" for name in refused)
@@ -97,12 +97,9 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
     return found
 
 
-def _treatment(network: Network, node: Node) -> Treatment:
-    if node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation in OUTPUT_ACTIVATIONS):
-        # What is computed in float between bridges takes the range of the concatenation that alone reads it; with one
-        # of its own the converter finds two.
-        behind = network.only_consumer(node)
-        return Treatment.NOTHING if behind is not None and behind.is_a(L.Concatenate) else Treatment.OUTPUT
+def _treatment(node: Node) -> Treatment:
+    if node.is_a(L.Activation) and node.activation in OUTPUT_ACTIVATIONS:
+        return Treatment.OUTPUT
     return _TREATMENTS.get(node.type, Treatment.DEFAULT)
 
 
@@ -119,8 +116,11 @@ def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
         return _REASONS[node.type]
     if node.type not in _TREATMENTS:
         return f"tfmot has no rule for {kind}"
+    elu = node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation == "elu")
     if node.is_a(L.ELU) and node.config["alpha"] != 1:
         return "the converter keeps ELU with another alpha than 1 in floating point"
+    if elu and any(reader.is_a(L.Concatenate) for reader in network.consumers(node)):
+        return "ELU before Concatenate gets two ranges, which the converter refuses"
     if node.activation not in (*ACTIVATIONS, *OUTPUT_ACTIVATIONS):
         return f"the converter keeps {node.activation} in floating point"
     return None

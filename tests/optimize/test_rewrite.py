@@ -306,6 +306,12 @@ def test_how_a_layer_is_quantised(layer: Any, treatment: Treatment) -> None:
     assert rewrite(net(conv(), layer)).treatments["odd"] is treatment
 
 
+def elu_before_concatenate() -> Any:
+    inputs = L.Input(SHAPE)
+    x = L.ELU(name="odd")(conv()(inputs))
+    return keras.Model(inputs, L.Flatten()(L.Concatenate()([x, conv(name="other")(inputs)])))
+
+
 def two_outputs() -> Any:
     inputs = L.Input(SHAPE)
     return keras.Model(inputs, [L.Flatten()(inputs), L.Flatten()(inputs)], name="two")
@@ -340,6 +346,7 @@ class Own(keras.Model):
             ("layer a: ", "layer b: ", "--qat-skip a --qat-skip b"),
         ),
         (lambda: net(conv(), L.ELU(0.5)), ("or use --method int8",)),
+        (elu_before_concatenate, ("layer odd: ELU before Concatenate gets two ranges", "--qat-skip odd")),
         (two_outputs, ("two has 1 inputs and 2 outputs",)),
         (with_operator, ("is an operator between tensors and not a layer", "hard-swish")),
         (lambda: Own(name="own"), ("own is not a graph of layers", "expected a Functional or Sequential model")),
