@@ -20,7 +20,7 @@ if [ -z "${EDGEEMO_ARM_PYTHON+set}" ]; then
 fi
 
 # Ours: what ships, then what the runs add to it.
-models=(models/published/*-int8.tflite models/published/*-float32.tflite)
+models=(models/*.tflite models/published/*-int8.tflite models/published/*-float32.tflite)
 for run in ${RUNS:-}; do
   for model in "$run"/*-float32.tflite "$run"/*-int8.tflite "$run"/*-qat.tflite; do
     [ -e "$model" ] && [ ! -e "models/published/$(basename "$model")" ] && models+=("$model")

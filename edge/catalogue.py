@@ -18,8 +18,10 @@ from .graph import read_graph
 FOLDER = Path(__file__).resolve().parents[1] / "models"
 MANIFEST = "manifest.json"
 SCHEMA = 1
+#: How the names of our own models begin.
+FAMILY = "edgeemo"
 #: The model that commands take when none is named: of those that ship, the most accurate that a Pi runs at ease.
-DEFAULT = "edge-res-int8"
+DEFAULT = "edgeemo-large"
 #: What an entry repeats of its model's card.
 _FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset", "quantisation", "metrics", "licence"}
 
@@ -103,13 +105,13 @@ class Catalogue:
         return [entry.name for entry in self.entries]
 
     def entry(self, name: str) -> Entry:
-        """One model.
+        """One model, by its name; ``base`` is short for ``edgeemo-base``.
 
         Raises:
             EdgeemoError: there is none of that name; the message names those that are there.
         """
         for entry in self.entries:
-            if entry.name == name:
+            if entry.name in (name, f"{FAMILY}-{name}"):
                 return entry
         raise EdgeemoError(
             f"unknown model {name!r}",

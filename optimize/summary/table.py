@@ -88,9 +88,16 @@ def notes(systems: Sequence[System]) -> list[str]:
 
 def _places(systems: Sequence[System]) -> list[str]:
     """Where and how well latencies were measured."""
-    timings = [timing for system in systems for timing in system.timings.values()]
-    lines = list(dict.fromkeys(f"ms: median latency and its ratio to float32 in one run, {t.where}" for t in timings))
-    if any(timing.tainted for timing in timings):
+    measured: dict[str, list[str]] = {}
+    for system in systems:
+        for where in dict.fromkeys(timing.where for timing in system.timings.values()):
+            measured.setdefault(where, []).append(system.name)
+    lines = []
+    for where, names in measured.items():
+        # On one machine all of them: names would say nothing.
+        whose = "ms" if len(measured) == 1 else f"ms of {', '.join(names)}"
+        lines.append(f"{whose}: median latency and its ratio to float32 in one run, {where}")
+    if any(timing.tainted for system in systems for timing in system.timings.values()):
         lines.append("`*`: tainted: other programs were busy, the device was throttled, or medians did not settle")
     return lines
 

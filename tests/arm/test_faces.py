@@ -21,7 +21,7 @@ from PIL import Image
 from edgeemo.edge.runtime import installed
 
 HERE = Path(__file__).parent
-MODELS = sorted((HERE.parents[1] / "models/published").glob("*-int8.tflite"))
+MODELS = sorted(path for path in (HERE.parents[1] / "models").rglob("*.tflite") if not path.stem.endswith("-float32"))
 FACES = 200
 #: Runtime -> (results on this machine to hold the device against, how far an output may be off).
 #: tflite-runtime computes int8 in integers alone: the device's fast kernels must give what the reference kernels give.

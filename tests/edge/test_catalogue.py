@@ -163,8 +163,12 @@ def test_a_path_is_left_to_whoever_opens_it(path: str) -> None:
     assert find_model(path) == Path(path)
 
 
+def test_our_own_models_have_short_names() -> None:
+    assert find_model("large") == find_model("edgeemo-large") == FOLDER / "edgeemo-large.tflite"
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(EdgeemoError, match=r"unknown model 'edge-res-int4', .*edge-res-int8, fer-cnn3-int8"):
+    with pytest.raises(EdgeemoError, match=r"unknown model 'edge-res-int4', .*edge-res-int8, edgeemo-large, fer-cnn3-int8"):
         find_model("edge-res-int4")
 
 

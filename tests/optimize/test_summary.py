@@ -285,6 +285,19 @@ def test_a_run_takes_the_place_of_what_was_known_of_it(run: Path, tmp_path: Path
     ]
 
 
+def test_latencies_of_two_machines_name_their_systems(run: Path, tmp_path: Path) -> None:
+    records = tmp_path / "records.jsonl"
+    records.write_text(record(run / "demo-float32.tflite", 0.4) + record(run / "demo-int8.tflite", 0.1))
+    path = known_earlier(run, "--records", records)
+    (known,) = json.loads(path.read_text())
+    assert "\n- ms: median latency" in summary(path).stdout
+    elsewhere = {**known["latency"]["int8"], "where": "on another machine"}
+    path.write_text(json.dumps([known, {**known, "system": "another", "latency": {"int8": elsewhere}}]))
+    output = summary(path).stdout
+    assert "\n- ms of demo: median latency" in output
+    assert "\n- ms of another: median latency and its ratio to float32 in one run, on another machine\n" in output
+
+
 def test_a_model_takes_the_place_of_what_was_known_of_its_method(run: Path, tmp_path: Path, tiny_int8: Path) -> None:
     known = known_earlier(run)
     again = {**MEASURED, "test": {**INT8, "accuracy": 0.7}}

@@ -30,6 +30,7 @@ ALL_ON += ["schedule.kind=cosine", "schedule.warmup=0.5", "schedule.epochs=1", "
 NARROW = {
     "demo": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
     "edge-res": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
+    "edgeemo-large": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
     "fer-cnn3": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
     "fer-cnn38": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
     "happy-sad": ["architecture.filters=[4,4,4]", "architecture.dense=8"],
