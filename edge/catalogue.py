@@ -105,19 +105,22 @@ class Catalogue:
         return [entry.name for entry in self.entries]
 
     def entry(self, name: str) -> Entry:
-        """One model, by its name; ``base`` is short for ``edgeemo-base``.
+        """One model, by its name; ``large`` is short for ``edgeemo-large``.
 
         Raises:
             EdgeemoError: there is none of that name; the message names those that are there.
         """
-        for entry in self.entries:
-            if entry.name in (name, f"{FAMILY}-{name}"):
-                return entry
+        if found := self.find(name):
+            return found
         raise EdgeemoError(
             f"unknown model {name!r}",
             expected=f"a path, or one of {', '.join(self.names)}",
             mend="see edgeemo models list",
         )
+
+    def find(self, name: str) -> Entry | None:
+        """As :meth:`entry`; None when there is none of that name."""
+        return next((entry for entry in self.entries if entry.name in (name, f"{FAMILY}-{name}")), None)
 
     def path(self, entry: Entry) -> Path:
         """The file of a model."""

@@ -153,13 +153,16 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
     Args:
-        name_or_path: name of a recipe of the package, or a path that ends in ``.toml``.
+        name_or_path: name of a recipe of the package, with or without ``.toml``, or a path that ends in it. A file
+            in the working folder hides the package's.
         overrides: ``section.key=value`` each; the value is TOML, or a plain word. ``phase.1.epochs`` is the first's.
 
     Raises:
         EdgeemoError: unknown recipe (the message names the known ones), broken TOML, unknown key, wrong type.
     """
-    path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
+    path = Path(name_or_path)
+    if not name_or_path.endswith(".toml") or (path.name == name_or_path and not path.exists()):
+        path = FOLDER / f"{name_or_path.removesuffix('.toml')}.toml"
     if not path.is_file():
         raise EdgeemoError(
             f"unknown recipe {name_or_path!r}",

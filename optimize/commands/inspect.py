@@ -62,6 +62,8 @@ def command(
     A MODEL (a .tflite, or the name of one that ships): its card, every operator with shapes, types, scales, weights and
     MACs, which of them XNNPACK runs, and which the Edge TPU compiler is predicted to map. docs/inspect.md explains it.
 
+    A name that both have, as edgeemo-large, means the model; its recipe is edgeemo-large.toml.
+
     With --blame, a run folder or a float model: what "edgeemo blame" says, which has more options.
 
     Example: edgeemo inspect kdef-binary, or edgeemo inspect edge-res-int8
@@ -94,7 +96,7 @@ def _is_model(target: str) -> bool:
     """Whether the user means a .tflite: nothing of a recipe, nor what recipes need, is loaded to find out."""
     if target.endswith(".toml"):
         return False
-    return target.endswith(".tflite") or os.path.isfile(target) or target in Catalogue.open().names
+    return target.endswith(".tflite") or os.path.isfile(target) or Catalogue.open().find(target) is not None
 
 
 def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:

@@ -166,6 +166,13 @@ def test_a_binary_recipe_refuses_seven_classes() -> None:
         load_recipe("happy-sad").outputs(7)
 
 
+def test_a_recipe_of_the_package_has_its_name_with_toml_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("linear.toml") == load_recipe("linear")
+    Path("linear.toml").write_text(load_recipe("demo").to_toml())
+    assert load_recipe("linear.toml").name == "demo"
+
+
 @pytest.mark.parametrize("name", ["fer-cnn4", "", "../demo", "nowhere.toml"])
 def test_an_unknown_recipe_names_the_known_ones(name: str) -> None:
     with pytest.raises(EdgeemoError, match="one of demo, densenet169-fer, edge-res, edgeemo-large, fer-cnn3") as caught:
