@@ -57,8 +57,9 @@ def test_a_float_model_is_not_for_the_edge_tpu(tiny_float: Path) -> None:
     assert "CONV_2D x4: Operation is working on an unsupported data type" in output
 
 
-def test_a_shipped_name_is_a_model() -> None:
-    assert inspect(SHIPPED.names[0]).output.startswith("file  ")
+@pytest.mark.parametrize("name", [SHIPPED.names[0], "large"])
+def test_a_shipped_name_is_a_model(name: str) -> None:
+    assert inspect(name).output.startswith("file  ")
 
 
 def test_no_tensorflow_is_loaded(tiny_int8: Path) -> None:
