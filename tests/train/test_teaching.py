@@ -144,7 +144,7 @@ def test_a_student_learns_from_a_run_and_notes_its_file(trained_run: Path, tmp_p
     settings = Run(trained_run).settings
     told = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", settings.data, "--out", str(file)])
     assert told.exit_code == 0, told.output
-    assert "1 teachers on" in told.output
+    assert "1 teacher on" in told.output
     again = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", settings.data, "--out", str(file)])
     assert (again.exit_code, "already there" in again.output or "--force" in again.output) == (1, True)
     words = ["train", str(trained_run / "recipe.toml"), "--data", settings.data, "--epochs", "1", "--limit", "200"]
