@@ -25,7 +25,7 @@ def test_at_most_a_tenth_of_a_frame_is_neither_detect_nor_invoke() -> None:
     assert found["thread_ms"]["invoke"] > 0
     assert found["thread_ms"]["detect"] < found["thread_ms"]["frame"]
     share = found["overhead_thread"]
-    # On Xeons with AMX the cascade is quicker and all that follows it finds cold caches: docs/camera.md has the figures.
+    # On Xeons with AMX the cascade is quicker, and what follows it finds cold caches: docs/camera.md has the figures.
     assert 0 < share <= 0.15
     if share > BOUND:
         pytest.xfail(f"{share:.1%} of a frame is neither detect nor invoke on this processor, more than a tenth")
