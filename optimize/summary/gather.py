@@ -27,7 +27,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
         EdgeemoError: a source is none of these, or holds two models of one method.
     """
     systems: list[System] = []
-    earlier: dict[str, System] = {}
+    earlier: list[System] = []
     loose: dict[str, list[Model]] = {}
     for source in sources:
         path = existing(source, "a run folder or a .tflite model")
@@ -35,7 +35,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
             systems.append(_of_run(path))
             continue
         if path.suffix == ".json":
-            earlier.update((system.name, system) for system in read_systems(path))
+            earlier = _in_place(earlier, read_systems(path))
             continue
         files = sorted(path.rglob("*.tflite")) if path.is_dir() else [path]
         models = [model for file in files if (model := Model.read(file))]
@@ -49,10 +49,10 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
         if hosts:
             host = systems[hosts[0]]
             systems[hosts[0]] = replace(host, models={**chosen, **_kept(host.models, chosen)})
-        elif name in earlier:
-            known = earlier[name].models
-            newer = {method: model for method, model in chosen.items() if model.test or method not in known}
-            earlier[name] = replace(earlier[name], models={**known, **newer})
+        elif known := [index for index, system in enumerate(earlier) if system.name == name]:
+            system = earlier[known[0]]
+            newer = {method: model for method, model in chosen.items() if model.test or method not in system.models}
+            earlier[known[0]] = replace(system, models={**system.models, **newer})
         else:
             recipe = load_recipe(name) if name in recipe_names() else None
             published = recipe.published if recipe else ""
@@ -60,13 +60,11 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
     return _in_place(earlier, systems)
 
 
-def _in_place(earlier: dict[str, System], systems: Sequence[System]) -> list[System]:
-    """What was known earlier, in its order, each replaced by what is known now; then what is new."""
-    now = {name: [system for system in systems if system.name == name] for name in earlier}
-    return [
-        *(system for name, known in earlier.items() for system in now[name] or [known]),
-        *(system for system in systems if system.name not in earlier),
-    ]
+def _in_place(earlier: Sequence[System], now: Sequence[System]) -> list[System]:
+    """What was known earlier, in its order, each name with what is known of it now instead; then what is new."""
+    names = dict.fromkeys(system.name for system in (*earlier, *now))
+    known = {system.name for system in now}
+    return [system for name in names for system in (now if name in known else earlier) if system.name == name]
 
 
 def _of_run(folder: Path) -> System:

@@ -285,6 +285,17 @@ def test_a_run_takes_the_place_of_what_was_known_of_it(run: Path, tmp_path: Path
     ]
 
 
+def test_two_runs_of_a_recipe_outlive_both_of_them(run: Path, tmp_path: Path) -> None:
+    again = Path(shutil.copytree(run, tmp_path / "runs" / "again"))
+    path = tmp_path / "known.json"
+    path.write_text(summary(run, again, "--json").stdout)
+    before = summary(run, again).stdout
+    for folder in (run, again):
+        shutil.rmtree(folder)
+    assert summary(path).stdout == before
+    assert summary(path, path).stdout == before
+
+
 def test_latencies_of_two_machines_name_their_systems(run: Path, tmp_path: Path) -> None:
     records = tmp_path / "records.jsonl"
     records.write_text(record(run / "demo-float32.tflite", 0.4) + record(run / "demo-int8.tflite", 0.1))
