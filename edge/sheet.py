@@ -35,6 +35,7 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("architecture", f"{origin.architecture}, recipe {origin.recipe}, seed {origin.seed}"),
         ("data", f"{origin.dataset} {origin.dataset_hash[:16]}".strip()),
         *((name, figure_text(figure)) for name, figure in card.metrics.items()),
+        ("recall", _recalls(card.metrics.get("test"))),
         ("versions", ", ".join(f"{package} {version}" for package, version in origin.versions.items())),
         ("licence", card.licence),
         ("use", card.intended_use),
@@ -54,7 +55,7 @@ def accuracy_text(figure: Any) -> tuple[str, str] | None:
 
 def figure_text(figure: Any) -> str:
     """One figure of a card's metrics in a line: an accuracy, a paired difference, or whatever it is as it is."""
-    if found := accuracy_text(figure) or _change_text(figure):
+    if found := accuracy_text(figure) or _corruptions_text(figure) or _change_text(figure):
         return " on ".join(found)
     if isinstance(figure, dict):
         return ", ".join(f"{key} {figure_text(item)}" for key, item in figure.items())
@@ -72,3 +73,25 @@ def _change_text(figure: Any) -> tuple[str, str] | None:
         return text, f"{where}; loss at most {figure['worst_loss']:.2f}, agreement {figure['agreement']:.1%}"
     except (TypeError, KeyError, ValueError):
         return None
+
+
+def _corruptions_text(figure: Any) -> tuple[str, str] | None:
+    """What ``edgeemo validate --record --corruptions DIR`` writes: the candidate's accuracy under each kind."""
+    try:
+        low, high = figure["ci95"]
+        kinds = ", ".join(f"{kind} {candidate:.1%}" for kind, (_, candidate) in figure["accuracy_by_kind"].items())
+        change = f"{figure['difference']:+.2f} points [{low:+.2f}, {high:+.2f}] from {figure['reference']}"
+        return f"{kinds}; {change}", f"{figure['data']} {figure['split']}, n = {figure['n']:,}"
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def _recalls(figure: Any) -> str:
+    """Recall of each class on the test pictures, if the card has it."""
+    try:
+        return ", ".join(
+            f"{name} {item['accuracy']:.1%} [{100 * item['ci95'][0]:.1f}, {100 * item['ci95'][1]:.1f}]"
+            for name, item in figure["recall"].items()
+        )
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError):
+        return ""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, new_folder, write_json
@@ -21,9 +18,6 @@ if TYPE_CHECKING:
     from ...train.datasets.dataset import Dataset
     from ...train.predictor import Predictor
     from ..drift.robustness import Robustness
-
-#: Options that say where results go; they change none.
-_OUTPUTS = ("out", "corruptions", "force", "as_json", "record")
 
 
 @click.command("validate")
@@ -83,17 +77,19 @@ def command(
     """
     from ...train.datasets.reader import read_evaluation_set
     from ...train.datasets.splits import holdout_of
+    from ...train.evaluation.record import Record, check_recordable, runtime_of, typed_command
     from ...train.predictor import open_predictor, predict_dataset
     from ..drift import drift
     from ..drift.files import write_robustness
     from ..drift.gate import Gate
-    from ..drift.record import Measurement, Record, check_recordable, runtime_of
+    from ..drift.measurement import CORRUPTED, Measurement
 
     for option, limit_of in (("--max-drop", max_drop), ("--max-class-drop", max_class_drop)):
         if limit_of is not None and limit_of < 0:
             raise click.UsageError(f"{option} must not be negative: give the points that may be lost, as 1.0")
     reports = [new_file(out, force=force)] if out else []
-    book = Record(candidate, force=force) if record else None
+    names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
+    book = Record(candidate, names, force=force) if record else None
     if record and Path(reference).is_dir():
         kept = Path(reference) / "drift" / f"{Path(candidate).stem}.json"
         reports.append(new_file(kept, force=force))
@@ -125,14 +121,13 @@ def command(
     hardened = _measure_corruptions(first, second, dataset) if folder else None
     if folder and hardened:
         result["corruptions"] = hardened.to_dict()
-        names = {"reference": first.card.name, "candidate": Path(candidate).stem}
-        write_robustness(hardened, dataset, folder, title=f"{dataset.name}, {split}, n = {len(dataset):,}", **names)
+        both = {"reference": first.card.name, "candidate": Path(candidate).stem}
+        write_robustness(hardened, dataset, folder, title=f"{dataset.name}, {split}, n = {len(dataset):,}", **both)
     for target in reports:
         write_json(target, result)
     if book:
-        again = _command_line(ctx)
-        measured = Measurement(first.card, second.card, dataset, split, runtime_of(second), again)
-        book.write(measured.figures(report, verdict))
+        measured = Measurement(first.card, second.card, dataset, split, runtime_of(second), typed_command(ctx))
+        book.write(measured.figures(report, verdict, hardened))
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
@@ -161,23 +156,3 @@ def _measure_corruptions(first: Predictor, second: Predictor, dataset: Dataset) 
         return robustness(first, second, dataset, tell=line)
     with click.progressbar(length=len(CONDITIONS), label="corruptions", file=sys.stderr) as bar:
         return robustness(first, second, dataset, tell=lambda item: bar.update(1))
-
-
-def _command_line(ctx: click.Context) -> str:
-    """The call as it was typed, without where its results went.
-
-    It travels with the model, so of absolute paths only the last part is kept: whose folders they are is nobody's
-    business, and the content hash tells the data.
-    """
-    words = ["edgeemo", "validate"]
-    for parameter in ctx.command.params:
-        name = str(parameter.name)
-        value = str(ctx.params.get(name))
-        if name in _OUTPUTS or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            continue
-        if isinstance(parameter, click.Option):
-            words.append(parameter.opts[0])
-            if parameter.is_flag:
-                continue
-        words.append(os.path.basename(os.path.normpath(value)) if os.path.isabs(value) else value)
-    return shlex.join(words)

@@ -77,6 +77,17 @@ class Robustness:
         return tuple(item for item in self.conditions if item.kind == kind)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """What was done to the pictures, :data:`CLEAN` first."""
+        return tuple(dict.fromkeys(item.kind for item in self.conditions))
+
+    def means(self, kind: str) -> tuple[float, float]:
+        """Accuracy of (reference, candidate) under one kind, mean over its severities."""
+        both = [(item.reference.value, item.candidate.value) for item in self.of(kind)]
+        first, second = np.mean(both, axis=0)
+        return float(first), float(second)
+
+    @property
     def difference(self) -> float:
         """Mean over all corruptions of candidate minus reference, points."""
         return float(np.mean([item.change.difference for item in self.conditions[1:]]))
@@ -106,9 +117,8 @@ class Robustness:
     def table(self) -> str:
         """One row for each kind of corruption, for people."""
         rows = [["corruption", "reference", "candidate", "points", "at severity 5", "points", "lowest agreement"]]
-        for kind in (CLEAN, *KINDS):
-            items = self.of(kind)
-            means = [np.mean([getattr(item, who).value for item in items]) for who in ("reference", "candidate")]
+        for kind in self.kinds:
+            items, means = self.of(kind), self.means(kind)
             points = np.mean([item.change.difference for item in items])
             worst = items[-1]
             shares = f"{worst.reference.value:.1%} {worst.candidate.value:.1%}", f"{worst.change.difference:+.2f}"

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import read_card, split_model
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.optimize.drift.record import Record
+from edgeemo.train.evaluation.record import Record
 
 
 def validate(reference: Path, candidate: Path, data: Path, *options: str) -> Result:
@@ -36,11 +36,27 @@ def test_the_figures_stand_in_the_card(tiny_float: Path, model: Path, measured_z
         assert {word: metrics[name][word] for word in report["drift"][key]} == report["drift"][key]
         assert (metrics[name]["n"], metrics[name]["data"], metrics[name]["split"]) == (700, "faces.zip", "test")
         assert metrics[name]["content_hash"] == report["content_hash"]
+        recalls = {label: item[key] for label, item in report["drift"]["classes"].items()}
+        assert metrics[name]["recall"] == recalls
+        assert metrics[name]["command"] == metrics["drift"]["command"]
     assert metrics["test"]["runtime"].startswith(("ai-edge-litert ", "tflite-runtime "))
     drift = metrics["drift"]
     assert drift["ci95"][0] <= drift["difference"] <= drift["ci95"][1]
     assert (drift["agreement"], drift["passed"]) == (report["drift"]["agreement"], True)
     assert split_model(model.read_bytes())[0] == split_model(before)[0]
+
+
+def test_corruptions_stand_in_the_card_too(tiny_float: Path, model: Path, measured_zip: Path, tmp_path: Path) -> None:
+    validate(tiny_float, model, measured_zip, "--limit", "14", "--record")
+    words = ("--limit", "14", "--corruptions", str(tmp_path / "hard"), "--record", "--json")
+    assert "figures already (test, drift);" in validate(tiny_float, model, measured_zip, *words).stderr
+    report = json.loads(validate(tiny_float, model, measured_zip, *words, "--force").stdout)["corruptions"]
+    found = read_card(model).metrics["corruptions"]
+    assert (found["n"], found["difference"], found["reference"]) == (14, report["mean_difference"], "tiny_float")
+    dark = [item for item in report["conditions"] if item["kind"] == "dark"]
+    means = [sum(item[who]["correct"] for item in dark) / (14 * 5) for who in ("reference", "candidate")]
+    assert found["accuracy_by_kind"]["dark"] == pytest.approx(means)
+    assert found["command"].endswith(" --max-drop 100.0 --corruptions corruptions")
 
 
 def test_a_run_keeps_the_report(
@@ -121,7 +137,7 @@ def test_figures_of_anything_else_are_not_recorded(
 
 
 def test_a_model_that_changes_while_it_is_measured_gets_no_figures(model: Path, tiny_float: Path) -> None:
-    record = Record(model)
+    record = Record(model, ("test",))
     shutil.copy(tiny_float, model)
     with pytest.raises(EdgeemoError, match="has changed while it was measured"):
         record.write({"test": {"n": 1}})
@@ -131,6 +147,6 @@ def test_a_model_that_changes_while_it_is_measured_gets_no_figures(model: Path, 
 def test_figures_go_to_where_a_link_leads(model: Path) -> None:
     link = model.with_name("link.tflite")
     link.symlink_to(model)
-    Record(link).write({"test": {"n": 1}})
+    Record(link, ("test",)).write({"test": {"n": 1}})
     assert link.is_symlink()
     assert read_card(model).metrics["test"] == {"n": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,28 @@ def test_the_majority_can_be_measured_on(fer: tuple[Path, Path], voted: dict[str
     assert [sum(row) for row in before["confusion"]] == [3, 3]
     assert [sum(row) for row in after["confusion"]] == [1, 4]
     assert after["data"] == "fer (FER+ majority)"
+
+
+def test_a_card_keeps_both_measurements(fer: tuple[Path, Path], tiny_int8: Path, tmp_path: Path) -> None:
+    data, votes = fer
+    model = Path(shutil.copy(tiny_int8, tmp_path / "model.tflite"))
+    printed = [
+        json.loads(invoke("evaluate", model, "--data", data, "--record", "--json", *more).stdout)
+        for more in ((), ("--ferplus", votes))
+    ]
+    found = read_card(model).metrics
+    assert set(found) == {"test", "FER+ majority test"}
+    for name, figures in zip(("test", "FER+ majority test"), printed, strict=True):
+        assert {key: found[name][key] for key in ("data", "n", "correct")} == {
+            key: figures[key] for key in ("data", "n", "correct")
+        }
+        assert set(found[name]["recall"]) == {"sad", "fear"}
+    assert found["FER+ majority test"]["command"] == "edgeemo evaluate model.tflite --data fer --ferplus votes.csv"
+    again = invoke("evaluate", model, "--data", data, "--record")
+    assert (again.exit_code, "recorded figures already (test); measure without --record" in again.stderr) == (1, True)
+    others = invoke("evaluate", model, "--data", data, "--split", "train", "--record", "--force")
+    assert (others.exit_code, "only figures of test pictures are recorded" in others.stderr) == (1, True)
+    assert read_card(model).metrics == found
 
 
 @pytest.mark.parametrize(

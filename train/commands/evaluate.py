@@ -25,9 +25,12 @@ from ..datasets.options import data_choice, evaluation_data, tell_left_out
 @click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
 @click.option("--threads", default=1, show_default=True, help="For a .tflite.")
 @click.option("--out", metavar="DIR", help="New folder for metrics.json, the plots and report.html.")
-@click.option("--force", is_flag=True, help="Write into an existing folder.")
+@click.option("--record", is_flag=True, help="Write the test figures into the card of MODEL, a .tflite.")
+@click.option("--force", is_flag=True, help="Write into an existing folder, and over recorded figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     model: str,
     data: str,
     split: str,
@@ -37,6 +40,7 @@ def command(
     runtime: str,
     threads: int,
     out: str | None,
+    record: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -45,21 +49,28 @@ def command(
     MODEL is a run folder or a .tflite; both go through the same code. For a source without a test split, --split test
     is the role that the model's training left out, as its card tells. The base install measures the accuracy alone.
 
+    --record keeps the figures in the card as "test", or as "FER+ majority test" where FER+'s votes are the labels.
+
     Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
     """
     from ..datasets.reader import read_evaluation_set
     from ..datasets.splits import holdout_of
+    from ..evaluation.record import Record, check_recordable, runtime_of, typed_command
     from ..predictor import open_predictor, predict_dataset
 
-    short = out is None and importlib.util.find_spec("sklearn") is None
+    short = out is None and not record and importlib.util.find_spec("sklearn") is None
     if not short:
         # What is missing is told before minutes of measuring.
         from ..evaluation.report import Report
 
+    name = f"FER+ {choice.ferplus_mode} test" if choice.ferplus else "test"
+    book = Record(model, (name,), force=force) if record else None
     predictor = open_predictor(model, runtime=runtime, threads=threads)
     history = _history(Path(model)) if out else ()
     holdout = holdout_of([predictor.card])
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
+    if book:
+        check_recordable(dataset)
     folder = new_folder(out, force=force) if out else None
     _, probabilities = predict_dataset(predictor, dataset)
     if short:
@@ -68,11 +79,15 @@ def command(
     report = Report.of(model, predictor.card, dataset, probabilities, split=split, history=history)
     if folder:
         report.write(folder)
+    if book:
+        book.write({name: report.figure(runtime=runtime_of(predictor), command=typed_command(ctx))})
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
         return
     tell_left_out(dataset)
     click.echo(str(report))
+    if book:
+        click.echo(f"\nrecorded in the card of {model}")
 
 
 def _tell_accuracy(model: str, dataset: Dataset, split: str, probabilities: np.ndarray, as_json: bool) -> None:

@@ -26,6 +26,7 @@ from .plots import (
     plot_roc,
 )
 from .ranking import Ranking, rank
+from .record import accuracy_figure
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,19 @@ class Report:
             "calibration": self.reliability.to_dict(),
             "mistakes": [mistake.to_dict() for mistake in self.mistakes],
         }
+
+    def figure(self, *, runtime: str, command: str) -> dict[str, Any]:
+        """What a card keeps of it; see :func:`record.accuracy_figure`."""
+        return accuracy_figure(
+            self.dataset,
+            self.split,
+            self.evaluation.accuracy,
+            self.evaluation.recalls,
+            macro_f1=self.evaluation.macro_f1,
+            calibration_error=self.reliability.error,
+            command=command,
+            runtime=runtime,
+        )
 
     def __str__(self) -> str:
         lines = [f"{self.model} on {self.dataset.name}, split {self.split}", "", self.evaluation.table(), ""]
