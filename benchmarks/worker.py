@@ -18,10 +18,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..edge.card import ModelCard
-from ..edge.classifier import Classifier, as_probabilities, check_card
+from ..edge.classifier import Classifier, check_card
 from ..edge.delegate import DelegateError, DelegateSpec
 from ..edge.errors import EdgeemoError
-from ..edge.preprocess import to_input
 from ..edge.runtime import RUNTIMES, Session, installed, load, version
 from .batch import Batch, OneByOne
 from .delegation import operators_taken
@@ -77,6 +76,7 @@ class Worker:
         self.card = ModelCard.from_dict(card) if card else None
         if self.card:
             check_card(self.card, self.session)
+        self._classifier = Classifier(self.card, self.session) if self.card else None
         self.crops = self._crops(pictures)
         self.inputs = self._encoded()
         first = self._query(0)
@@ -153,20 +153,19 @@ class Worker:
 
     def stages(self, n: int) -> dict[str, Any]:
         """Nanoseconds of n times preprocess, invoke and postprocess, from a face crop to an emotion."""
-        if self.card is None:
+        classifier = self._classifier
+        if classifier is None:
             return {}
         clock = time.perf_counter_ns
         times: dict[str, list[int]] = {"preprocess": [], "invoke": [], "postprocess": []}
         for index in range(-_TURN_WARM_UP, n):
             crop = self.crops[index % len(self.crops)]
             t0 = clock()
-            tensor = self.session.input.encode(to_input(crop, self.card.input))[None]
+            tensor = classifier.encode(crop)
             t1 = clock()
             output = self.session.invoke(tensor)
             t2 = clock()
-            _ = self.card.labels[
-                int(as_probabilities(self.session.output.decode(output)[0].ravel(), self.card).argmax())
-            ]
+            _ = classifier.card.labels[int(classifier.decode(output).argmax())]
             t3 = clock()
             if index < 0:
                 continue
@@ -180,15 +179,15 @@ class Worker:
         The paths are gone through in turn, from the start-th on; what decodes, detects and classifies is what
         ``edgeemo predict`` and ``edgeemo run`` use.
         """
-        assert self.card is not None
+        assert self._classifier is not None
         if self._film is None:
-            self._film = Film(paths, Classifier(self.card, self.session))
+            self._film = Film(paths, self._classifier)
         return self._film.times(start, n)
 
     def predict(self, pixels: str, out: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Classify fitted pixels (.npy, uint8 (n, h, w, c)); probabilities go to ``out`` (.npy)."""
-        assert self.card is not None
-        classifier = Classifier(self.card, self.session)
+        classifier = self._classifier
+        assert classifier is not None
         batch = np.load(pixels, mmap_mode="r")
         rows = []
         for start in range(0, len(batch), _PREDICTIONS_PER_REPORT):
@@ -212,8 +211,8 @@ class Worker:
 
     def _encoded(self) -> list[np.ndarray]:
         tensor = self.session.input
-        if self.card:
-            return [tensor.encode(to_input(crop, self.card.input))[None] for crop in self.crops]
+        if self._classifier:
+            return [self._classifier.encode(crop) for crop in self.crops]
         source = np.random.default_rng(0)
         if tensor.dtype.kind in "iu":
             limits = np.iinfo(tensor.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from .card import ModelCard, read_card
 from .delegate import uncompiled
 from .errors import EdgeemoError
-from .preprocess import normalise, to_input
+from .preprocess import Encoder, fit
 from .runtime import Inference, load
 
 #: Below what float32 softmax outputs tell apart from 0 in earnest.
@@ -77,12 +78,15 @@ class Classifier:
 
     def from_fitted(self, pixels: np.ndarray) -> np.ndarray:
         """Classify pixels that have the model's size and colours already: uint8 (height, width, channels)."""
-        tensor = self.session.input.encode(normalise(pixels, self.card.input))[None]
-        return self.decode(self.session.invoke(tensor))
+        return self.decode(self.session.invoke(self._encoder(pixels)[None]))
 
     def encode(self, face: np.ndarray) -> np.ndarray:
         """Face crop, as for :meth:`probabilities`, to the model's input tensor (1, height, width, channels)."""
-        return self.session.input.encode(to_input(face, self.card.input))[None]
+        return self._encoder(fit(face, self.card.input))[None]
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.card.input, self.session.input.encode)
 
     def decode(self, output: np.ndarray) -> np.ndarray:
         """The model's output tensor (1, ...) to probabilities, float32 (labels,).
@@ -91,7 +95,8 @@ class Classifier:
             EdgeemoError: the model gave values that are not numbers.
         """
         values = self.session.output.decode(output)[0].ravel()
-        if not np.isfinite(values).all():
+        # Integers are always numbers.
+        if not self.session.output.scale and not np.isfinite(values).all():
             raise EdgeemoError(
                 f"{self.session.path} gives values that are not numbers", mend="train or convert the model again"
             )

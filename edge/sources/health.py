@@ -14,8 +14,8 @@ _TILES = 32
 
 def is_black(picture: np.ndarray) -> bool:
     """Whether nothing can be seen in a picture, uint8 (h, w, 3)."""
-    # A bright picture has a bright tile: seen at 1 pixel in 256, which spares nearly every picture the rest.
-    if picture[::16, ::16].mean() > BLACK_LEVEL:
+    # A bright picture has a bright tile: seen at 1 pixel in 1,024, which spares nearly every picture the rest.
+    if picture[::32, ::32].mean() > BLACK_LEVEL:
         return False
     tiles = cv2.resize(picture, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
     return int(tiles.max()) <= BLACK_LEVEL
@@ -42,6 +42,6 @@ def same(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two pictures are equal in size and in every pixel."""
     if one.shape != other.shape:
         return False
-    # Most pictures differ in their first rows: look there before looking at everything.
-    head = max(1, one.shape[0] // 16)
-    return np.array_equal(one[:head], other[:head]) and np.array_equal(one, other)
+    # Nearly all pictures differ in their middle row: look there before looking at everything.
+    middle = one.shape[0] // 2
+    return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)

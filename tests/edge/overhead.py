@@ -3,9 +3,9 @@
     python tests/edge/overhead.py
 
 The loop of ``edgeemo run``, with its tracks, lines and page, reads an HTTP camera of 640x480 that is faster than the
-loop. OpenCV and the model have one thread each. Every stage is measured by two clocks: the wall's, and the time that
-the loop's thread was on a processor. Only the second one is blind for other programs, which on a busy machine take
-their turns in whatever stage is running.
+loop, or the camera of ``--source``. OpenCV and the model have one thread each. Every stage is measured by two clocks:
+the wall's, and the time that the loop's thread was on a processor. Only the second one is blind for other programs,
+which on a busy machine take their turns in whatever stage is running.
 """
 
 from __future__ import annotations
@@ -163,29 +163,27 @@ class Overhead:
     overhead_thread: float
 
 
-def measure(model: str, *, frames: int, quality: int) -> Overhead:
+def measure(model: str, *, frames: int, quality: int, source: str = "") -> Overhead:
     """Classify so many frames and measure.
 
     Args:
         model: path or name.
         frames: beyond those of the settling.
         quality: of the camera's JPEGs; see :func:`edge.streams.film.film`.
+        source: another camera than this one.
     """
     cv2.setNumThreads(1)
     watch = Stopwatch()
     classifier = Classifier.open(find_model(model))
     classifier = replace(classifier, session=Timed(classifier.session, watch, invoke="invoke"))
     with contextlib.ExitStack() as stack:
-        url, folder = (
-            stack.enter_context(film(RATE, quality=quality)),
-            stack.enter_context(tempfile.TemporaryDirectory()),
-        )
-        source = stack.enter_context(open_source(url))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        camera = stack.enter_context(open_source(source or stack.enter_context(film(RATE, quality=quality))))
         options = SinkOptions(out=f"{folder}/lines.jsonl", web="127.0.0.1:0")
         sinks = stack.enter_context(open_sinks(options, labels=classifier.card.labels, title="", live=True))
         process, thread = time.process_time(), time.thread_time()
         run_loop(
-            Timed(source, watch),
+            Timed(camera, watch),
             Timed(HaarDetector(), watch),
             classifier,
             [*(Timed(sink, watch, publish="publish") for sink in sinks), FrameEnd(watch)],
@@ -217,8 +215,14 @@ def main() -> None:
     parser.add_argument("--model", default="edge-res-int8")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--quality", type=int, default=95)
+    parser.add_argument("--source", default="", help="as of edgeemo run; its pictures should show a face")
     options = parser.parse_args()
-    print(json.dumps(vars(measure(options.model, frames=options.frames, quality=options.quality)), indent=2))
+    print(
+        json.dumps(
+            vars(measure(options.model, frames=options.frames, quality=options.quality, source=options.source)),
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.preprocess import InputSpec, dequantise, fit, normalise, quantise, to_input
+from edgeemo.edge.preprocess import Encoder, InputSpec, dequantise, fit, normalise, quantise, to_input
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,24 @@ def test_dequantise_returns_within_half_a_step() -> None:
     values = np.linspace(-1, 1, 101, dtype=np.float32)
     again = dequantise(quantise(values, 2 / 255, 0, np.int8), 2 / 255, 0)
     assert np.abs(again - values).max() <= 1 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("normalisation", ["unit", "symmetric", "raw", "imagenet", "mean=10,20,30; std=5"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("channels", ["gray", "rgb"])
+def test_what_is_looked_up_is_what_is_computed(normalisation: str, dtype: type[np.generic], channels: str) -> None:
+    if channels == "gray" and normalisation in ("imagenet", "mean=10,20,30; std=5"):
+        normalisation = "mean=33.3;std=77.7"
+    spec = InputSpec(16, 48, channels, normalisation)
+
+    def encode(values: np.ndarray) -> np.ndarray:
+        return values if dtype is np.float32 else quantise(values, 0.0137, 3, dtype)
+
+    # Every level in every channel.
+    pixels = np.random.default_rng(0).permuted(
+        np.repeat(np.arange(256, dtype=np.uint8), 3 * spec.depth).reshape(spec.depth, -1), axis=1
+    )
+    pixels = np.ascontiguousarray(pixels.T).reshape(spec.shape)
+    found = Encoder(spec, encode)(pixels)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, encode(normalise(pixels, spec)))
