@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from ...edge.errors import EdgeemoError
 from ...train.backend import keras
@@ -89,12 +89,31 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
             found[node.name] = _treatment(node)
     if refused:
         reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
-        options = " ".join(f"--qat-skip {name}" for name in refused)
+        options = " ".join(f"--qat-skip {name}" for name in dict.fromkeys(_to_skip(network, refused)))
         raise EdgeemoError(
             f"{network.name} cannot be trained quantization-aware ({reasons})",
             mend=f"leave it in floating point with {options}, or use --method int8",
         )
     return found
+
+
+def _to_skip(network: Network, refused: Collection[str]) -> Iterator[str]:
+    """The layers that have to stay in floating point for those that are refused to do so."""
+    for node in network.nodes:
+        if node.name in refused:
+            yield node.name
+            if _is_elu(node):
+                yield from (reader.name for reader in network.consumers(node) if reader.is_a(L.Concatenate))
+
+
+def _is_elu(node: Node) -> bool:
+    return node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation == "elu")
+
+
+def _before_fence(node: Node) -> Node:
+    """The layer in front of a fence that a layer reads through; the layer itself where there is none."""
+    fenced = node.inputs[0] if node.inputs else node
+    return fenced.inputs[0] if fenced.is_a(Fence) else node
 
 
 def _treatment(node: Node) -> Treatment:
@@ -116,11 +135,12 @@ def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
         return _REASONS[node.type]
     if node.type not in _TREATMENTS:
         return f"tfmot has no rule for {kind}"
-    elu = node.is_a(L.ELU) or (node.is_a(L.Activation) and node.activation == "elu")
     if node.is_a(L.ELU) and node.config["alpha"] != 1:
         return "the converter keeps ELU with another alpha than 1 in floating point"
-    if elu and any(reader.is_a(L.Concatenate) for reader in network.consumers(node)):
+    if _is_elu(node) and any(reader.is_a(L.Concatenate) for reader in network.consumers(node)):
         return "ELU before Concatenate gets two ranges, which the converter refuses"
+    if node.is_a(L.Concatenate) and any(_is_elu(_before_fence(before)) for before in node.inputs):
+        return "Concatenate behind an ELU that stays in floating point stays there too"
     if node.activation not in (*ACTIVATIONS, *OUTPUT_ACTIVATIONS):
         return f"the converter keeps {node.activation} in floating point"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,22 @@ def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe:
     assert floating.count("CONV_2D") == 2
     assert [operator.name for operator in operators if not operator.floating].count("CONV_2D") == 3
     assert not {"CAST"} & {operator.name for operator in operators}
+
+
+def test_what_a_refusal_says_to_skip_is_enough(recipe: Recipe, randomise: Any) -> None:
+    inputs = L.Input((24, 24, 1), name="face")
+    x = L.ELU(name="odd")(L.Conv2D(4, 3, padding="same", name="first")(inputs))
+    x = L.Concatenate(name="joined")([x, L.Conv2D(4, 3, padding="same", activation="relu", name="other")(inputs)])
+    x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
+    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
+    with pytest.raises(EdgeemoError) as caught:
+        quantization_aware(model)
+    skip = re.findall(r"--qat-skip (\w+)", caught.value.message)
+    assert skip == ["odd", "joined"]
+    with pytest.raises(EdgeemoError, match=r"joined: .* stays in floating point .* --qat-skip joined"):
+        quantization_aware(model, skip=skip[:1])
+    data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
+    assert set(read_graph(data).floating) == {"DEQUANTIZE", "ELU", "CONCATENATION", "QUANTIZE"}
 
 
 @pytest.mark.parametrize(

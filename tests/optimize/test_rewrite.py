@@ -309,7 +309,7 @@ def test_how_a_layer_is_quantised(layer: Any, treatment: Treatment) -> None:
 def elu_before_concatenate() -> Any:
     inputs = L.Input(SHAPE)
     x = L.ELU(name="odd")(conv()(inputs))
-    return keras.Model(inputs, L.Flatten()(L.Concatenate()([x, conv(name="other")(inputs)])))
+    return keras.Model(inputs, L.Flatten()(L.Concatenate(name="joined")([x, conv(name="other")(inputs)])))
 
 
 def two_outputs() -> Any:
@@ -346,7 +346,10 @@ class Own(keras.Model):
             ("layer a: ", "layer b: ", "--qat-skip a --qat-skip b"),
         ),
         (lambda: net(conv(), L.ELU(0.5)), ("or use --method int8",)),
-        (elu_before_concatenate, ("layer odd: ELU before Concatenate gets two ranges", "--qat-skip odd")),
+        (
+            elu_before_concatenate,
+            ("layer odd: ELU before Concatenate gets two ranges", "with --qat-skip odd --qat-skip joined, or"),
+        ),
         (two_outputs, ("two has 1 inputs and 2 outputs",)),
         (with_operator, ("is an operator between tensors and not a layer", "hard-swish")),
         (lambda: Own(name="own"), ("own is not a graph of layers", "expected a Functional or Sequential model")),
