@@ -21,6 +21,23 @@ def test_layers_compute_as_the_recipe_says_and_the_classifier_in_float32(name: s
     assert model.output.dtype == "float32"
 
 
+@pytest.mark.parametrize(
+    ("name", "policies"),
+    [
+        ("bfloat16", ["float32", "mixed_bfloat16"]),
+        ("float16", ["mixed_float16", "mixed_float16"]),
+        ("float32", ["float32", "float32"]),
+    ],
+)
+def test_only_what_is_slow_in_bfloat16_is_normalised_in_float32(name: str, policies: list[str]) -> None:
+    filters = ("architecture.stem=[8,16]", "architecture.widths=[16]", "architecture.strides=[2]")
+    model = build_model(load_recipe("edge-res", (*filters, f"optimiser.precision={name}")), 7)
+    assert [model.get_layer(f"stem{index}_bn").dtype_policy.name for index in (1, 2)] == policies
+    # What reads it computes as before.
+    assert model.get_layer("stem1_relu").compute_dtype == model.get_layer("stem2_conv").compute_dtype
+    assert model.get_layer("stem2_conv").compute_dtype == name
+
+
 def test_a_model_built_later_is_float32_again() -> None:
     build_model(load_recipe("edge-res", (*SMALL, "optimiser.precision=bfloat16")), 7)
     assert build_model(load_recipe("edge-res", SMALL), 7).get_layer("stem1_conv").dtype_policy.name == "float32"

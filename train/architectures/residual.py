@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import keras
+from ..precision import norm_dtype
 from .head import classifier
 
 L = keras.layers
@@ -54,7 +55,7 @@ def residual(
             kernel_regularizer=penalty,
             name=f"{name}_conv",
         )(x)
-        x = L.BatchNormalization(momentum=bn_momentum, name=f"{name}_bn")(x)
+        x = L.BatchNormalization(momentum=bn_momentum, dtype=norm_dtype(width), name=f"{name}_bn")(x)
         return L.ReLU(name=f"{name}_relu")(x) if relu else x
 
     inputs = x = L.Input(shape, name="face")
