@@ -41,11 +41,11 @@ class Measurement:
 
         ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantisation) the reference's,
         ``drift`` the paired difference in percentage points; a loss is negative. ``corruptions`` has, for each kind,
-        the accuracy of (reference, candidate) as a mean over the severities.
+        the accuracy of (reference, candidate) as a mean over the severities. Recalls are kept of the candidate alone.
         """
 
         def accuracy(who: int, value: Accuracy, runtime: str = "") -> dict[str, Any]:
-            recalls = {name: (item.reference, item.candidate)[who] for name, item in report.classes.items()}
+            recalls = {name: item.candidate for name, item in report.classes.items()} if who else {}
             more = {"macro_f1": report.macro_f1[who], "calibration_error": report.calibration_error[who]}
             return accuracy_figure(
                 self.dataset, self.split, value, recalls, **more, command=self.command, runtime=runtime
@@ -76,7 +76,7 @@ class Measurement:
             **place(self.dataset, self.split),
             "reference": self.reference.name,
             "n": found.clean.change.n,
-            "accuracy_by_kind": {kind: list(found.means(kind)) for kind in found.kinds},
+            "accuracy_by_kind": {kind: [round(value, 4) for value in found.means(kind)] for kind in found.kinds},
             "difference": found.difference,
             "ci95": list(found.interval),
             "command": f"{self.command} --corruptions corruptions",

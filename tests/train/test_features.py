@@ -26,11 +26,12 @@ ALL_ON = ["loss.focal_gamma=1.0", "loss.label_smoothing=0.1", "loss.class_weight
 ALL_ON += ["augmentation.mixup=0.2", "augmentation.cutmix=1.0", "augmentation.erase=0.3", "optimiser.ema=0.9"]
 ALL_ON += ["schedule.kind=cosine", "schedule.warmup=0.5", "schedule.epochs=1", "schedule.batch=16"]
 
-#: Recipe -> the same network, narrower.
+_RESIDUAL = ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"]
+#: Recipe -> the same network, narrower, and without a teacher.
 NARROW = {
-    "demo": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
-    "edge-res": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
-    "edgeemo-large": ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"],
+    "demo": _RESIDUAL,
+    "edge-res": _RESIDUAL,
+    **{f"edgeemo-{size}": [*_RESIDUAL, "loss.teacher=0.0"] for size in ("nano", "base", "large")},
     "fer-cnn3": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
     "fer-cnn38": ["architecture.filters=[4,4,4]", "architecture.dense=[8,8]"],
     "happy-sad": ["architecture.filters=[4,4,4]", "architecture.dense=8"],

@@ -175,7 +175,9 @@ def test_a_recipe_of_the_package_has_its_name_with_toml_too(tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", ["fer-cnn4", "", "../demo", "nowhere.toml"])
 def test_an_unknown_recipe_names_the_known_ones(name: str) -> None:
-    with pytest.raises(EdgeemoError, match="one of demo, densenet169-fer, edge-res, edgeemo-large, fer-cnn3") as caught:
+    with pytest.raises(
+        EdgeemoError, match="one of demo, densenet169-fer, edge-res, edgeemo-base, edgeemo-large, edge"
+    ) as caught:
         load_recipe(name)
     assert f"unknown recipe {name!r}" in caught.value.message
 

@@ -91,7 +91,8 @@ def accuracy_figure(
 
     Args:
         dataset, split: see :func:`place`.
-        accuracy, recalls: top-1, and class -> recall; classes without pictures are left out.
+        accuracy: top-1.
+        recalls: class -> recall; classes without pictures are left out.
         macro_f1, calibration_error: 0 to 1.
         command: line that measures the same again.
         runtime: that ran the model, see :func:`runtime_of`.
@@ -99,11 +100,22 @@ def accuracy_figure(
     return {
         **place(dataset, split),
         **accuracy.to_dict(),
-        "recall": {name: recall.to_dict() for name, recall in recalls.items() if recall.n},
+        **({"recall": {name: _short(recall) for name, recall in recalls.items() if recall.n}} if recalls else {}),
         "macro_f1": macro_f1,
         "calibration_error": calibration_error,
         **({"runtime": runtime} if runtime else {}),
         "command": command,
+    }
+
+
+def _short(recall: Accuracy) -> dict[str, Any]:
+    """A recall to four decimals: cards travel with models of a few KB."""
+    low, high = recall.interval
+    return {
+        "correct": recall.correct,
+        "n": recall.n,
+        "accuracy": round(recall.value, 4),
+        "ci95": [round(low, 4), round(high, 4)],
     }
 
 
