@@ -9,12 +9,12 @@ ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-ar
 BIN := $(VENV)/bin
 
 .PHONY: help install demo test test-slow test-giant test-base test-classic arm test-arm report lint style types clean $(ARM_PARTS)
-.PHONY: test-device test-workstation
+.PHONY: test-device test-train test-optimize
 
 help:
 	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
 	@echo "make test          install into $(VENV), check style and types, run the fast tests"
-	@echo "make test-device   those of them that are about the device; make test-workstation: the others"
+	@echo "make test-device   those of them that are about the device; make test-train, test-optimize: the others"
 	@echo "make test-slow     the tests that train and convert for minutes"
 	@echo "make test-giant    those of them that take minutes each"
 	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
@@ -28,24 +28,28 @@ install: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/edgeemo demo --force
 
-# The device's tests wait for cameras more than they compute, the others the other way round: side by side they take
-# hardly longer than the longer half. Who computes gives way to who is held to deadlines.
+# Two halves of equal length side by side. The device's tests wait for cameras more than they compute, the others the other
+# way round: who computes gives way to who is held to deadlines.
 test: CHOICE = not slow
 test: style
-	$(call side_by_side,types test-device,test-workstation)
+	$(call side_by_side,types test-device test-train,test-optimize)
 
 test-slow: CHOICE = slow and not giant
 test-slow: $(VENV)/.installed
-	$(call side_by_side,test-device,test-workstation)
+	$(call side_by_side,test-device test-train,test-optimize)
 
 CHOICE := not slow
 DEVICE := tests/edge tests/benchmarks
+TRAINING := tests/train
 
 test-device: $(VENV)/.installed
 	$(BIN)/python -m pytest $(DEVICE) -m "$(CHOICE)"
 
-test-workstation: $(VENV)/.installed
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(DEVICE)) -m "$(CHOICE)"
+test-train: $(VENV)/.installed
+	$(BIN)/python -m pytest $(TRAINING) -m "$(CHOICE)"
+
+test-optimize: $(VENV)/.installed
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(DEVICE) $(TRAINING)) -m "$(CHOICE)"
 
 # $(1) targets of the first half, whose output is shown at the end, $(2) those of the second; fails when one does.
 define side_by_side
