@@ -105,7 +105,7 @@ class Catalogue:
         return [entry.name for entry in self.entries]
 
     def entry(self, name: str) -> Entry:
-        """One model, by its name; ``large`` is short for ``edgeemo-large``.
+        """One model, by its name; ``nano`` is short for ``edgeemo-nano``.
 
         Raises:
             EdgeemoError: there is none of that name; the message names those that are there.

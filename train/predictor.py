@@ -15,7 +15,9 @@ from ..edge.errors import EdgeemoError
 from ..edge.preprocess import normalise
 from .datasets.dataset import Dataset
 
-_BATCH = 256
+#: Pictures at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: 256 pictures of
+#: 256x256 took kdef-binary 12 GB.
+_BATCH, _SIDE = 256, 48
 
 
 class Predictor(Protocol):
@@ -38,9 +40,11 @@ class KerasPredictor:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Uint8 (n, height, width, channels) -> float32 (n, labels)."""
+        height, width, _ = self.card.input.shape
+        size = max(1, min(_BATCH, _BATCH * _SIDE**2 // (height * width)))
         rows = [
-            self.model.predict_on_batch(normalise(batch[start : start + _BATCH], self.card.input))
-            for start in range(0, len(batch), _BATCH)
+            self.model.predict_on_batch(normalise(batch[start : start + size], self.card.input))
+            for start in range(0, len(batch), size)
         ]
         return as_probabilities(np.concatenate(rows), self.card)
 

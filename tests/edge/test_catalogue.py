@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.card import split_model
-from edgeemo.edge.catalogue import FOLDER, MANIFEST, Catalogue, find_model, make_manifest
+from edgeemo.edge.card import read_card, split_model
+from edgeemo.edge.catalogue import DEFAULT, FOLDER, MANIFEST, Catalogue, find_model, make_manifest
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import load
 
@@ -49,7 +49,7 @@ def test_every_shipped_model_loads_by_name_and_says_what_it_may_be_used_for(entr
     path = find_model(name)
     assert load(path).input.shape[0] == 1
     result = call("models", "show", name)
-    assert "EU AI Act" in result.output
+    assert "EU AI Act" in " ".join(result.output.split())
     assert str(path) in result.output
 
 
@@ -126,8 +126,8 @@ def test_verify_finds_what_differs(folder: Path, damage: Callable[[Path], object
         (("manifest", "--folder", "BARE"), "bare.tflite has no model card"),
         (("manifest", "--folder", "TWICE"), "have the same name"),
         (("manifest", "--folder", "absent"), "absent is not there, expected a folder of models"),
-        (("verify", "no-such"), "unknown model 'no-such', expected a path, or one of edge-res-float32, edge-res-int8"),
-        (("show", "no-such"), "unknown model 'no-such', expected a path, or one of edge-res-float32, edge-res-int8"),
+        (("verify", "no-such"), "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32"),
+        (("show", "no-such"), "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32"),
         (("show", "no-such.tflite"), "no-such.tflite is not there"),
         (("show", "BARE/bare.tflite"), "has no model card"),
     ],
@@ -163,12 +163,42 @@ def test_a_path_is_left_to_whoever_opens_it(path: str) -> None:
     assert find_model(path) == Path(path)
 
 
-def test_our_own_models_have_short_names() -> None:
-    assert find_model("large") == find_model("edgeemo-large") == FOLDER / "edgeemo-large.tflite"
+@pytest.mark.parametrize("size", ["nano", "base", "large"])
+def test_our_own_models_have_short_names(size: str) -> None:
+    assert find_model(size) == find_model(f"edgeemo-{size}") == FOLDER / f"edgeemo-{size}.tflite"
+
+
+def test_the_default_is_one_of_them() -> None:
+    assert find_model(DEFAULT).parent == FOLDER
+
+
+#: Our own: bytes at most, and what their cards have to tell.
+LIMITS = {"nano": 100_000, "base": 1_000_000, "large": 4_000_000}
+
+
+@pytest.mark.parametrize("size", LIMITS)
+def test_our_own_models_are_small_and_tell_what_was_measured(size: str) -> None:
+    path = find_model(size)
+    assert path.stat().st_size <= LIMITS[size]
+    card = read_card(path)
+    assert card is not None
+    figures = card.metrics
+    assert set(figures["test"]["recall"]) == set(card.labels)
+    for name in ("float32 test", "test", "FER+ majority test", "drift", "corruptions"):
+        assert figures[name]["n"] >= 3000
+        assert figures[name]["ci95"][0] < figures[name]["ci95"][1]
+        assert figures[name]["command"].startswith("edgeemo ")
+    assert abs(figures["drift"]["difference"]) <= 0.3
+    assert figures["drift"]["agreement"] >= 0.98
+    assert figures["temperature validation"]["value"] == card.temperature != 1
+    assert figures["test"]["calibration_error"] < 0.1
+    assert "no clear licence" in card.licence
+    assert "leak-free" in card.notes
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(EdgeemoError, match=r"unknown model 'edge-res-int4', .*int8, edgeemo-large, fer-cnn3-int8"):
+    known = "int8, edgeemo-base, edgeemo-large, edgeemo-nano, fer-cnn3-int8"
+    with pytest.raises(EdgeemoError, match=rf"unknown model 'edge-res-int4', .*{known}"):
         find_model("edge-res-int4")
 
 
