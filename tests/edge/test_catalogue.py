@@ -126,8 +126,14 @@ def test_verify_finds_what_differs(folder: Path, damage: Callable[[Path], object
         (("manifest", "--folder", "BARE"), "bare.tflite has no model card"),
         (("manifest", "--folder", "TWICE"), "have the same name"),
         (("manifest", "--folder", "absent"), "absent is not there, expected a folder of models"),
-        (("verify", "no-such"), "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32"),
-        (("show", "no-such"), "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32"),
+        (
+            ("verify", "no-such"),
+            "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32",
+        ),
+        (
+            ("show", "no-such"),
+            "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32",
+        ),
         (("show", "no-such.tflite"), "no-such.tflite is not there"),
         (("show", "BARE/bare.tflite"), "has no model card"),
     ],
