@@ -15,8 +15,8 @@ from ..edge.errors import EdgeemoError
 from ..edge.preprocess import normalise
 from .datasets.dataset import Dataset
 
-#: Pictures at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: 256 pictures of
-#: 256x256 took kdef-binary 12 GB.
+#: Pictures at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: kdef-binary
+#: took 12 GB for 256 pictures of 256x256.
 _BATCH, _SIDE = 256, 48
 
 
