@@ -13,6 +13,7 @@ from ..edge.classifier import tempered
 from ..edge.errors import EdgeemoError
 from ..train.datasets.dataset import Dataset
 from ..train.evaluation.calibration_error import reliability
+from ..train.evaluation.record import place
 
 if TYPE_CHECKING:
     # What runs need is not installed where a .tflite is measured.
@@ -78,7 +79,6 @@ class Temperature:
             card: of the model.
             dataset: on which the temperature was fitted.
         """
-        where = {"data": dataset.name, "split": "validation", "content_hash": dataset.content_hash}
         # Accuracies stay true; what was recorded of confidences does not.
         metrics = {
             name: {key: value for key, value in figure.items() if key not in ("calibration_error", "mean_kl")}
@@ -87,7 +87,7 @@ class Temperature:
             for name, figure in card.metrics.items()
         }
         changed = replace(card, temperature=self.value, metrics=metrics)
-        return changed.with_metric("temperature validation", {**where, **self.to_dict()})
+        return changed.with_metric("temperature validation", {**place(dataset, "validation"), **self.to_dict()})
 
 
 def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: float) -> Temperature:

@@ -77,7 +77,7 @@ def command(
     """
     from ...train.datasets.reader import read_evaluation_set
     from ...train.datasets.splits import holdout_of
-    from ...train.evaluation.record import Record, check_recordable, runtime_of, typed_command
+    from ...train.evaluation.record import Record, check_recordable, place, runtime_of, typed_command
     from ...train.predictor import open_predictor, predict_dataset
     from ..drift import drift
     from ..drift.files import write_robustness
@@ -112,9 +112,7 @@ def command(
     result: dict[str, Any] = {
         "reference": reference,
         "candidate": candidate,
-        "data": dataset.name,
-        "split": split,
-        "content_hash": dataset.content_hash,
+        **place(dataset, split),
         **verdict.to_dict(),
         "drift": report.to_dict(),
     }
