@@ -29,6 +29,7 @@ from .run import Run
 from .strategy import Strategy, open_strategy
 from .summaries import Summaries
 from .teaching import taught
+from .views import Lesson
 from .votes import votes_to_learn, without_votes_head
 
 __all__ = ["build_model", "compile_model", "load_model", "train", "training_batches", "versions"]
@@ -62,13 +63,15 @@ def train(
     recipe, seed = run.recipe, run.settings.seed
     strategy = strategy or open_strategy("none")
     votes, hashes = votes_to_learn(recipe.loss, run.settings.choice, data.train)
-    train_role, teacher = taught(recipe.loss, run.settings.teacher, data.train)
-    run.hold_to(data, **hashes, **teacher)
+    taught_role = taught(recipe, run.settings.teacher, data.train)
+    run.hold_to(data, **hashes, **taught_role.hashes)
     set_seed(seed)
     # Runs from before there were phases have none in their history.
     history = [{"epoch": row["epoch"], "phase": 1.0, **row} for row in run.history]
-    learned = dataclasses.replace(data, train=train_role)
-    batches, validation = training_batches(recipe, learned, seed=seed, votes=votes, replicas=strategy.replicas)
+    learned = dataclasses.replace(data, train=taught_role.train)
+    batches, validation = training_batches(
+        recipe, learned, seed=seed, lesson=taught_role.lesson, votes=votes, replicas=strategy.replicas
+    )
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
     while stage := current_stage(recipe, history):
@@ -94,7 +97,13 @@ def train(
 
 
 def training_batches(
-    recipe: Recipe, data: TrainingData, *, seed: int, votes: np.ndarray | None = None, replicas: int = 1
+    recipe: Recipe,
+    data: TrainingData,
+    *,
+    seed: int,
+    lesson: Lesson | None = None,
+    votes: np.ndarray | None = None,
+    replicas: int = 1,
 ) -> tuple[Batches, Batches]:
     """Batches of the training role, shuffled and augmented, and of the validation role, in order.
 
@@ -102,6 +111,7 @@ def training_batches(
         recipe: for the input and everything random.
         data: the roles.
         seed: of shuffling and augmentation.
+        lesson: what a teacher was shown and said, instead of changes drawn anew.
         votes: of the training role, for a network with a second head.
         replicas: that share a batch.
 
@@ -126,6 +136,7 @@ def training_batches(
             augmentation=recipe.augmentation,
             seed=seed,
             task=task,
+            lesson=lesson,
             votes=votes,
             replicas=replicas,
         ),
@@ -137,18 +148,18 @@ def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: 
     """The compiled model with which a stage begins or goes on."""
     if len(history) > stage.start:
         return load_model(run.checkpoint(len(history)))
-    model = _best_model(run, recipe, history) if history else build_training_model(recipe, classes)
+    model = _kept_model(run, recipe, history) if history else build_training_model(recipe, classes)
     freeze(model, stage.phase.frozen)
     compile_model(model, recipe, learning_rate=stage.phase.learning_rate)
     return model
 
 
-def _best_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> Any:
-    """The model of the best finished epoch, with its averages if it was measured with them."""
-    best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
-    model = load_model(run.checkpoint(best), compile=False)
+def _kept_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> Any:
+    """The model of the epoch that is kept, with its averages if it was measured with them."""
+    kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
+    model = load_model(run.checkpoint(kept), compile=False)
     if recipe.optimiser.ema:
-        lend_averages(model, run.averages(best))
+        lend_averages(model, run.averages(kept))
     return model
 
 
@@ -207,19 +218,20 @@ class _Keeper(keras.callbacks.Callback):
             self.averages.save(self.run.averages(epoch + 1))
         self.run.save_checkpoint(self.model, epoch + 1)
         self.run.write_history(self.history)
-        best = schedule.best_epoch(self.history, self.recipe.early_stopping.monitor) + 1
-        self.run.prune_checkpoints({best, epoch + 1})
+        stopping = self.recipe.early_stopping
+        best = schedule.best_epoch(self.history, stopping.monitor) + 1
+        self.run.prune_checkpoints({schedule.kept_epoch(self.history, stopping) + 1, epoch + 1})
         self.pace.progress.epoch(epoch, row, "  best" if best == epoch + 1 else "")
         if self.summaries:
             self.summaries.add(self.history[-1])
-        if schedule.should_stop(self.recipe.early_stopping, self.stage.own(self.history)):
+        if schedule.should_stop(stopping, self.stage.own(self.history)):
             self.model.stop_training = True
 
 
 def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -> ModelCard:
     history = run.history
-    best = schedule.best_epoch(history, recipe.early_stopping.monitor) + 1
-    model = as_float32(without_votes_head(_best_model(run, recipe, history)))
+    kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
+    model = as_float32(without_votes_head(_kept_model(run, recipe, history)))
     # What was frozen in a phase is free again for whoever trains further, as quantization-aware training does.
     model.trainable = True
     outputs = model.predict(validation.dataset().map(lambda x, y, w: x), verbose=0)
@@ -243,7 +255,7 @@ def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -
         notes=SYNTHETIC_NOTE if data.train.name == "synthetic" else "",
     )
     accuracy = Accuracy.of(data.validation.targets, as_probabilities(outputs, card))
-    figure = {"data": data.validation.name, "split": "validation", "epoch": best, **accuracy.to_dict()}
+    figure = {"data": data.validation.name, "split": "validation", "epoch": kept, **accuracy.to_dict()}
     card = card.with_metric("float32 validation", figure)
     write_json(
         run.folder / "metrics.json",

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..edge.preprocess import InputSpec, normalise
-from .augment import augment
+from .augment import Changes, augment
 from .backend import tf
 from .blending import draw_blend
 from .datasets.dataset import Dataset, class_counts
 from .fitted import HELD_BYTES, fitted_pixels
 from .sections import Augmentation, Loss
+from .views import Lesson
 from .votes import EMOTION, VOTES
 
 #: Batches prepared ahead of the training step.
@@ -37,6 +38,7 @@ class Batches:
         augmentation: random changes, mixup and cutmix; none without it.
         seed: of shuffling and augmentation; None keeps the order.
         task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
+        lesson: versions of the pictures to show, and their targets, instead of random changes and the data set's.
         votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
         replicas: that a batch is shared by. A last batch with fewer pictures joins the one before.
         held_bytes: see :func:`fitted.fitted_pixels`.
@@ -52,17 +54,18 @@ class Batches:
         augmentation: Augmentation | None = None,
         seed: int | None = None,
         task: str = "multiclass",
+        lesson: Lesson | None = None,
         votes: np.ndarray | None = None,
         replicas: int = 1,
         held_bytes: int = HELD_BYTES,
     ) -> None:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
+        self.lesson, self.task = lesson, task
         self.pixels = fitted_pixels(dataset, spec, held_bytes=held_bytes)
         self.targets, self.votes, self.replicas = dataset.targets, votes, replicas
         # Soft targets where the data set has them; class weights go by the labels all the same.
         one_hot = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
-        expected = one_hot if dataset.soft is None else dataset.soft
-        self.expected = expected[:, 1:] if task == "binary" else expected
+        self.expected = self._outputs(one_hot if dataset.soft is None else dataset.soft)
         self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
 
     @property
@@ -82,13 +85,26 @@ class Batches:
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
+        changes = self.lesson.changes(number) if self.lesson else None
+        expected = self._outputs(self.lesson.expected(number)) if self.lesson else self.expected
         for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
-            yield self._made(chosen, np.random.default_rng([self.seed or 0, number, step]))
+            rng = np.random.default_rng([self.seed or 0, number, step])
+            yield self._made(chosen, expected[chosen], changes.of(chosen) if changes else None, rng)
 
-    def _made(self, chosen: np.ndarray, rng: np.random.Generator) -> Batch:
+    def _outputs(self, expected: np.ndarray) -> np.ndarray:
+        """Targets of the network's outputs from those of the classes."""
+        return expected[:, 1:] if self.task == "binary" else expected
+
+    def _made(
+        self, chosen: np.ndarray, expected: np.ndarray, changes: Changes | None, rng: np.random.Generator
+    ) -> Batch:
         pixels, settings = self.pixels[chosen], self.augmentation
-        inputs = normalise(pixels if settings is None else augment(pixels, settings, rng), self.spec)
-        heads = {EMOTION: (self.expected[chosen], self.weights[self.targets[chosen]])}
+        if changes:
+            pixels = changes.apply(pixels)
+        elif settings:
+            pixels = augment(pixels, settings, rng)
+        inputs = normalise(pixels, self.spec)
+        heads = {EMOTION: (expected, self.weights[self.targets[chosen]])}
         if self.votes is not None:
             votes = self.votes[chosen]
             heads[VOTES] = votes, votes.any(axis=1).astype(np.float32)

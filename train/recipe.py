@@ -61,6 +61,7 @@ class Recipe:
         _one_of("optimiser.precision", self.optimiser.precision, ("float32", "bfloat16", "float16"))
         _one_of("schedule.kind", self.schedule.kind, ("constant", "plateau", "cosine"))
         _one_of("early_stopping.monitor", self.early_stopping.monitor, ("val_accuracy", "val_loss"))
+        _one_of("early_stopping.keep", self.early_stopping.keep, ("best", "last"))
         for key, value, low, high in (
             ("schedule.epochs", self.schedule.epochs, 1, 100_000),
             ("schedule.batch", self.schedule.batch, 1, 65_536),

@@ -37,6 +37,11 @@ def best_epoch(history: History, monitor: str) -> int:
     return min(range(len(history)), key=lambda index: sign * history[index][monitor])
 
 
+def kept_epoch(history: History, stopping: EarlyStopping) -> int:
+    """Index of the finished epoch that is the result so far."""
+    return len(history) - 1 if stopping.keep == "last" else best_epoch(history, stopping.monitor)
+
+
 def should_stop(stopping: EarlyStopping, history: History) -> bool:
     """Whether ``patience`` epochs have passed since the best one; never with patience 0."""
     if not stopping.patience or not history:

@@ -137,10 +137,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops. The best epoch is always kept."""
+    """Stop after ``patience`` epochs without a better ``monitor``; 0 never stops.
+
+    Args:
+        keep: which epoch is the result: the ``best`` by ``monitor``, or the ``last``.
+    """
 
     patience: int = 0
     monitor: str = "val_accuracy"
+    keep: str = "best"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 Knowledge distillation (Hinton, Vinyals and Dean 2015, arXiv:1503.02531) with teachers that are asked once: their mean
 probabilities are kept in a file by the pixels of each picture, so that the teachers may be slow, many, and of any
-framework. The student sees changed pictures, the teachers saw them as they are and mirrored.
+framework. They are shown the pictures as they are and mirrored, or in the very versions that the student will see; see
+:mod:`views`.
 """
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ from ..edge.files import atomic_path, existing, sha256_file
 from .datasets.dataset import Dataset
 from .fitted import fitted_pixels
 from .predictor import Predictor
-from .sections import Loss
+from .recipe import Recipe
+from .views import Lesson, Views
 
 #: Pictures that the teachers are shown at once.
 _BATCH = 256
@@ -33,16 +36,20 @@ class Teaching:
     Args:
         labels: class names in the order of the columns.
         digests: of the pictures (:attr:`edgeemo.train.datasets.dataset.Sample.digest`).
-        probabilities: float32 (n, classes), rows that sum to 1.
+        probabilities: float32 (n, classes), rows that sum to 1; with ``views`` (versions, n, classes).
+        views: the versions of the pictures that were shown, or None: the pictures as they are.
     """
 
     labels: tuple[str, ...]
     digests: tuple[str, ...]
     probabilities: np.ndarray
+    views: Views | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> Teaching:
         """From a .npz with arrays ``labels`` (text), ``digests`` (text) and ``probabilities`` (float, n x classes).
+
+        With versions it has ``views`` too (JSON), and probabilities of versions x n x classes.
 
         Raises:
             EdgeemoError: not there, or not such a file.
@@ -52,45 +59,42 @@ class Teaching:
             with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 labels, digests = (tuple(map(str, arrays[name])) for name in ("labels", "digests"))
                 probabilities = np.asarray(arrays["probabilities"], np.float32)
+                views = Views.from_json(str(arrays["views"]), str(file)) if "views" in arrays else None
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise EdgeemoError(
                 f"{file} is not a teacher's file ({error})", expected="what edgeemo teach writes (.npz)"
             ) from error
-        if probabilities.shape != (len(digests), len(labels)):
+        shape = (len(digests), len(labels))
+        told = f"probabilities of {len(digests):,} pictures and {len(labels)} classes"
+        if views:
+            shape, told = (views.number, *shape), f"{told} in {views.number} versions"
+        if probabilities.shape != shape or (views and views.pictures != len(digests)):
             raise EdgeemoError(
-                f"{file} is damaged",
-                expected=f"probabilities of {len(digests):,} pictures and {len(labels)} classes",
-                got=" x ".join(map(str, probabilities.shape)),
+                f"{file} is damaged", expected=told, got=" x ".join(map(str, probabilities.shape)) or "one number"
             )
-        sums = probabilities.sum(axis=1)
+        sums = probabilities.sum(axis=-1)
         if not (np.isfinite(sums).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
             raise EdgeemoError(
                 f"{file} does not hold probabilities",
                 expected="rows of numbers from 0 to 1 that sum to 1",
                 mend="write a softmax, not its logits",
             )
-        return cls(labels, digests, probabilities / sums[:, None])
+        return cls(labels, digests, probabilities / sums[..., None], views)
 
     def write(self, path: Path) -> None:
-        """As :meth:`read` reads it; half precision, which 25,000 pictures fill 0.6 MB with."""
+        """As :meth:`read` reads it; half precision, in which 25,000 pictures take 0.6 MB, and each version 0.4."""
+        arrays = {
+            "labels": np.array(self.labels),
+            "digests": np.array(self.digests),
+            "probabilities": self.probabilities.astype(np.float16),
+        }
+        if self.views:
+            arrays["views"] = np.array(self.views.to_json())
         with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(
-                stream,
-                labels=np.array(self.labels),
-                digests=np.array(self.digests),
-                probabilities=self.probabilities.astype(np.float16),
-            )
+            np.savez_compressed(stream, **arrays)
 
-    def targets(self, dataset: Dataset, *, weight: float, temperature: float) -> np.ndarray:
-        """Soft targets: the teachers' probabilities, softened, and the data set's own targets for the rest.
-
-        Args:
-            dataset: pictures that the teachers know.
-            weight: of the teachers, 0 to 1.
-            temperature: softens: the probabilities of the same logits divided by it.
-
-        Returns:
-            float32 (n, classes) in the data set's order of labels.
+    def rows(self, dataset: Dataset) -> np.ndarray:
+        """Where the pictures of a data set stand here, int64 (n,).
 
         Raises:
             EdgeemoError: other classes, or pictures that the teachers were not shown.
@@ -109,10 +113,27 @@ class Teaching:
                 f"the teacher was not shown {unknown:,} of {len(found):,} training pictures",
                 mend="make its file anew from this data: edgeemo teach RUN... --data ... --out FILE",
             )
+        return np.array(found, np.int64)
+
+    def targets(self, dataset: Dataset, *, weight: float, temperature: float) -> np.ndarray:
+        """Soft targets: the teachers' probabilities, softened, and the data set's own targets for the rest.
+
+        Args:
+            dataset: pictures that the teachers know.
+            weight: of the teachers, 0 to 1.
+            temperature: softens: the probabilities of the same logits divided by it.
+
+        Returns:
+            float32 (n, classes) in the data set's order of labels; with views (versions, n, classes).
+
+        Raises:
+            EdgeemoError: other classes, or pictures that the teachers were not shown.
+        """
+        rows = self.rows(dataset)
         columns = [self.labels.index(label) for label in dataset.labels]
-        raised = np.maximum(self.probabilities[found][:, columns], _EPSILON) ** (1 / temperature)
+        raised = np.maximum(self.probabilities[..., rows, :][..., columns], _EPSILON) ** (1 / temperature)
         own = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets] if dataset.soft is None else dataset.soft
-        mixed = weight * raised / raised.sum(axis=1, keepdims=True) + (1 - weight) * own
+        mixed = weight * raised / raised.sum(axis=-1, keepdims=True) + (1 - weight) * own
         return np.asarray(mixed, np.float32)
 
 
@@ -121,70 +142,106 @@ def teach(
     dataset: Dataset,
     *,
     mirrored: bool = True,
+    student: Recipe | None = None,
+    views: int = 0,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
     """Ask trained networks about every picture; copies of one picture are asked about once.
 
     Args:
-        teachers: the mean of their probabilities is taken. Each may have an input of its own.
+        teachers: the mean of their probabilities is taken. Each may have an input of its own, unless there are views.
         dataset: the pictures.
         mirrored: ask about the mirror image too.
+        student: the recipe by which the pictures are fitted and changed, with ``views``.
+        views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
+        seed: of the changes.
         progress: told (done, all) before each batch of a teacher.
 
     Raises:
-        EdgeemoError: a teacher tells other classes apart.
+        EdgeemoError: a teacher tells other classes apart, or has another input than the student.
     """
     first: dict[str, int] = {}
     for index, sample in enumerate(dataset.samples):
         first.setdefault(sample.digest, index)
     chosen = dataset.take(first.values())
-    total = np.zeros((len(chosen), len(dataset.labels)))
+    shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed) if student and views else None
+    for teacher in teachers:
+        _fits(teacher, dataset, shown)
+    total = np.zeros((max(views, 1), len(chosen), len(dataset.labels)), np.float32)
     steps = -(-len(chosen) // _BATCH)
+    share = 1 / (len(teachers) * (2 if mirrored else 1))
     for number, teacher in enumerate(teachers):
-        labels = teacher.card.labels
-        if sorted(labels) != sorted(dataset.labels):
-            raise EdgeemoError(
-                f"{teacher.card.name} cannot teach these pictures",
-                expected="a network for " + ", ".join(dataset.labels),
-                got="one for " + ", ".join(labels),
-            )
-        columns = [labels.index(label) for label in dataset.labels]
+        columns = [teacher.card.labels.index(label) for label in dataset.labels]
         pixels = fitted_pixels(chosen, teacher.card.input)
-        for step in range(steps):
+        for view, step in itertools.product(range(len(total)), range(steps)):
             if progress:
-                progress(number * steps + step, len(teachers) * steps)
+                progress((number * len(total) + view) * steps + step, len(teachers) * len(total) * steps)
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
-            views = [pixels[rows], pixels[rows][:, :, ::-1]] if mirrored else [pixels[rows]]
-            for view in views:
-                total[rows] += teacher.predict(np.ascontiguousarray(view))[:, columns] / (len(views) * len(teachers))
-    return Teaching(dataset.labels, tuple(first), total.astype(np.float32))
+            batch = shown.changes(view).of(rows).apply(pixels[rows]) if shown else pixels[rows]
+            for seen in [batch, batch[:, :, ::-1]] if mirrored else [batch]:
+                total[view, rows] += teacher.predict(np.ascontiguousarray(seen))[:, columns] * share
+    return Teaching(dataset.labels, tuple(first), total if shown else total[0], shown)
 
 
-def taught(settings: Loss, file: str, train: Dataset) -> tuple[Dataset, dict[str, str]]:
+def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:
+    card = teacher.card
+    if sorted(card.labels) != sorted(dataset.labels):
+        raise EdgeemoError(
+            f"{card.name} cannot teach these pictures",
+            expected="a network for " + ", ".join(dataset.labels),
+            got="one for " + ", ".join(card.labels),
+        )
+    if views and not views.fit(card.input):
+        raise EdgeemoError(
+            f"{card.name} cannot be shown the student's versions of the pictures",
+            expected=f"an input of {views.height}x{views.width}x{views.channels}, as the student's",
+            got="x".join(map(str, card.input.shape)),
+            mend="leave --views away, or let a network of that input teach",
+        )
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a training learns from.
+
+    Args:
+        train: the training role, with soft targets if a teacher gave some for the pictures as they are.
+        lesson: versions of the pictures and their targets, if a teacher was shown versions.
+        hashes: the SHA-256 of the teacher's file under ``teacher``, if there is one.
+    """
+
+    train: Dataset
+    lesson: Lesson | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     """The training role with what a teacher says of it, if the recipe gives a teacher weight.
 
     Args:
-        settings: weight and temperature.
+        recipe: weight and temperature, and how pictures are changed.
         file: from ``edgeemo teach``, or empty.
         train: the training role.
 
-    Returns:
-        The role, and the SHA-256 of the file under ``teacher``.
-
     Raises:
-        EdgeemoError: a weight without a file, a file without a weight, or a file of other pictures.
+        EdgeemoError: a weight without a file, a file without a weight, or a file of other pictures or versions.
     """
+    settings = recipe.loss
     if not settings.teacher:
         if file:
             raise EdgeemoError(
                 "the recipe gives the teacher no weight", mend="give it one, as --set loss.teacher=0.7, or no --teacher"
             )
-        return train, {}
+        return Taught(train)
     if not file:
         raise EdgeemoError(
             "the recipe learns from a teacher (loss.teacher) but there is none",
             mend="give --teacher FILE, as edgeemo teach writes it, or --set loss.teacher=0",
         )
-    teaching = Teaching.read(file)
-    soft = teaching.targets(train, weight=settings.teacher, temperature=settings.teacher_temperature)
-    return replace(train, soft=soft), {"teacher": sha256_file(file)}
+    teaching, hashes = Teaching.read(file), {"teacher": sha256_file(file)}
+    targets = teaching.targets(train, weight=settings.teacher, temperature=settings.teacher_temperature)
+    if not teaching.views:
+        return Taught(replace(train, soft=targets), hashes=hashes)
+    teaching.views.hold_to(recipe, file)
+    return Taught(train, Lesson(teaching.views, teaching.rows(train), targets), hashes)

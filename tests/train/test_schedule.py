@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeemo.train.recipe import EarlyStopping, Schedule
-from edgeemo.train.schedule import best_epoch, learning_rate, should_stop
+from edgeemo.train.schedule import best_epoch, kept_epoch, learning_rate, should_stop
 
 
 def history(key: str, values: list[float]) -> list[dict[str, float]]:
@@ -75,3 +75,8 @@ def test_the_earliest_of_the_best_epochs_counts(monitor: str, values: list[float
 )
 def test_stopping_waits_for_patience_epochs(patience: int, values: list[float], stop: bool) -> None:
     assert should_stop(EarlyStopping(patience), history("val_accuracy", values)) is stop
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 2)])
+def test_the_epoch_that_is_kept(keep: str, kept: int) -> None:
+    assert kept_epoch(history("val_accuracy", [0.2, 0.6, 0.5]), EarlyStopping(keep=keep)) == kept

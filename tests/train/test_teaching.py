@@ -16,9 +16,11 @@ from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.pipeline import Batches
+from edgeemo.train.recipe import Recipe, load_recipe
 from edgeemo.train.run import Run
-from edgeemo.train.sections import Loss
-from edgeemo.train.teaching import Teaching, taught, teach
+from edgeemo.train.sections import Augmentation, Loss
+from edgeemo.train.teaching import Taught, Teaching, taught, teach
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ def faces() -> Dataset:
 
 def teacher(labels: tuple[str, ...], side: int = 24) -> LeftHalf:
     return LeftHalf(ModelCard(name="half", labels=labels, input=InputSpec(side, side)))
+
+
+def recipe(loss: Loss, **changes: Any) -> Recipe:
+    return replace(load_recipe("edge-res"), loss=loss, **changes)
 
 
 def test_a_picture_and_its_mirror_image_are_asked_about(faces: Dataset) -> None:
@@ -130,13 +136,13 @@ def test_a_broken_file_is_one_sentence(arrays: dict[str, Any] | None, sentence: 
 
 
 def test_weight_and_file_belong_together(faces: Dataset, tmp_path: Path) -> None:
-    assert taught(Loss(), "", faces) == (faces, {})
+    assert taught(recipe(Loss()), "", faces) == Taught(faces)
     with pytest.raises(EdgeemoError, match=r"--set loss\.teacher=0\.7"):
-        taught(Loss(), "teacher.npz", faces)
+        taught(recipe(Loss()), "teacher.npz", faces)
     with pytest.raises(EdgeemoError, match="there is none; give --teacher FILE"):
-        taught(Loss(teacher=0.5), "", faces)
+        taught(recipe(Loss(teacher=0.5)), "", faces)
     with pytest.raises(EdgeemoError, match=r"absent\.npz is not there"):
-        taught(Loss(teacher=0.5), str(tmp_path / "absent.npz"), faces)
+        taught(recipe(Loss(teacher=0.5)), str(tmp_path / "absent.npz"), faces)
 
 
 def test_a_student_learns_from_a_run_and_notes_its_file(trained_run: Path, tmp_path: Path) -> None:
@@ -153,3 +159,86 @@ def test_a_student_learns_from_a_run_and_notes_its_file(trained_run: Path, tmp_p
     assert learned.exit_code == 0, learned.output
     assert "teacher" in (out / "data.json").read_text()
     assert Run(out).settings.teacher == str(file)
+
+
+CHANGES = Augmentation(rotation=10, shift=0.1, flip=True, contrast=0.3, erase=0.5)
+
+
+def student(**changes: Any) -> Recipe:
+    return recipe(Loss(teacher=1.0), **{"augmentation": CHANGES, "input": InputSpec(24, 24), **changes})
+
+
+def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: Path) -> None:
+    teach([teacher(faces.labels)], faces, mirrored=False, student=student(), views=3, seed=5).write(tmp_path / "t.npz")
+    # In another order, with a copy, and without some: the file goes by pixels.
+    chosen = faces.take([7, 2, 9, 2, 0, 11])
+    learned = taught(student(), str(tmp_path / "t.npz"), chosen)
+    assert learned.lesson is not None
+    assert learned.train is chosen
+    batches = Batches(chosen, InputSpec(24, 24), 4, augmentation=CHANGES, seed=1, lesson=learned.lesson)
+    seen = []
+    for epoch in range(4):
+        inputs, targets = (np.concatenate(part) for part in list(zip(*batches.epoch(epoch), strict=True))[:2])
+        # The teacher tells how bright the left half is, so its answer shows whether it saw the same picture.
+        assert targets[:, 0] == pytest.approx(inputs[:, :, :12].mean(axis=(1, 2, 3)), abs=2e-3)
+        seen.append(sorted(picture.tobytes() for picture in inputs))
+    assert seen[0] != seen[1]
+    assert seen[3] == seen[0]
+
+
+def test_views_soften_and_mix_with_labels_as_single_answers_do(faces: Dataset) -> None:
+    told = teach([teacher(faces.labels)], faces, student=student(), views=2)
+    found = told.targets(faces, weight=0.6, temperature=2.0)
+    for view in range(2):
+        alone = Teaching(told.labels, told.digests, told.probabilities[view])
+        assert np.array_equal(found[view], alone.targets(faces, weight=0.6, temperature=2.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"augmentation": replace(CHANGES, erase=0.2)},
+            "other versions .* expected augmentation.erase 0.5, got augmentation.erase 0.2; make the file for this",
+        ),
+        ({"input": InputSpec(48, 48)}, "expected height 24, width 24, got height 48, width 48"),
+    ],
+    ids=["changes", "size"],
+)
+def test_a_student_that_would_see_other_versions_is_told(
+    changes: dict[str, Any], sentence: str, faces: Dataset, tmp_path: Path
+) -> None:
+    teach([teacher(faces.labels)], faces, student=student(), views=2).write(tmp_path / "t.npz")
+    with pytest.raises(EdgeemoError, match=sentence):
+        taught(student(**changes), str(tmp_path / "t.npz"), faces)
+    # What is blended with what is the student's own affair.
+    blended = student(augmentation=replace(CHANGES, mixup=0.2))
+    assert taught(blended, str(tmp_path / "t.npz"), faces).lesson is not None
+
+
+def test_views_are_of_the_student_s_size(faces: Dataset) -> None:
+    with pytest.raises(EdgeemoError, match="expected an input of 24x24x1, as the student's, got 48x48x1"):
+        teach([teacher(faces.labels, side=48)], faces, student=student(), views=2)
+
+
+def test_a_file_with_fewer_views_than_it_says_is_damaged(faces: Dataset, tmp_path: Path) -> None:
+    told = teach([teacher(faces.labels)], faces, student=student(), views=2)
+    replace(told, probabilities=told.probabilities[:1]).write(tmp_path / "t.npz")
+    with pytest.raises(EdgeemoError, match="12 pictures and 7 classes in 2 versions, got 1 x 12 x 7"):
+        Teaching.read(tmp_path / "t.npz")
+
+
+def test_views_from_the_command_line(trained_run: Path, tmp_path: Path) -> None:
+    file, out, data = tmp_path / "lessons.npz", tmp_path / "student", Run(trained_run).settings.data
+    words = ["teach", str(trained_run), "--data", data, "--student", str(trained_run / "recipe.toml"), "--views", "2"]
+    told = CliRunner().invoke(edgeemo, [*words, "--set", "augmentation.rotation=8.0", "--out", str(file)])
+    assert told.exit_code == 0, told.output
+    assert "in 2 versions" in told.output
+    words = ["train", str(trained_run / "recipe.toml"), "--data", data, "--epochs", "1", "--limit", "200"]
+    words += ["--out", str(out), "--teacher", str(file), "--set", "loss.teacher=0.5"]
+    refused = CliRunner().invoke(edgeemo, words)
+    assert (refused.exit_code, "augmentation.rotation 8.0" in refused.output, out.exists()) == (1, True, False)
+    learned = CliRunner().invoke(edgeemo, [*words, "--set", "augmentation.rotation=8.0"])
+    assert learned.exit_code == 0, learned.output
+    lost = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", data, "--set", "a=1", "--out", "x.npz"])
+    assert (lost.exit_code, "--student" in lost.output) == (2, True)

@@ -15,7 +15,15 @@ from ..datasets.options import data_choice, evaluation_data, tell_left_out
 @evaluation_data(split="train")
 @data_choice(modes=(Mode.MAJORITY,))
 @click.option("--out", required=True, metavar="FILE", help="The .npz to write.")
-@click.option("--no-mirror", is_flag=True, help="Show each picture as it is only, not its mirror image too.")
+@click.option("--no-mirror", is_flag=True, help="Do not ask about mirror images too.")
+@click.option("--student", metavar="RECIPE", help="Show the versions of the pictures that this training will make.")
+@click.option(
+    "--views", type=click.IntRange(1), default=40, show_default=True, help="Versions of each picture, with --student."
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the student's recipe; repeatable."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the versions.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def command(
     models: tuple[str, ...],
@@ -26,6 +34,10 @@ def command(
     choice: Choice,
     out: str,
     no_mirror: bool,
+    student: str | None,
+    views: int,
+    overrides: tuple[str, ...],
+    seed: int,
     force: bool,
 ) -> None:
     """Write down what trained networks say of the training pictures, for a smaller one to learn from.
@@ -33,14 +45,25 @@ def command(
     RUN is a run folder or a .tflite; of several the mean is taken. The student learns from it with
     "edgeemo train ... --teacher FILE --set loss.teacher=0.7".
 
-    Example: edgeemo teach runs/large-0 runs/large-1 --data archive.zip --out teacher.npz
+    With --student they are asked about changed versions of every picture, which are what the student's training then
+    shows in turn, one in each epoch: it is told of exactly what it sees. That takes as many times longer as there are
+    views, and the file serves every student whose recipe changes the pictures in the same way.
+
+    \b
+    Examples:
+      edgeemo teach runs/large-0 runs/large-1 --data archive.zip --out teacher.npz
+      edgeemo teach runs/large-0 --data archive.zip --student edgeemo-base --out lessons.npz
     """
+    if overrides and not student:
+        raise click.UsageError("--set changes the recipe that --student names")
     from ...edge.line import Line
     from ..datasets.reader import read_evaluation_set
     from ..predictor import open_predictor
+    from ..recipe import load_recipe
     from ..teaching import teach
 
     target = new_file(out, force=force)
+    recipe = load_recipe(student, overrides) if student else None
     teachers = [open_predictor(model) for model in models]
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice)
     tell_left_out(dataset)
@@ -49,8 +72,12 @@ def command(
             teachers,
             dataset,
             mirrored=not no_mirror,
+            student=recipe,
+            views=views if recipe else 0,
+            seed=seed,
             progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
         )
     teaching.write(target)
     who = "1 teacher" if len(models) == 1 else f"{len(models)} teachers"
-    click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}")
+    versions = f" in {views} versions" if recipe else ""
+    click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}{versions}")

@@ -153,7 +153,7 @@ def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
     from ..teaching import taught
     from ..votes import votes_to_learn
 
-    taught(recipe.loss, settings.teacher, roles.train)
+    taught(recipe, settings.teacher, roles.train)
     votes_to_learn(recipe.loss, settings.choice, roles.train)
     build_model(recipe, len(roles.train.labels))
 
