@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from .detect import Box
@@ -168,16 +167,16 @@ class _Followed:
         self._label = UNCERTAIN
         self._decide(list(face.probabilities))
         side = math.sqrt(face.box.area)
-        self._filter = cv2.KalmanFilter(6, 4, 0, cv2.CV_64F)
-        self._filter.measurementMatrix = np.eye(4, 6)
-        self._filter.statePost = np.append(_measure(face.box), (0.0, 0.0))[:, None]
         # Nothing is known of the velocity at first: a head may cross its own width in half a second.
-        self._filter.errorCovPost = np.diag([*_noise(side), (2 * side) ** 2, (2 * side) ** 2])
+        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in _centre(face.box))
+        self._width, self._height = (
+            _Changing(length, (_SIZE * side) ** 2) for length in (face.box.width, face.box.height)
+        )
 
     @property
     def box(self) -> Box:
         """The latest estimate."""
-        x, y, width, height = (float(value) for value in self._filter.statePost[:4, 0])
+        x, y, width, height = self._x.place, self._y.place, self._width.length, self._height.length
         width, height = max(width, 1.0), max(height, 1.0)
         return Box(round(x - width / 2), round(y - height / 2), max(1, round(width)), max(1, round(height)))
 
@@ -185,18 +184,18 @@ class _Followed:
         dt = time_s - self._at
         self._at = time_s
         side = math.sqrt(self.box.area)
-        transition = np.eye(6)
-        transition[0, 4] = transition[1, 5] = dt
         jolt, growth = (_ACCELERATION * side) ** 2 * dt, (_GROWTH * side) ** 2 * dt
-        noise = np.diag([jolt * dt * dt / 3, jolt * dt * dt / 3, growth, growth, jolt, jolt])
-        noise[0, 4] = noise[4, 0] = noise[1, 5] = noise[5, 1] = jolt * dt / 2
-        self._filter.transitionMatrix = transition
-        self._filter.processNoiseCov = noise
-        self._filter.predict()
+        self._x.predict(dt, jolt)
+        self._y.predict(dt, jolt)
+        self._width.predict(growth)
+        self._height.predict(growth)
 
     def take(self, face: FaceResult, time_s: float, smooth_s: float) -> None:
-        self._filter.measurementNoiseCov = np.diag(_noise(math.sqrt(face.box.area)))
-        self._filter.correct(_measure(face.box)[:, None])
+        side, (x, y) = math.sqrt(face.box.area), _centre(face.box)
+        self._x.correct(x, (_SPOT * side) ** 2)
+        self._y.correct(y, (_SPOT * side) ** 2)
+        self._width.correct(face.box.width, (_SIZE * side) ** 2)
+        self._height.correct(face.box.height, (_SIZE * side) ** 2)
         share = 1 - math.exp(-(time_s - self.seen_at) / smooth_s) if smooth_s else 1.0
         self._smoothed += share * (np.array(list(face.probabilities.values())) - self._smoothed)
         self.seen_at = time_s
@@ -231,9 +230,47 @@ class _Followed:
         )
 
 
-def _measure(box: Box) -> np.ndarray:
-    return np.array([box.x + box.width / 2, box.y + box.height / 2, box.width, box.height], np.float64)
+def _centre(box: Box) -> tuple[float, float]:
+    return box.x + box.width / 2, box.y + box.height / 2
 
 
-def _noise(side: float) -> list[float]:
-    return [(_SPOT * side) ** 2] * 2 + [(_SIZE * side) ** 2] * 2
+class _Moving:
+    """Kalman filter of one coordinate that moves, with white noise for its acceleration.
+
+    Neither the motion nor the noise of x, y, width and height touch one another, so four small filters are one large
+    one, without its matrices: these cost as much as all else of a track.
+    """
+
+    def __init__(self, place: float, variance: float, speed_variance: float) -> None:
+        self.place, self._speed = place, 0.0
+        self._pp, self._ps, self._ss = variance, 0.0, speed_variance
+
+    def predict(self, dt: float, jolt: float) -> None:
+        self.place += self._speed * dt
+        self._pp += dt * (2 * self._ps + dt * self._ss) + jolt * dt * dt / 3
+        self._ps += dt * self._ss + jolt * dt / 2
+        self._ss += jolt
+
+    def correct(self, place: float, noise: float) -> None:
+        total, step = self._pp + noise, place - self.place
+        gain, speed_gain = self._pp / total, self._ps / total
+        self.place += gain * step
+        self._speed += speed_gain * step
+        self._ss -= speed_gain * self._ps
+        self._ps -= gain * self._ps
+        self._pp -= gain * self._pp
+
+
+class _Changing:
+    """Kalman filter of a length that drifts."""
+
+    def __init__(self, length: float, variance: float) -> None:
+        self.length, self._variance = length, variance
+
+    def predict(self, growth: float) -> None:
+        self._variance += growth
+
+    def correct(self, length: float, noise: float) -> None:
+        gain = self._variance / (self._variance + noise)
+        self.length += gain * (length - self.length)
+        self._variance -= gain * self._variance

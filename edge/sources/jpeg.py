@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import struct
 
+import cv2
 import numpy as np
 
 from ..errors import EdgeemoError
-from ..image import decode
+from ..image import MAX_PIXELS, decode
 from .frame import to_rgb
 
 #: Longest picture that is waited for; a stream with more between two ends has lost its thread.
@@ -17,6 +19,8 @@ _START = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _STAND_ALONE = {0x01, *range(0xD0, 0xD8)}
 _END, _SCAN = 0xD9, 0xDA
+#: Beginnings of a frame that tell its size: baseline, extended and progressive.
+_FRAMES = {0xC0, 0xC1, 0xC2}
 
 
 class JpegSplitter:
@@ -95,8 +99,32 @@ class JpegSplitter:
 
 
 def decode_jpeg(picture: bytes, where: str) -> np.ndarray | None:
-    """Decode to uint8 (h, w, 3) RGB; None when it is damaged or too large."""
+    """Decode to uint8 (h, w, 3) RGB; None when it is damaged or too large.
+
+    An ordinary picture goes to OpenCV, which takes half of Pillow's time for the same pixels: both have libjpeg-turbo.
+    For a damaged one that library writes a line to standard error.
+    """
+    if _is_ordinary(picture):
+        try:
+            found = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+        except cv2.error:
+            return None
+        return found if found is None else np.asarray(found)
     try:
         return to_rgb(decode(picture, where))
     except EdgeemoError:
         return None
+
+
+def _is_ordinary(picture: bytes) -> bool:
+    """Whether its header tells of 8-bit gray or YCbCr pixels, and of no more than may be decoded."""
+    at = 2
+    while at + 10 <= len(picture) and picture[at] == 0xFF:
+        marker = picture[at + 1]
+        if marker in _FRAMES:
+            depth, height, width, components = struct.unpack_from(">BHHB", picture, at + 4)
+            return depth == 8 and components in (1, 3) and 0 < height * width <= MAX_PIXELS
+        if marker in _STAND_ALONE or marker == 0xFF:
+            return False
+        at += 2 + int.from_bytes(picture[at + 2 : at + 4], "big")
+    return False

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import io
 import random
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from edgeemo.edge.image import decode
+from edgeemo.edge.sources.frame import to_rgb
 from edgeemo.edge.sources.jpeg import MOST_BYTES, JpegSplitter, decode_jpeg
 
 
-def jpeg(seed: int, **options: object) -> bytes:
+def photo() -> Image.Image:
+    noise = np.random.default_rng(3).integers(0, 256, (60, 90, 3), np.uint8)
+    return Image.fromarray(cv2.GaussianBlur(noise, (0, 0), 2))
+
+
+def saved(picture: Image.Image, **options: Any) -> bytes:
     stream = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 56, 3), np.uint8)
-    Image.fromarray(pixels).save(stream, "JPEG", **options)
+    picture.save(stream, "JPEG", **options)
     return stream.getvalue()
+
+
+def jpeg(seed: int, **options: Any) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 56, 3), np.uint8)
+    return saved(Image.fromarray(pixels), **options)
 
 
 def with_thumbnail(seed: int) -> bytes:
@@ -76,3 +89,31 @@ def test_endless_picture_does_not_fill_the_memory() -> None:
 def test_damaged_picture_is_none(data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     assert decode_jpeg(data, "camera") is None
     assert capfd.readouterr() == ("", "")
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    return exif
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(photo(), quality=80),
+        saved(photo(), quality=95, subsampling=0, restart_marker_rows=1),
+        saved(photo(), progressive=True),
+        saved(photo().convert("L")),
+        saved(photo().convert("CMYK")),
+        saved(photo(), exif=turned()),
+    ],
+    ids=["ordinary", "fine", "progressive", "gray", "CMYK", "turned"],
+)
+def test_a_stream_s_pixels_are_those_of_a_file(data: bytes) -> None:
+    assert np.array_equal(decode_jpeg(data, "camera"), to_rgb(decode(data, "file")))
+
+
+def test_a_picture_that_says_it_is_huge_is_not_decoded() -> None:
+    data = saved(photo())
+    at = data.index(b"\xff\xc0") + 5
+    assert decode_jpeg(data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :], "camera") is None

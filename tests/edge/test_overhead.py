@@ -18,7 +18,6 @@ from .conftest import FakeCamera
 # A processor that is shared with others makes everything dearer, but not by the same factor.
 pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
 
-
 BOUND = 0.1
 
 
@@ -40,10 +39,6 @@ def test_at_most_a_tenth_of_a_frame_is_neither_detect_nor_invoke(fake_camera: Fa
     assert 0 < measure("--source", 0, env=fake_camera.environment()) <= BOUND
 
 
-def test_pictures_that_come_as_jpeg_are_decoded_besides() -> None:
-    # JPEGs as large as webcams send them.
-    share = measure("--quality", 80)
-    # On Xeons with AMX the cascade is quicker, and what follows it finds cold caches: docs/camera.md has the figures.
-    assert 0 < share <= 0.15
-    if share > BOUND:
-        pytest.xfail(f"{share:.1%} of a frame is neither detect nor invoke on this processor, more than a tenth")
+def test_decoding_jpegs_stays_within_the_tenth() -> None:
+    # As large as webcams send them.
+    assert 0 < measure("--quality", 80) <= BOUND
