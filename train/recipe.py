@@ -25,7 +25,7 @@ from .sections import (
     Qat,
     Schedule,
 )
-from .tables import apply_override, from_table
+from .tables import apply_override, extended, from_table
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -155,12 +155,21 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         name_or_path: name of a recipe of the package, with or without ``.toml``, or a path that ends in it. A file
-            in the working folder hides the package's.
+            in the working folder hides the package's. A recipe with ``extends`` (name or path of another, a path
+            from its own folder) has that one's values where it gives none.
         overrides: ``section.key=value`` each; the value is TOML, or a plain word. ``phase.1.epochs`` is the first's.
 
     Raises:
         EdgeemoError: unknown recipe (the message names the known ones), broken TOML, unknown key, wrong type.
     """
+    path = _recipe_file(name_or_path)
+    table = _read_table(path)
+    for override in overrides:
+        apply_override(table, override)
+    return parse_recipe(table, str(path))
+
+
+def _recipe_file(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if not name_or_path.endswith(".toml") or (path.name == name_or_path and not path.exists()):
         path = FOLDER / f"{name_or_path.removesuffix('.toml')}.toml"
@@ -170,13 +179,29 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             expected=f"one of {', '.join(recipe_names())}",
             mend="or give the path of a .toml file",
         )
+    return path
+
+
+def _read_table(path: Path, *heirs: Path) -> dict[str, Any]:
+    """The values of a recipe file and, where it has none, those of the recipe that it extends.
+
+    Args:
+        path: the file.
+        heirs: the files that extend it.
+    """
+    if path.resolve() in [heir.resolve() for heir in heirs]:
+        raise EdgeemoError(f"{path} extends itself", expected="a recipe that ends in one without extends")
     try:
-        table = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        table: dict[str, Any] = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except (TOMLKitError, UnicodeDecodeError, OSError) as error:
         raise EdgeemoError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
-    for override in overrides:
-        apply_override(table, override)
-    return parse_recipe(table, str(path))
+    if (parent := table.pop("extends", None)) is None:
+        return table
+    if not isinstance(parent, str):
+        raise EdgeemoError(f"{path}: extends is not a recipe", expected="its name or path", got=repr(parent))
+    beside = path.parent / parent
+    file = beside if parent.endswith(".toml") and beside.is_file() else _recipe_file(parent)
+    return extended(_read_table(file, path, *heirs), table)
 
 
 def parse_recipe(table: dict[str, Any], where: str) -> Recipe:

@@ -46,6 +46,20 @@ def apply_override(table: dict[str, Any], text: str) -> None:
     place[last] = parsed
 
 
+def extended(table: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """A table with another's values over its own, section by section.
+
+    A section that names another thing (``architecture.name``) is taken whole: the options of the one are not the
+    other's.
+    """
+    result = dict(table)
+    for key, value in other.items():
+        own = result.get(key)
+        same = isinstance(own, dict) and isinstance(value, dict) and value.get("name") in (None, own.get("name"))
+        result[key] = extended(own, value) if same else value
+    return result
+
+
 def from_table(cls: type, table: Any, where: str, prefix: str = "") -> Any:
     """Build a frozen dataclass, and those inside it, from a table.
 

@@ -84,7 +84,7 @@ class Views:
                 f"{file} tells of other versions of the pictures than this recipe makes",
                 expected=", ".join(f"{key} {wanted[key]}" for key in differing),
                 got=", ".join(f"{key} {seen[key]}" for key in differing),
-                mend=f"make the file for this recipe, with edgeemo teach --student {recipe.name}, or --set what differs",
+                mend=f"make it for this recipe: edgeemo teach --student {recipe.name}, or --set what differs",
             )
 
 

@@ -35,7 +35,7 @@ PLAIN, OTHER = (InputSpec(48, 48), 7, 0.0), (InputSpec(32, 40, "rgb"), 3, 1e-4)
         ("kdef-binary", 135_500_097),
         ("edge-res", 273_055),
         ("edgeemo-nano", 67_751),
-        ("edgeemo-base", 769_071),
+        ("edgeemo-base", 699_567),
         ("edgeemo-large", 979_671),
         ("demo", 57_791),
         ("linear", 16_135),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,44 @@ def test_a_broken_recipe_is_named(tmp_path: Path, text: bytes, sentence: str) ->
         load_recipe(str(tmp_path / "mine.toml"))
     assert "mine.toml" in caught.value.message
     assert sentence in caught.value.message
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def test_a_recipe_has_the_values_of_the_one_that_it_extends(tmp_path: Path) -> None:
+    child = 'extends = "parent.toml"\nname = "child"\n[augmentation]\nerase = 0.1\n[architecture]\ndropout = 0.4\n'
+    parent = 'extends = "edge-res"\n[augmentation]\nerase = 0.5\nrotation = 3.0\n[schedule]\nepochs = 7\n'
+    written(tmp_path, child=child, parent=parent)
+    found, root = load_recipe(str(tmp_path / "child.toml"), ["augmentation.shift=0.0"]), load_recipe("edge-res")
+    assert found.name == "child"
+    assert found.augmentation == replace(root.augmentation, erase=0.1, rotation=3.0, shift=0.0)
+    assert found.schedule == replace(root.schedule, epochs=7)
+    assert found.architecture.options == {**root.architecture.options, "dropout": 0.4}
+    # What a run keeps says all by itself.
+    (tmp_path / "resolved.toml").write_text(found.to_toml())
+    assert "extends" not in found.to_toml()
+    assert load_recipe(str(tmp_path / "resolved.toml")) == found
+
+
+def test_another_network_does_not_inherit_options(tmp_path: Path) -> None:
+    written(tmp_path, child='extends = "edge-res"\n[architecture]\nname = "cnn3"\n')
+    assert load_recipe(str(tmp_path / "child.toml")).architecture.options == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"one": 'extends = "one.toml"'}, "one.toml extends itself"),
+        ({"one": 'extends = "two.toml"', "two": 'extends = "one.toml"'}, "one.toml extends itself"),
+        ({"one": "extends = 3"}, "extends is not a recipe, expected its name or path, got 3"),
+        ({"one": 'extends = "nowhere"'}, "unknown recipe 'nowhere'"),
+    ],
+    ids=["itself", "in a circle", "a number", "unknown"],
+)
+def test_a_recipe_that_extends_nothing_is_named(files: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(EdgeemoError, match=sentence):
+        load_recipe(str(written(tmp_path, **files) / "one.toml"))

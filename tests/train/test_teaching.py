@@ -199,7 +199,7 @@ def test_views_soften_and_mix_with_labels_as_single_answers_do(faces: Dataset) -
     [
         (
             {"augmentation": replace(CHANGES, erase=0.2)},
-            "other versions .* expected augmentation.erase 0.5, got augmentation.erase 0.2; make the file for this",
+            "other versions .* expected augmentation.erase 0.5, got augmentation.erase 0.2; make it for this",
         ),
         ({"input": InputSpec(48, 48)}, "expected height 24, width 24, got height 48, width 48"),
     ],
