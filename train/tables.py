@@ -55,8 +55,9 @@ def extended(table: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     result = dict(table)
     for key, value in other.items():
         own = result.get(key)
-        same = isinstance(own, dict) and isinstance(value, dict) and value.get("name") in (None, own.get("name"))
-        result[key] = extended(own, value) if same else value
+        if isinstance(own, dict) and isinstance(value, dict) and value.get("name") in (None, own.get("name")):
+            value = extended(own, value)
+        result[key] = value
     return result
 
 
