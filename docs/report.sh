@@ -50,6 +50,11 @@ $edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks"
   ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
 # In float too: operator by operator the two say where int8 gains and where it does not.
 profiled=(models/published/edge-res-{int8,float32}.tflite)
+for run in ${RUNS:-}; do
+  for float in "$run"/edgeemo-*-float32.tflite; do
+    [ -e "$float" ] && profiled+=("${float/-float32/-int8}" "$float")
+  done
+done
 for peer in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \

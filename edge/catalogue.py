@@ -20,8 +20,8 @@ MANIFEST = "manifest.json"
 SCHEMA = 1
 #: How the names of our own models begin.
 FAMILY = "edgeemo"
-#: The model that commands take when none is named: of those that ship, the most accurate that a Pi runs at ease.
-DEFAULT = "edgeemo-large"
+#: The model that commands take when none is named: the middle one of our own family.
+DEFAULT = "edgeemo-base"
 #: What an entry repeats of its model's card.
 _FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset", "quantisation", "metrics", "licence"}
 

@@ -196,7 +196,8 @@ def test_our_own_models_are_small_and_tell_what_was_measured(size: str) -> None:
         assert figures[name]["command"].startswith("edgeemo ")
     assert abs(figures["drift"]["difference"]) <= 0.3
     assert figures["drift"]["agreement"] >= 0.98
-    assert figures["temperature validation"]["value"] == card.temperature != 1
+    # None is stored where the likeliest one calibrates no better than 1 does.
+    assert figures.get("temperature validation", {"value": 1.0})["value"] == card.temperature
     assert figures["test"]["calibration_error"] < 0.1
     assert "no clear licence" in card.licence
     assert "leak-free" in card.notes
