@@ -21,9 +21,15 @@ fi
 
 # Ours: what ships, then what the runs add to it.
 models=(models/*.tflite models/published/*-int8.tflite models/published/*-float32.tflite)
+ours=()
 for run in ${RUNS:-}; do
   for model in "$run"/*-float32.tflite "$run"/*-int8.tflite "$run"/*-qat.tflite; do
-    [ -e "$model" ] && [ ! -e "models/published/$(basename "$model")" ] && models+=("$model")
+    name=$(basename "$model" .tflite)
+    # Our own family ships in int8, under its bare name.
+    shipped=models/${name%-int8}.tflite
+    [ -e "$model" ] && [ ! -e "models/published/$name.tflite" ] && [ ! -e "$shipped" ] && models+=("$model")
+    float=${model%-int8.tflite}-float32.tflite
+    [ -e "$shipped" ] && [ -e "$float" ] && ours+=("$shipped" "$float")
   done
 done
 
@@ -49,12 +55,7 @@ done
 $edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks" --queries 700 --offline --ceiling \
   ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
 # In float too: operator by operator the two say where int8 gains and where it does not.
-profiled=(models/published/edge-res-{int8,float32}.tflite)
-for run in ${RUNS:-}; do
-  for float in "$run"/edgeemo-*-float32.tflite; do
-    [ -e "$float" ] && profiled+=("${float/-float32/-int8}" "$float")
-  done
-done
+profiled=(models/published/edge-res-{int8,float32}.tflite "${ours[@]}")
 for peer in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
