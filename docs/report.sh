@@ -25,11 +25,13 @@ ours=()
 for run in ${RUNS:-}; do
   for model in "$run"/*-float32.tflite "$run"/*-int8.tflite "$run"/*-qat.tflite; do
     name=$(basename "$model" .tflite)
-    # Our own family ships in int8, under its bare name.
-    shipped=models/${name%-int8}.tflite
-    [ -e "$model" ] && [ ! -e "models/published/$name.tflite" ] && [ ! -e "$shipped" ] && models+=("$model")
-    float=${model%-int8.tflite}-float32.tflite
-    [ -e "$shipped" ] && [ -e "$float" ] && ours+=("$shipped" "$float")
+    # Our own family ships in int8, under its bare name, and is profiled beside its float form.
+    if [ -e "models/${name%-int8}.tflite" ]; then
+      float=${model%-int8.tflite}-float32.tflite
+      if [ -e "$float" ]; then ours+=("models/${name%-int8}.tflite" "$float"); fi
+    elif [ -e "$model" ] && [ ! -e "models/published/$name.tflite" ]; then
+      models+=("$model")
+    fi
   done
 done
 
