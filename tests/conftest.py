@@ -95,7 +95,7 @@ def trained_run(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from edgeemo.train.recipe import load_recipe
     from edgeemo.train.run import Run, Settings
 
-    overrides = ["input.height=24", "input.width=24", "schedule.epochs=6", "schedule.batch=32", "qat.epochs=1"]
+    overrides = ["input.height=24", "input.width=24", "schedule.epochs=10", "schedule.batch=32", "qat.epochs=1"]
     overrides += ["architecture.stem=[8,16]", "architecture.widths=[16,32]", "architecture.strides=[1,2]"]
     overrides += ["optimiser.name=adam", "optimiser.learning_rate=4e-3", "loss.label_smoothing=0.0"]
     run = Run.create(

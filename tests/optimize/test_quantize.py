@@ -129,15 +129,17 @@ def test_the_float_model_equals_keras(
     assert np.abs(Classifier.open(converted["float32"]).predict(test_pixels) - of_keras).max() < 1e-5
 
 
-#: The net is unsure of most faces: rounding moves the labels of some, an epoch of fine-tuning those of more.
+#: Least share of the labels that the float net is sure of which stay, and the largest mean change of a probability.
+#: Rounding decides the labels of faces between two classes; an epoch of fine-tuning those of some more.
 CLOSE = {
-    "float16": (0.98, 0.001),
-    "dynamic": (0.95, 0.02),
-    "int8": (0.9, 0.02),
-    "int8-float-io": (0.9, 0.02),
-    "int16x8": (0.95, 0.01),
+    "float16": (0.99, 0.001),
+    "dynamic": (0.99, 0.02),
+    "int8": (0.98, 0.02),
+    "int8-float-io": (0.98, 0.02),
+    "int16x8": (0.98, 0.01),
     "qat": (0.8, 0.06),
 }
+SURE = 0.1
 
 
 @pytest.mark.parametrize("method", CLOSE)
@@ -146,7 +148,10 @@ def test_quantised_models_agree_with_keras(
 ) -> None:
     found = Classifier.open(converted[method]).predict(test_pixels)
     least, most = CLOSE[method]
-    assert (found.argmax(axis=1) == of_keras.argmax(axis=1)).mean() > least
+    second, first = np.sort(of_keras, axis=1)[:, -2:].T
+    sure = first - second > SURE
+    assert sure.mean() > 0.3
+    assert (found.argmax(axis=1) == of_keras.argmax(axis=1))[sure].mean() >= least
     assert np.abs(found - of_keras).mean() < most
 
 
