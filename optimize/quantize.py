@@ -11,6 +11,7 @@ from ..edge.accuracy import Accuracy
 from ..edge.card import ModelCard, Quantisation, write_model
 from ..edge.classifier import Classifier
 from ..edge.errors import EdgeemoError
+from ..edge.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.run import Run
@@ -32,8 +33,10 @@ METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", 
 CALIBRATED = ("int8", "int8-float-io", "int16x8")
 #: Methods that leave weights without a scale.
 _WITHOUT_SCALES = ("float32", "float16")
-#: Pictures of the validation role to measure a method on whose kernels are unoptimised: some 60 ms each.
-_SLOW = {"int16x8": 500}
+#: Methods whose kernels are unoptimised, some 2.5 ns for each MAC: so many pictures of the validation role are enough,
+#: and as few as cost so many MACs together (a quarter of an hour).
+_SLOW = ("int16x8",)
+_SLOW_LEAST, _SLOW_PICTURES, _SLOW_MACS = 20, 500, 4e11
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,8 @@ def write_compared(
         return Quantised(out, card)
     validation = data.validation.relabelled(card.labels)
     if method in _SLOW:
-        validation = stratified(validation, _SLOW[method])
+        affordable = int(_SLOW_MACS / max(1, read_graph(flatbuffer, str(out)).macs))
+        validation = stratified(validation, max(_SLOW_LEAST, min(_SLOW_PICTURES, affordable)))
     result = _compare(out, source, validation)
     if source.recipe is None:
         return result

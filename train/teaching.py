@@ -18,6 +18,7 @@ import numpy as np
 
 from ..edge.errors import EdgeemoError
 from ..edge.files import atomic_path, existing, sha256_file
+from ..edge.preprocess import InputSpec
 from .datasets.dataset import Dataset
 from .fitted import fitted_pixels
 from .predictor import Predictor
@@ -157,7 +158,7 @@ def teach(
         student: the recipe by which the pictures are fitted and changed, with ``views``.
         views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
         seed: of the changes.
-        progress: told (done, all) before each batch of a teacher.
+        progress: told (done, all) before each batch.
 
     Raises:
         EdgeemoError: a teacher tells other classes apart, or has another input than the student.
@@ -172,16 +173,21 @@ def teach(
     total = np.zeros((max(views, 1), len(chosen), len(dataset.labels)), np.float32)
     steps = -(-len(chosen) // _BATCH)
     share = 1 / (len(teachers) * (2 if mirrored else 1))
-    for number, teacher in enumerate(teachers):
-        columns = [teacher.card.labels.index(label) for label in dataset.labels]
-        pixels = fitted_pixels(chosen, teacher.card.input)
+    # Those of one input are shown the same batch: fitting and changing it again takes as long as a small teacher.
+    together: dict[InputSpec, list[Predictor]] = {}
+    for teacher in teachers:
+        together.setdefault(teacher.card.input, []).append(teacher)
+    for number, (spec, present) in enumerate(together.items()):
+        pixels = fitted_pixels(chosen, spec)
         for view, step in itertools.product(range(len(total)), range(steps)):
             if progress:
-                progress((number * len(total) + view) * steps + step, len(teachers) * len(total) * steps)
+                progress((number * len(total) + view) * steps + step, len(together) * len(total) * steps)
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
             batch = shown.changes(view).of(rows).apply(pixels[rows]) if shown else pixels[rows]
-            for seen in [batch, batch[:, :, ::-1]] if mirrored else [batch]:
-                total[view, rows] += teacher.predict(np.ascontiguousarray(seen))[:, columns] * share
+            for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
+                for teacher in present:
+                    columns = [teacher.card.labels.index(label) for label in dataset.labels]
+                    total[view, rows] += teacher.predict(seen)[:, columns] * share
     return Teaching(dataset.labels, tuple(first), total if shown else total[0], shown)
 
 

@@ -9,6 +9,9 @@ from ..datasets.choice import Choice
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, evaluation_data, tell_left_out
 
+#: Seconds between two lines of a log: it takes half an hour.
+_EVERY = 60.0
+
 
 @click.command("teach")
 @click.argument("models", metavar="RUN...", nargs=-1, required=True)
@@ -67,7 +70,7 @@ def command(
     teachers = [open_predictor(model) for model in models]
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice)
     tell_left_out(dataset)
-    with Line() as line:
+    with Line(every=_EVERY) as line:
         teaching = teach(
             teachers,
             dataset,
