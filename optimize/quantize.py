@@ -33,10 +33,10 @@ METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", 
 CALIBRATED = ("int8", "int8-float-io", "int16x8")
 #: Methods that leave weights without a scale.
 _WITHOUT_SCALES = ("float32", "float16")
-#: Methods whose kernels are unoptimised, some 2.5 ns for each MAC: so many pictures of the validation role are enough,
+#: Methods whose kernels are unoptimised, some 0.4 ns for each MAC: so many pictures of the validation role are enough,
 #: and as few as cost so many MACs together (a quarter of an hour).
 _SLOW = ("int16x8",)
-_SLOW_LEAST, _SLOW_PICTURES, _SLOW_MACS = 20, 500, 4e11
+_SLOW_LEAST, _SLOW_PICTURES, _SLOW_MACS = 20, 500, 2e12
 
 
 @dataclass(frozen=True)
