@@ -8,6 +8,7 @@ framework. They are shown the pictures as they are and mirrored, or in the very 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import zipfile
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from .datasets.dataset import Dataset
 from .fitted import fitted_pixels
 from .predictor import Predictor
 from .recipe import Recipe
+from .unfinished import Unfinished
 from .views import Lesson, Views
 
 #: Pictures that the teachers are shown at once.
@@ -147,6 +149,7 @@ def teach(
     student: Recipe | None = None,
     views: int = 0,
     seed: int = 0,
+    unfinished: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
     """Ask trained networks about every picture; copies of one picture are asked about once.
@@ -158,6 +161,7 @@ def teach(
         student: the recipe by which the pictures are fitted and changed, with ``views``.
         views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
         seed: of the changes.
+        unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
         progress: told (done, all) before each batch.
 
     Raises:
@@ -177,18 +181,36 @@ def teach(
     together: dict[InputSpec, list[Predictor]] = {}
     for teacher in teachers:
         together.setdefault(teacher.card.input, []).append(teacher)
-    for number, (spec, present) in enumerate(together.items()):
-        pixels = fitted_pixels(chosen, spec)
-        for view, step in itertools.product(range(len(total)), range(steps)):
+    passes = len(together) * len(total)
+    kept = Unfinished(unfinished, _key(teachers, chosen, shown, mirrored)) if unfinished else None
+    done, total = (kept and kept.load()) or (0, total)
+    for place, (spec, present) in enumerate(together.items()):
+        before = place * len(total)
+        left = range(max(0, done - before), len(total))
+        pixels = fitted_pixels(chosen, spec) if left else np.empty(0)
+        for view, step in itertools.product(left, range(steps)):
             if progress:
-                progress((number * len(total) + view) * steps + step, len(together) * len(total) * steps)
+                progress((before + view) * steps + step, passes * steps)
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
             batch = shown.changes(view).of(rows).apply(pixels[rows]) if shown else pixels[rows]
             for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
                 for teacher in present:
                     columns = [teacher.card.labels.index(label) for label in dataset.labels]
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
+            if kept and step + 1 == steps:
+                kept.save(before + view + 1, total)
     return Teaching(dataset.labels, tuple(first), total if shown else total[0], shown)
+
+
+def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, mirrored: bool) -> str:
+    """Of all that the answers depend on; a teacher is known by what it says of some of the pictures."""
+    some = pictures.take(range(min(8, len(pictures))))
+    digest = hashlib.sha256(f"{pictures.labels}{shown}{mirrored}".encode())
+    for sample in pictures.samples:
+        digest.update(sample.digest.encode())
+    for teacher in teachers:
+        digest.update(teacher.predict(some.pixels(teacher.card.input)).tobytes())
+    return digest.hexdigest()
 
 
 def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:

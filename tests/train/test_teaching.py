@@ -242,3 +242,30 @@ def test_views_from_the_command_line(trained_run: Path, tmp_path: Path) -> None:
     assert learned.exit_code == 0, learned.output
     lost = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", data, "--set", "a=1", "--out", "x.npz"])
     assert (lost.exit_code, "--student" in lost.output) == (2, True)
+
+
+def test_whoever_was_interrupted_goes_on(faces: Dataset, tmp_path: Path) -> None:
+    file, seen = tmp_path / "unfinished.npz", []
+    whole = teach([teacher(faces.labels)], faces, student=student(), views=3)
+
+    def interrupted(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    def again(number: int = 3, **changes: Any) -> Teaching:
+        seen.clear()
+        ask = {"student": student(), "views": number, "unfinished": file, **changes}
+        return teach([teacher(faces.labels)], faces, progress=lambda done, of: seen.append(done), **ask)
+
+    with pytest.raises(KeyboardInterrupt):
+        teach([teacher(faces.labels)], faces, student=student(), views=3, unfinished=file, progress=interrupted)
+    kept = file.read_bytes()
+    assert np.array_equal(again().probabilities, whole.probabilities)
+    assert seen == [2]
+    # Of other versions, or not such a file at all: from the beginning.
+    file.write_bytes(kept)
+    again(seed=1)
+    assert seen == [0, 1, 2]
+    file.write_bytes(kept[:100])
+    again()
+    assert seen == [0, 1, 2]

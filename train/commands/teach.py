@@ -50,7 +50,8 @@ def command(
 
     With --student they are asked about changed versions of every picture, which are what the student's training then
     shows in turn, one in each epoch: it is told of exactly what it sees. That takes as many times longer as there are
-    views, and the file serves every student whose recipe changes the pictures in the same way.
+    views, and the file serves every student whose recipe changes the pictures in the same way. Whoever interrupts it
+    goes on with the same command.
 
     \b
     Examples:
@@ -70,6 +71,7 @@ def command(
     teachers = [open_predictor(model) for model in models]
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice)
     tell_left_out(dataset)
+    unfinished = target.with_name(f".{target.stem}-unfinished.npz")
     with Line(every=_EVERY) as line:
         teaching = teach(
             teachers,
@@ -78,9 +80,11 @@ def command(
             student=recipe,
             views=views if recipe else 0,
             seed=seed,
+            unfinished=unfinished,
             progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
         )
     teaching.write(target)
+    unfinished.unlink(missing_ok=True)
     who = "1 teacher" if len(models) == 1 else f"{len(models)} teachers"
     versions = f" in {views} versions" if recipe else ""
     click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}{versions}")
