@@ -263,7 +263,7 @@ def test_distillation_draws_the_student_to_its_teacher(recipe: Recipe, few: Trai
     distance = {}
     for weight in (0.0, 1.0):
         aware = quantization_aware(model)
-        tuned = dataclasses.replace(recipe, qat=Qat(epochs=4, learning_rate=0.05, distillation=weight))
+        tuned = dataclasses.replace(recipe, qat=Qat(epochs=6, learning_rate=0.03, distillation=weight))
         fine_tune(aware, tuned, roles, teacher=model, quiet=True)
         distance[weight] = np.abs(aware.predict(inputs, verbose=0) - expected).mean()
     assert distance[1.0] < 0.7 * distance[0.0]
