@@ -178,9 +178,10 @@ def teach(
     steps = -(-len(chosen) // _BATCH)
     share = 1 / (len(teachers) * (2 if mirrored else 1))
     # Those of one input are shown the same batch: fitting and changing it again takes as long as a small teacher.
-    together: dict[InputSpec, list[Predictor]] = {}
+    together: dict[InputSpec, list[tuple[Predictor, list[int]]]] = {}
     for teacher in teachers:
-        together.setdefault(teacher.card.input, []).append(teacher)
+        columns = [teacher.card.labels.index(label) for label in dataset.labels]
+        together.setdefault(teacher.card.input, []).append((teacher, columns))
     passes = len(together) * len(total)
     kept = Unfinished(unfinished, _key(teachers, chosen, shown, mirrored)) if unfinished else None
     done, total = (kept and kept.load()) or (0, total)
@@ -194,8 +195,7 @@ def teach(
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
             batch = shown.changes(view).of(rows).apply(pixels[rows]) if shown else pixels[rows]
             for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
-                for teacher in present:
-                    columns = [teacher.card.labels.index(label) for label in dataset.labels]
+                for teacher, columns in present:
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
             if kept and step + 1 == steps:
                 kept.save(before + view + 1, total)
