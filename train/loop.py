@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from .precision import as_float32
 from .progress import Progress
 from .recipe import Recipe
 from .run import Run
+from .start import begin_with
 from .strategy import Strategy, open_strategy
 from .summaries import Summaries
 from .teaching import taught
@@ -77,7 +80,7 @@ def train(
     while stage := current_stage(recipe, history):
         try:
             with strategy.scope():
-                model = _model_at(run, recipe, history, stage, len(data.train.labels))
+                model = _model_at(run, recipe, history, stage, data.train.labels)
             model.fit(
                 strategy.feed(batches, len(history)),
                 initial_epoch=len(history),
@@ -144,11 +147,13 @@ def training_batches(
     )
 
 
-def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, classes: int) -> Any:
+def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, labels: tuple[str, ...]) -> Any:
     """The compiled model with which a stage begins or goes on."""
     if len(history) > stage.start:
         return load_model(run.checkpoint(len(history)))
-    model = _kept_model(run, recipe, history) if history else build_training_model(recipe, classes)
+    model = _kept_model(run, recipe, history) if history else build_training_model(recipe, len(labels))
+    if run.settings.start and not history:
+        begin_with(model, run.settings.start, labels)
     freeze(model, stage.phase.frozen)
     compile_model(model, recipe, learning_rate=stage.phase.learning_rate)
     return model
@@ -252,7 +257,7 @@ def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -
             versions=versions(),
             holdout=data.holdout.to_dict() if data.holdout else {},
         ),
-        notes=SYNTHETIC_NOTE if data.train.name == "synthetic" else "",
+        notes=" ".join(_notes(run, data)),
     )
     accuracy = Accuracy.of(data.validation.targets, as_probabilities(outputs, card))
     figure = {"data": data.validation.name, "split": "validation", "epoch": kept, **accuracy.to_dict()}
@@ -269,6 +274,14 @@ def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -
     plot_history(history, run.folder / "curves.png", title=recipe.title)
     run.write_card(card)
     return card
+
+
+def _notes(run: Run, data: TrainingData) -> Iterator[str]:
+    if data.train.name == "synthetic":
+        yield SYNTHETIC_NOTE
+    if run.settings.start:
+        start = Path(run.settings.start)
+        yield f"Training began with the weights of {start.parent.name}/{start.name}."
 
 
 def versions() -> dict[str, str]:

@@ -43,6 +43,7 @@ class Settings:
         choice: what is used of the data set.
         limit: at most so many training pictures, drawn stratified by class; 0 takes all.
         teacher: what ``edgeemo teach`` wrote, to learn from; empty without one.
+        start: .keras file of the network with which training begins; empty for random weights.
     """
 
     data: str
@@ -53,6 +54,7 @@ class Settings:
     choice: Choice = field(default_factory=Choice)
     limit: int = 0
     teacher: str = ""
+    start: str = ""
 
     def dataset(self) -> Dataset:
         """Read the data set and leave out what is to be left out."""

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights",
-    metavar="imagenet|none|FILE",
-    help="Weights with which a pretrained network begins, instead of the recipe's; none trains from scratch.",
+    metavar="imagenet|none|FILE|RUN",
+    help="Weights to begin with: a finished RUN's or a .keras file's, to train its network further; for a pretrained "
+    "backbone imagenet, none (from scratch) or its .h5 FILE, instead of the recipe's.",
 )
 @click.option(
     "--epochs",
@@ -91,6 +92,7 @@ def command(
       edgeemo train fer-cnn3 --data archive.zip --drop-leaks --out runs/cnn3
       edgeemo train densenet169-fer --data archive.zip --weights none --out runs/densenet
       edgeemo train edge-res --data archive.zip --epochs 2 --limit 2000 --out runs/short
+      edgeemo train edgeemo-base --data mine/ --weights runs/base --out runs/mine
       edgeemo train --resume runs/cnn3
     """
     new = recipe or data or out or overrides or weights or epochs or limit or teacher or choice != Choice()
@@ -107,6 +109,7 @@ def command(
     from ..model import load_model, weights_digest
     from ..recipe import load_recipe
     from ..run import Run, Settings
+    from ..start import is_start, start_of
     from ..strategy import open_strategy
 
     with contextlib.ExitStack() as stack:
@@ -117,7 +120,8 @@ def command(
                 run = run.copy(_scratch(stack))
             roles = run.settings.training_data(run.recipe)
         else:
-            if weights:
+            start = str(start_of(weights)) if weights and is_start(weights) else ""
+            if weights and not start:
                 value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
                 # JSON's strings are TOML's.
                 overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
@@ -125,7 +129,9 @@ def command(
             resolved = resolved.with_epochs(epochs) if epochs else resolved
             lists = tuple(_absolute(path) for path in exclude)
             asked = str(Path(teacher).absolute()) if teacher else ""
-            settings = Settings(_absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0, asked)
+            settings = Settings(
+                _absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0, asked, start
+            )
             place = open_strategy(strategy)
             if place.chief:
                 _free(str(out))
@@ -148,14 +154,19 @@ def command(
 
 
 def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
-    """Fail on what cannot be trained, before there is a run."""
+    """Fail on what cannot be trained, before there is a run, and say what is odd."""
     from ..model import build_model
+    from ..start import begin_with, told_of
     from ..teaching import taught
     from ..votes import votes_to_learn
 
     taught(recipe, settings.teacher, roles.train)
     votes_to_learn(recipe.loss, settings.choice, roles.train)
-    build_model(recipe, len(roles.train.labels))
+    model = build_model(recipe, len(roles.train.labels))
+    if settings.start:
+        whole = begin_with(model, settings.start, roles.train.labels)
+        for sentence in told_of(Path(settings.start), roles, whole):
+            click.echo(sentence, err=True)
 
 
 def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
