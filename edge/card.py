@@ -10,6 +10,7 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SCHEMA = 1
 CARD_NAME = "edgeemo.json"
 LABELS_NAME = "labels.txt"
 TASKS = ("multiclass", "binary")
+_LARGEST_CARD = 1 << 20
 TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 
 INTENDED_USE = (
@@ -263,24 +265,43 @@ def card_of(data: bytes, where: str) -> ModelCard | None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if CARD_NAME not in archive.namelist():
                 return None
-            text = archive.read(CARD_NAME)
+            text = _unpacked(archive, where)
     except (zipfile.BadZipFile, OSError, ValueError):
         return None
     return ModelCard.from_json(text, f"the card in {where}")
 
 
+def _unpacked(archive: zipfile.ZipFile, where: str) -> bytes:
+    size = archive.getinfo(CARD_NAME).file_size
+    if size > _LARGEST_CARD:
+        raise EdgeemoError(
+            f"the card in {where} is too large", expected=f"at most {_LARGEST_CARD:,} bytes", got=f"{size:,}"
+        )
+    try:
+        # No more than it says of itself is ever unpacked.
+        return archive.read(CARD_NAME)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise EdgeemoError(
+            f"the card in {where} is damaged ({error})", mend="copy or convert the model again"
+        ) from error
+
+
 def with_card(model: bytes, card: ModelCard) -> bytes:
     """The bytes of a .tflite with ``card`` embedded; a card that was there is replaced.
 
-    The result depends on the model and the card alone: entries carry a fixed date. They are not compressed, which
-    other readers of TFLite's associated files do not take; blanks are left out, for models of less than 100 KB.
+    The result depends on the model and the card alone: entries carry a fixed date. The card is compressed, for models
+    of less than 100 KB; the labels are not, since other readers of TFLite's associated files take no compressed ones.
     """
     flatbuffer, _ = split_model(model)
     stream = io.BytesIO(flatbuffer)
     compact = json.dumps(card.to_dict(), separators=(",", ":"), ensure_ascii=False)
     with zipfile.ZipFile(stream, "a") as archive:
-        for name, text in ((LABELS_NAME, "\n".join(card.labels) + "\n"), (CARD_NAME, compact)):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
+        labels = "\n".join(card.labels) + "\n"
+        for name, text, packing in (
+            (LABELS_NAME, labels, zipfile.ZIP_STORED),
+            (CARD_NAME, compact, zipfile.ZIP_DEFLATED),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, packing, compresslevel=9)
     return stream.getvalue()
 
 

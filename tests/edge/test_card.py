@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import replace
@@ -27,6 +28,36 @@ def test_card_is_readable_with_zipfile_alone(tiny_int8: Path) -> None:
     with zipfile.ZipFile(tiny_int8) as archive:
         assert archive.read("labels.txt").decode().split()[0] == "angry"
         assert json.loads(archive.read("edgeemo.json"))["schema"] == 1
+
+
+def test_the_labels_are_readable_without_unpacking_and_the_card_is_packed(tiny_int8: Path) -> None:
+    data = with_card(tiny_int8.read_bytes(), read_card(tiny_int8))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        labels, card = archive.getinfo("labels.txt"), archive.getinfo("edgeemo.json")
+    assert labels.compress_type == zipfile.ZIP_STORED
+    assert b"angry\n" in data
+    assert card.compress_size < 0.7 * card.file_size
+
+
+def test_a_damaged_card_is_no_missing_card(tiny_int8: Path) -> None:
+    data = bytearray(with_card(tiny_int8.read_bytes(), read_card(tiny_int8)))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        card = archive.getinfo("edgeemo.json")
+    middle = card.header_offset + 30 + len("edgeemo.json") + card.compress_size // 2
+    data[middle : middle + 8] = bytes(8)
+    with pytest.raises(EdgeemoError, match=r"the card in net.tflite is damaged \(.+\); copy or convert"):
+        card_of(bytes(data), "net.tflite")
+
+
+def test_a_card_that_would_fill_the_memory_is_not_unpacked(tiny_int8: Path) -> None:
+    stream = io.BytesIO(split_model(tiny_int8.read_bytes())[0])
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("edgeemo.json", " " * (64 << 20))
+    assert len(stream.getvalue()) < 1 << 20
+    with pytest.raises(
+        EdgeemoError, match=r"the card in net.tflite is too large, expected at most 1,048,576 bytes, got 67"
+    ):
+        card_of(stream.getvalue(), "net.tflite")
 
 
 def test_new_card_replaces_the_old(tiny_int8: Path) -> None:

@@ -1,0 +1,67 @@
+"""Sharing equal parts of a .tflite: fewer bytes, the same model to every reader, the same answers bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from edgeemo.edge.card import split_model
+from edgeemo.edge.graph import read_graph
+from edgeemo.optimize import compact as module
+from edgeemo.optimize.compact import compact
+from edgeemo.optimize.quantize import METHODS
+
+
+def flatbuffer(path: Path) -> bytes:
+    return split_model(path.read_bytes())[0]
+
+
+def written_out(data: bytes) -> bytes:
+    """The same model by the ordinary writer, which shares nothing."""
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)).Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def answers(data: bytes, count: int = 5) -> list[np.ndarray]:
+    net = Interpreter(model_content=data)
+    net.allocate_tensors()
+    into, out = net.get_input_details()[0], net.get_output_details()[0]
+    random, found = np.random.default_rng(3), []
+    for _ in range(count):
+        values = random.integers(-100, 100, into["shape"])
+        net.set_tensor(into["index"], (values / 100 if into["dtype"] == np.float32 else values).astype(into["dtype"]))
+        net.invoke()
+        found.append(net.get_tensor(out["index"]))
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_written_compact_and_answers_the_same(converted: dict[str, Path], method: str) -> None:
+    data = flatbuffer(converted[method])
+    assert compact(data) == data
+    long = written_out(data)
+    assert len(data) < len(long)
+    assert read_graph(data) == read_graph(long)
+    assert all(np.array_equal(a, b) for a, b in zip(answers(data), answers(long), strict=True))
+
+
+def test_what_is_shared_are_the_zero_points(converted: dict[str, Path]) -> None:
+    operators = read_graph(flatbuffer(converted["int8"])).operators
+    filters = sum(len(tensor.scales) for o in operators for tensor in o.inputs if len(tensor.scales) > 1)
+    data = flatbuffer(converted["int8"])
+    assert filters > 100
+    assert len(written_out(data)) - len(data) > 0.7 * 8 * filters
+
+
+def test_a_large_model_is_left_alone(tiny_int8: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written_out(flatbuffer(tiny_int8))
+    assert len(compact(data)) < len(data)
+    monkeypatch.setattr(module, "LARGEST", len(data) - 1)
+    assert compact(data) is data
