@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..edge.files import atomic_path
+from ..train.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,27 @@ class Checkpoint:
         if all(one is two for one, two in zip(state.variables, state.best, strict=True)):
             del groups["best"]
         counts = {group: len(values) for group, values in groups.items()}
-        head = json.dumps({"key": self.key, "history": state.history, "counts": counts})
-        arrays: dict[str, Any] = {"head": np.array(head)}
+        head = json.dumps({"history": state.history, "counts": counts})
+        arrays = {"head": np.array(head)}
         for group, values in groups.items():
             arrays |= {f"{group}-{index}": value for index, value in enumerate(values)}
-        with atomic_path(self.path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **arrays)
+        self._file.save(arrays)
 
     def load(self) -> State | None:
         """The saved state; None if there is none, or it is damaged or another training's."""
-        try:
-            with np.load(self.path, allow_pickle=False) as saved:
-                head = json.loads(str(saved["head"]))
-                if head["key"] != self.key:
-                    return None
-                groups = {
-                    group: [saved[f"{group}-{index}"] for index in range(count)]
-                    for group, count in head["counts"].items()
-                }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        saved = self._file.load()
+        if saved is None:
             return None
+        head = json.loads(str(saved["head"]))
+        groups = {
+            group: [saved[f"{group}-{index}"] for index in range(count)] for group, count in head["counts"].items()
+        }
         return State(head["history"], groups["variables"], groups.get("best", groups["variables"]), groups["optimiser"])
 
     def remove(self) -> None:
         """The training is done."""
-        self.path.unlink(missing_ok=True)
+        self._file.remove()
+
+    @property
+    def _file(self) -> Unfinished:
+        return Unfinished(self.path, self.key)

@@ -184,7 +184,10 @@ def teach(
         together.setdefault(teacher.card.input, []).append((teacher, columns))
     passes = len(together) * len(total)
     kept = Unfinished(unfinished, _key(teachers, chosen, shown, mirrored)) if unfinished else None
-    done, total = (kept and kept.load()) or (0, total)
+    if saved := kept and kept.load():
+        done, total = int(saved["done"]), saved["answers"]
+    else:
+        done = 0
     for place, (spec, present) in enumerate(together.items()):
         before = place * len(total)
         left = range(max(0, done - before), len(total))
@@ -198,7 +201,7 @@ def teach(
                 for teacher, columns in present:
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
             if kept and step + 1 == steps:
-                kept.save(before + view + 1, total)
+                kept.save({"done": np.array(before + view + 1), "answers": total})
     return Teaching(dataset.labels, tuple(first), total if shown else total[0], shown)
 
 

@@ -1,37 +1,46 @@
-"""Where the asking of teachers stands, in one file: whoever interrupts it loses a version of the pictures at most."""
+"""A long computation's state in one file: whoever interrupts it loses the last step at most."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..edge.files import atomic_path
 
+_KEY = "key"
+
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A file for the sums of so many answers.
+    """A file for arrays.
 
     Args:
         path: of the file, ``.npz``.
-        key: of everything that the answers depend on; a file with another key is of other questions.
+        key: of everything that the computation depends on; a file with another key is another computation's.
     """
 
     path: Path
     key: str
 
-    def save(self, done: int, answers: np.ndarray) -> None:
-        """Replace the file: so many passes over the pictures are in these sums."""
+    def save(self, arrays: Mapping[str, Any]) -> None:
+        """Replace the file."""
         with atomic_path(self.path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, key=np.array(self.key), done=np.array(done), answers=answers)
+            np.savez(stream, **{_KEY: np.array(self.key), **arrays})
 
-    def load(self) -> tuple[int, np.ndarray] | None:
-        """What was saved; None if there is nothing, or it is damaged or of other questions."""
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was saved; None if there is nothing, or it is damaged or another computation's."""
         try:
+            # NumPy would leave a damaged file open.
             with open(self.path, "rb") as stream, np.load(stream, allow_pickle=False) as saved:
-                return (int(saved["done"]), saved["answers"]) if str(saved["key"]) == self.key else None
+                return {name: saved[name] for name in saved.files} if str(saved[_KEY]) == self.key else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
+
+    def remove(self) -> None:
+        """The computation is done."""
+        self.path.unlink(missing_ok=True)

@@ -138,6 +138,20 @@ def test_a_killed_training_goes_on(recipe: Recipe, few: TrainingData, model: Any
     assert found[0][1] == found[1][1] == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize("last_is_best", [True, False])
+def test_a_state_comes_back_as_it_was(last_is_best: bool, tmp_path: Path) -> None:
+    last, checkpoint = [np.full(2, 1.5), np.zeros((1, 3))], Checkpoint(tmp_path / "state.npz", "key")
+    best = last if last_is_best else [np.full(2, 2.5), np.ones((1, 3))]
+    checkpoint.save(State([{"epoch": 1.0, "loss": 0.25}], last, best, [np.array(7)]))
+    state = checkpoint.load()
+    assert state is not None
+    assert state.history == [{"epoch": 1.0, "loss": 0.25}]
+    for found, expected in ((state.variables, last), (state.best, best), (state.optimiser, [np.array(7)])):
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    checkpoint.remove()
+    assert checkpoint.load() is None
+
+
 @pytest.mark.parametrize("content", [None, b"", b"half a zip"])
 def test_what_is_no_state_of_this_training_is_passed_over(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
