@@ -155,8 +155,7 @@ def write_compared(
         return Quantised(out, card)
     validation = data.validation.relabelled(card.labels)
     if method in _SLOW:
-        affordable = int(_SLOW_MACS / max(1, read_graph(flatbuffer, str(out)).macs))
-        validation = stratified(validation, max(_SLOW_LEAST, min(_SLOW_PICTURES, affordable)))
+        validation = stratified(validation, slow_pictures(read_graph(flatbuffer, str(out)).macs))
     result = _compare(out, source, validation)
     if source.recipe is None:
         return result
@@ -164,6 +163,11 @@ def write_compared(
     card = card.with_metric(f"{method} validation", figure)
     write_model(out, flatbuffer, card)
     return replace(result, card=card)
+
+
+def slow_pictures(macs: int) -> int:
+    """On how many pictures a model of so many MACs is compared by unoptimised kernels."""
+    return max(_SLOW_LEAST, min(_SLOW_PICTURES, int(_SLOW_MACS / max(1, macs))))
 
 
 def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Dataset, np.ndarray]:

@@ -16,7 +16,7 @@ from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import installed, load
 from edgeemo.optimize.promise import require_full_int8, require_granularity
-from edgeemo.optimize.quantize import METHODS, quantize, training_roles
+from edgeemo.optimize.quantize import METHODS, quantize, slow_pictures, training_roles
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
@@ -289,3 +289,10 @@ def test_noise_does_not_calibrate(run: Run, roles: TrainingData, tmp_path: Path)
     with pytest.raises(EdgeemoError, match="calibration set noise looks like random noise"):
         quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, roles.validation))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("macs", "pictures"), [(0, 500), (147_000_000, 500), (9_911_300_000, 201), (500_000_000_000, 20)]
+)
+def test_slow_kernels_are_compared_within_a_quarter_of_an_hour(macs: int, pictures: int) -> None:
+    assert slow_pictures(macs) == pictures
