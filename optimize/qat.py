@@ -18,7 +18,8 @@ from ..edge.preprocess import normalise
 from ..train import schedule
 from ..train.backend import keras, set_seed
 from ..train.datasets.splits import TrainingData
-from ..train.loop import compile_model, training_batches
+from ..train.loop import training_batches
+from ..train.model import compile_model
 from ..train.pace import Pace
 from ..train.pipeline import Batches
 from ..train.progress import Progress

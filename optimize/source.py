@@ -19,7 +19,7 @@ from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.graph import read_graph
 from ..edge.quiet import quiet_native
-from ..train.loop import load_model
+from ..train.model import load_model
 from ..train.predictor import KerasPredictor, Predictor
 from ..train.recipe import Recipe
 from ..train.run import Run

@@ -20,7 +20,7 @@ from .averages import Averages, lend_averages
 from .backend import keras, set_seed, tf
 from .datasets.splits import TrainingData
 from .evaluation.plots import plot_history
-from .model import build_model, build_training_model, compile_model, load_model
+from .model import build_training_model, compile_model, load_model
 from .pace import Pace
 from .phases import Stage, current_stage, freeze
 from .pipeline import Batches
@@ -34,8 +34,6 @@ from .summaries import Summaries
 from .teaching import taught
 from .views import Lesson
 from .votes import votes_to_learn, without_votes_head
-
-__all__ = ["build_model", "compile_model", "load_model", "train", "training_batches", "versions"]
 
 SYNTHETIC_NOTE = "Trained on synthetic, drawn faces: for demonstration and tests only, useless on real people."
 

@@ -62,7 +62,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
     path = Path(path)
     if path.is_dir():
         # A device that measures a .tflite has neither TensorFlow nor what recipes need.
-        from .loop import load_model
+        from .model import load_model
         from .run import Run
 
         run = Run.open(path)

@@ -116,8 +116,8 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
             expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalogue.open().names)}) or a path",
         )
     from ...train.datasets.labels import CANONICAL
-    from ...train.loop import build_model
     from ...train.macs import layer_costs
+    from ...train.model import build_model
 
     loaded = load_recipe(recipe, overrides)
     if "weights" in loaded.architecture.options:

@@ -29,7 +29,7 @@ from edgeemo.optimize.settle import settle_ranges
 from edgeemo.train.backend import keras, tf
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, training_data
-from edgeemo.train.loop import build_model, compile_model
+from edgeemo.train.model import build_model, compile_model
 from edgeemo.train.recipe import Qat, Recipe, load_recipe
 
 L = keras.layers

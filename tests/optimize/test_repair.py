@@ -25,7 +25,7 @@ from edgeemo.optimize.source import Source, open_source
 from edgeemo.optimize.study import study
 from edgeemo.optimize.trial import mean_kl
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
-from edgeemo.train.loop import load_model
+from edgeemo.train.model import load_model
 from edgeemo.train.run import Run
 
 #: On 250 faces the upper bound of no loss at all is 0.8 points.

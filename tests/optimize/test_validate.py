@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.card import read_card, split_model, with_card
 from edgeemo.edge.runtime import installed
-from edgeemo.train.loop import load_model
+from edgeemo.train.model import load_model
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")

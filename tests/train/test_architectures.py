@@ -11,7 +11,7 @@ from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.architectures import ARCHITECTURES, build
 from edgeemo.train.backend import keras
-from edgeemo.train.loop import build_model
+from edgeemo.train.model import build_model
 from edgeemo.train.recipe import load_recipe
 
 

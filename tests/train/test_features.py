@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
 from edgeemo.train.datasets.choice import Choice
-from edgeemo.train.loop import load_model, train
+from edgeemo.train.loop import train
+from edgeemo.train.model import load_model
 from edgeemo.train.recipe import Recipe, load_recipe, recipe_names
 from edgeemo.train.run import Run, Settings
 from edgeemo.train.schedule import best_epoch

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from edgeemo.cli import edgeemo
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.train.architectures import build
-from edgeemo.train.loop import load_model, train
+from edgeemo.train.loop import train
+from edgeemo.train.model import load_model
 from edgeemo.train.phases import current_stage, freeze
 from edgeemo.train.recipe import EarlyStopping, Phase, Recipe, load_recipe
 from edgeemo.train.run import Run, Settings

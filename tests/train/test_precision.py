@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.loop import build_model
+from edgeemo.train.model import build_model
 from edgeemo.train.precision import POLICIES, as_float32
 from edgeemo.train.recipe import load_recipe
 
