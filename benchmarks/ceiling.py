@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..edge.anatomy.schema import OPERATORS, TYPES
 from ..edge.card import TFLITE_MAGIC
 from ..edge.errors import EdgeemoError
-from ..edge.schema import OPERATORS, TYPES
 from .latency import Latency
 
 #: Height and width of the picture, its channels, and the number of layers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..edge.board import DeviceState
+from ..edge.machine.board import DeviceState
 
 #: A clock that falls by more than this fraction in a run is no jitter of the governor's steps (100 MHz of 1,500).
 CLOCK_DROP = 0.1

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..edge.board import text_of
+from ..edge.machine.board import text_of
 
 #: Of the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice.
 _COLUMNS = 8
@@ -22,7 +22,7 @@ def busy_by_others(root: str | Path, pids: Iterable[int]) -> float | None:
     processes are alive.
 
     Args:
-        root: see :func:`edgeemo.edge.board.read_device`.
+        root: see :func:`edgeemo.edge.machine.board.read_device`.
         pids: of our processes.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..edge.board import vcgencmd
+from ..edge.machine.board import vcgencmd
 
 _READING = re.compile(r"(\w+)_([AV])\s+(?:current|volt)\(\d+\)=([0-9.]+)[AV]")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from ..edge.anatomy.flatbuffer import Buffer
+from ..edge.anatomy.graph import read_graph
 from ..edge.card import split_model
-from ..edge.flatbuffer import Buffer
-from ..edge.graph import read_graph
 
 #: Fields of a SubGraph in TFLite's schema.
 _OUTPUTS, _OPERATORS = 2, 3

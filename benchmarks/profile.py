@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.board import Device, read_device
+from ..edge.anatomy.graph import read_graph
 from ..edge.card import read_card
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256, write_text
-from ..edge.graph import read_graph
+from ..edge.machine.board import Device, read_device
 from ..edge.runtime import Session, load, version
 from .device import taint
 from .pace import matched_medians
@@ -146,7 +146,7 @@ def profile(
         path: of a .tflite with one input and one output.
         runtime, threads: see :func:`edgeemo.edge.runtime.load`.
         seconds: to spend; at least :data:`LEAST_ROUNDS` rounds are run whatever they take.
-        root: see :func:`edgeemo.edge.board.read_device`.
+        root: see :func:`edgeemo.edge.machine.board.read_device`.
         progress: told how many rounds of how many are done.
 
     Raises:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..edge.accuracy import Accuracy
-from ..edge.board import Device, DeviceState
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, write_text
+from ..edge.machine.board import Device, DeviceState
 from ..edge.preprocess import InputSpec
 from .ceiling import Ceiling
 from .drift import Drift

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..edge.anatomy.graph import Graph, read_graph
 from ..edge.card import ModelCard, read_card
 from ..edge.delegate import DelegateSpec, is_compiled, uncompiled
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing, sha256
-from ..edge.graph import Graph, read_graph
 from ..train.datasets.dataset import Dataset
 from .table import thread_count
 

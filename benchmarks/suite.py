@@ -16,12 +16,12 @@ import numpy as np
 
 from .. import __version__
 from ..edge.accuracy import Accuracy
-from ..edge.board import Device, read_device
 from ..edge.card import ModelCard
 from ..edge.delegate import DelegateSpec
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing
 from ..edge.image import read_picture
+from ..edge.machine.board import Device, read_device
 from ..train.datasets.dataset import Dataset
 from .ceiling import Ceiling, ceiling_model
 from .device import taint
@@ -79,7 +79,7 @@ def benchmark(
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
         counter: counts instructions too; not entered yet.
-        root: see :func:`edgeemo.edge.board.read_device`.
+        root: see :func:`edgeemo.edge.machine.board.read_device`.
         progress: told how far it is.
 
     Returns:

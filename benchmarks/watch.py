@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ..edge.board import DeviceState, read_state
+from ..edge.machine.board import DeviceState, read_state
 from .others import busy_by_others
 from .power import read_power
 
@@ -114,7 +114,7 @@ class Watch:
     measures is another.
 
     Args:
-        root: see :func:`edgeemo.edge.board.read_device`.
+        root: see :func:`edgeemo.edge.machine.board.read_device`.
         period: seconds between two looks.
         pids: of the processes that measure, this one apart; alive until the block ends.
     """

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .anatomy.graph import read_graph
 from .card import TFLITE_MAGIC, ModelCard, card_of
 from .errors import EdgeemoError
 from .files import existing, sha256, write_text
-from .graph import read_graph
 
 #: The folder that ships, with ``manifest.json`` and, in ``published/``, the models.
 FOLDER = Path(__file__).resolve().parents[1] / "models"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .anatomy.graph import Graph
 from .card import ModelCard, read_card_beside, read_card_file
 from .errors import EdgeemoError
-from .graph import Graph
 from .preprocess import CHANNELS, InputSpec
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .anatomy.graph import Graph, read_graph
 from .card import ModelCard, Quantisation, card_of
 from .classifier import Classifier
 from .description import Description, describe, shapes_of
 from .errors import EdgeemoError
 from .files import existing
-from .graph import Graph, read_graph
 
 #: How far from 1 the probabilities of one picture may sum: seven int8 outputs round by less.
 _SUM = 0.05

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 
-from ..edge.flatbuffer import Buffer
-from ..edge.graph import Graph, Operator, read_graph
+from ..edge.anatomy.flatbuffer import Buffer
+from ..edge.anatomy.graph import Graph, Operator, read_graph
 
 _INPUTS, _OUTPUTS = 1, 2
 

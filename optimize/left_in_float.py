@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Collection
 
+from ..edge.anatomy.graph import Operator, read_graph
 from ..edge.errors import EdgeemoError
-from ..edge.graph import Operator, read_graph
 from .promise import WEIGHTED
 
 #: Converters between the two worlds.

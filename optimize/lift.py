@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..edge.flatbuffer import Buffer
-from ..edge.graph import Graph, Operator, TensorInfo, read_graph
+from ..edge.anatomy.flatbuffer import Buffer
+from ..edge.anatomy.graph import Graph, Operator, TensorInfo, read_graph
 
 _LOWEST = -128
 

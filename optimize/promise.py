@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from math import prod
 from typing import Any
 
+from ..edge.anatomy.graph import Graph, Operator, TensorInfo, read_graph
 from ..edge.errors import EdgeemoError
-from ..edge.graph import Graph, Operator, TensorInfo, read_graph
 
 #: Operators that carry weights, and the place of the weights among their inputs.
 WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..edge.accuracy import Accuracy
+from ..edge.anatomy.graph import read_graph
 from ..edge.card import ModelCard, Quantisation, write_model
 from ..edge.classifier import Classifier
 from ..edge.errors import EdgeemoError
-from ..edge.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.run import Run

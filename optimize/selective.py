@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..edge.anatomy.graph import Operator, read_graph
 from ..edge.errors import EdgeemoError, MissingExtra
-from ..edge.graph import Operator, read_graph
 from .bridges import without_bridges
 from .silence import silence
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..edge.anatomy.graph import read_graph
 from ..edge.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, split_model
 from ..edge.catalogue import Catalogue, find_model
 from ..edge.description import Description, describe, shapes_of
 from ..edge.errors import EdgeemoError
 from ..edge.files import existing
-from ..edge.graph import read_graph
 from ..edge.quiet import quiet_native
 from ..train.model import load_model
 from ..train.predictor import KerasPredictor, Predictor

@@ -57,7 +57,7 @@ def layer_macs(layer: Any) -> int:
     """Multiply-accumulates of one layer for one picture: output elements times the products that each of them sums.
 
     Counts Conv2D (also strided, dilated and grouped), DepthwiseConv2D, SeparableConv2D and Dense. Biases and all other
-    layers count nothing, as in :attr:`edgeemo.edge.graph.Operator.macs`.
+    layers count nothing, as in :attr:`edgeemo.edge.anatomy.graph.Operator.macs`.
     """
     if isinstance(layer, L.Conv2DTranspose) or not isinstance(
         layer, (L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D, L.Dense)

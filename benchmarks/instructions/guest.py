@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...edge.board import read_device
 from ...edge.classifier import Classifier
 from ...edge.detect import Box, HaarDetector
 from ...edge.errors import EdgeemoError
 from ...edge.image import decode
+from ...edge.machine.board import read_device
 from ..worker import Worker
 from .marks import WARM_UP, Mark, mark
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import click
 
+from ..anatomy.sheet import card_rows, sheet
 from ..card import card_beside, write_model
 from ..description import Description, label_names
 from ..files import new_file, write_text
 from ..foreign import describe_tflite
 from ..preprocess import CHANNELS, NORMALISATIONS
-from ..sheet import card_rows, sheet
 
 _EXAMPLE = """\b
 Example:

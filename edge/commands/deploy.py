@@ -9,10 +9,10 @@ from dataclasses import fields
 import click
 
 from ..catalogue import find_model
-from ..deploy import FOLDER, Service, make_bundle, write_bundle
+from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
+from ..deployment.remote import Remote
 from ..errors import EdgeemoError
 from ..files import new_file
-from ..remote import Remote
 from ..sinks.options import SinkOptions
 from .run import command as run_command
 

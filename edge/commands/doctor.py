@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from ..board import read_device
 from ..catalogue import find_model
-from ..doctor import examine, runs
 from ..errors import EXIT_ERROR
-from ..finding import Finding, Status
+from ..machine.board import read_device
+from ..machine.doctor import examine, runs
+from ..machine.finding import Finding, Status
 from ..table import aligned
 from ..tuning import Tuning, tune
 

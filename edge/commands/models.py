@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from ..anatomy.sheet import accuracy_text, card_rows, sheet
 from ..card import read_card
 from ..catalogue import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
 from ..errors import EdgeemoError
 from ..files import sha256_file
-from ..sheet import accuracy_text, card_rows, sheet
 from ..table import aligned
 from .card import command as card
 

@@ -7,9 +7,9 @@ import os
 
 import click
 
+from ...edge.anatomy.inspection import Inspection
 from ...edge.catalogue import Catalogue, find_model
 from ...edge.errors import EdgeemoError
-from ...edge.inspection import Inspection
 from ...edge.runtime import RUNTIMES
 from ...edge.table import aligned
 from .blame import command as blame_command

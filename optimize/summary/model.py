@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...edge.anatomy.graph import read_graph
 from ...edge.card import card_of, split_model
 from ...edge.errors import EdgeemoError
-from ...edge.graph import read_graph
 from .figures import Change, Figure
 
 

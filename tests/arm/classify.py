@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import read_card
 from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.graph import read_graph
 from edgeemo.edge.runtime import Session, installed, version
 
 #: Above so many multiply-accumulates a model gets every tenth face: an emulated second of a large net is a minute.

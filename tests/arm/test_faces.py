@@ -34,7 +34,7 @@ TIES = {"edgeemo-base": 2, "edgeemo-nano": 1}
 
 DOCTOR = """
 import json
-from edgeemo.edge.board import read_device, read_state
+from edgeemo.edge.machine.board import read_device, read_state
 device = read_device()
 print(json.dumps({"machine": device.machine, "board": device.board, "governor": read_state().governor}))
 """

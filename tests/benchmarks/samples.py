@@ -11,7 +11,7 @@ from edgeemo.benchmarks.latency import Ratio
 from edgeemo.benchmarks.profile import OperatorTime, Profile
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
 from edgeemo.benchmarks.watch import Trace
-from edgeemo.edge.board import Device, DeviceState
+from edgeemo.edge.machine.board import Device, DeviceState
 from edgeemo.edge.preprocess import InputSpec
 
 _SAMPLE = BenchmarkRecord(

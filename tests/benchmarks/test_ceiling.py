@@ -9,7 +9,7 @@ from edgeemo.benchmarks.ceiling import MACS, Ceiling, ceiling_model
 from edgeemo.benchmarks.latency import Latency
 from edgeemo.benchmarks.suite import benchmark
 from edgeemo.benchmarks.table import text_table
-from edgeemo.edge.graph import read_graph
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.runtime import installed, load
 
 pytest.importorskip("flatbuffers")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgeemo.benchmarks.device import taint
-from edgeemo.edge.board import DeviceState
+from edgeemo.edge.machine.board import DeviceState
 
 GOOD = DeviceState("ondemand", 1500000, 1500000, 50000, 0, (0.1, 0.1, 0.1))
 

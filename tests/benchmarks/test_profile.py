@@ -12,8 +12,8 @@ from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.prefix import prefix
 from edgeemo.benchmarks.profile import LEAST_ROUNDS, operator_times, profile, read_profiles, write_profiles
 from edgeemo.benchmarks.table import profile_table
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.graph import read_graph
 from edgeemo.edge.runtime import load
 
 from .samples import PROFILE

@@ -11,7 +11,7 @@ import pytest
 from edgeemo.benchmarks.device import taint
 from edgeemo.benchmarks.power import total_watts
 from edgeemo.benchmarks.watch import Trace, Watch
-from edgeemo.edge.board import THROTTLE_BITS
+from edgeemo.edge.machine.board import THROTTLE_BITS
 
 from ..boards import PI4, write, write_board
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.edge.board import DeviceState, read_device, read_state
+from edgeemo.edge.machine.board import DeviceState, read_device, read_state
 
 PI_CPUINFO = """processor\t: 0
 CPU part\t: 0xd08

@@ -22,9 +22,9 @@ import pytest
 from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge import wheel
 from edgeemo.edge.commands.deploy import all_extras
-from edgeemo.edge.deploy import FOLDER, Service, make_bundle, write_bundle
+from edgeemo.edge.deployment import wheel
+from edgeemo.edge.deployment.bundle import FOLDER, Service, make_bundle, write_bundle
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.runtime import RUNTIMES
 
@@ -114,7 +114,7 @@ def test_bundle_holds_what_a_device_needs(unpacked: Path, tiny_int8: Path) -> No
     assert 'EDGEEMO_OPTIONS="--threads 2"\n' in (unpacked / "edgeemo.env").read_text()
     (path,) = unpacked.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
-        assert {"edgeemo/cli.py", "edgeemo/edge/service/install.sh"} <= set(archive.namelist())
+        assert {"edgeemo/cli.py", "edgeemo/edge/deployment/service/install.sh"} <= set(archive.namelist())
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_installed_wheel_is_packed_again(unpacked: Path, tmp_path: Path, monkeyp
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target"]
     subprocess.run([*pip, tmp_path / "site", built], check=True)
     script = (
-        "import sys; from pathlib import Path; from edgeemo.edge.wheel import make_wheel; make_wheel(Path(sys.argv[1]))"
+        "import pathlib, sys; from edgeemo.edge.deployment import wheel; wheel.make_wheel(pathlib.Path(sys.argv[1]))"
     )
     (tmp_path / "again").mkdir()
     subprocess.run(

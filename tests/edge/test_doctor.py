@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge import doctor, peripherals, software
-from edgeemo.edge.finding import Finding, Status, problem, warning
+from edgeemo.edge.machine import doctor, peripherals, software
+from edgeemo.edge.machine.finding import Finding, Status, problem, warning
 
 from ..boards import DESKTOP, PI4, PI5, Board, write, write_board, write_pci, write_usb, write_video
 

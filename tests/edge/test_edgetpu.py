@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edgeemo.edge.edgetpu import MAPPED, parameter_bytes, statuses
-from edgeemo.edge.graph import Graph, Operator, TensorInfo
+from edgeemo.edge.anatomy.edgetpu import MAPPED, parameter_bytes, statuses
+from edgeemo.edge.anatomy.graph import Graph, Operator, TensorInfo
 
 UNSUPPORTED_TYPE = "Operation is working on an unsupported data type"
 

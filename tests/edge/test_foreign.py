@@ -11,15 +11,15 @@ from click.testing import CliRunner, Result
 
 from edgeemo.benchmarks.prefix import prefix
 from edgeemo.cli import edgeemo
+from edgeemo.edge.anatomy.graph import read_graph
+from edgeemo.edge.anatomy.inspection import Inspection
 from edgeemo.edge.card import ModelCard, card_beside, card_of, read_card, split_model
 from edgeemo.edge.classifier import Classifier, as_probabilities, check_card
-from edgeemo.edge.deploy import packed_model
+from edgeemo.edge.deployment.bundle import packed_model
 from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.files import sha256_file
 from edgeemo.edge.foreign import describe_tflite, method_of
-from edgeemo.edge.graph import read_graph
-from edgeemo.edge.inspection import Inspection
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.edge.runtime import Tensor
 

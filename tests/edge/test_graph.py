@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from edgeemo.edge.anatomy.edgetpu import parameter_bytes
+from edgeemo.edge.anatomy.flatbuffer import Buffer
+from edgeemo.edge.anatomy.graph import read_graph
+from edgeemo.edge.anatomy.schema import OPERATORS, TYPES
+from edgeemo.edge.anatomy.xnnpack import fallbacks
 from edgeemo.edge.catalogue import Catalogue
-from edgeemo.edge.edgetpu import parameter_bytes
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.flatbuffer import Buffer
-from edgeemo.edge.graph import read_graph
-from edgeemo.edge.schema import OPERATORS, TYPES
-from edgeemo.edge.xnnpack import fallbacks
 
 TINY = Path(__file__).parents[1] / "models"
 SHIPPED = Catalogue.open()

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
+from edgeemo.edge.anatomy.inspection import Inspection
 from edgeemo.edge.card import split_model
 from edgeemo.edge.catalogue import Catalogue
-from edgeemo.edge.inspection import Inspection
 from edgeemo.edge.runtime import installed
 
 SHIPPED = Catalogue.open()

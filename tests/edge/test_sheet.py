@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from edgeemo.edge.anatomy.sheet import card_rows, figure_text, sheet
 from edgeemo.edge.card import ModelCard
 from edgeemo.edge.preprocess import InputSpec
-from edgeemo.edge.sheet import card_rows, figure_text, sheet
 
 TEST = {"data": "a.zip", "split": "test", "n": 3589, "accuracy": 0.6461, "ci95": [0.6303, 0.6616], "correct": 2319}
 DRIFT = {

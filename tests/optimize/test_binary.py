@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.cli import edgeemo
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import read_card
 from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.graph import read_graph
 from edgeemo.edge.runtime import load
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.evaluation.metrics import evaluate

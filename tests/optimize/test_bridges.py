@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeemo.edge.anatomy.graph import read_graph
+from edgeemo.edge.anatomy.inspection import Inspection
 from edgeemo.edge.card import ModelCard, split_model
-from edgeemo.edge.graph import read_graph
-from edgeemo.edge.inspection import Inspection
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize.bridges import without_bridges
 from edgeemo.optimize.convert import to_float, to_int8

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import split_model
-from edgeemo.edge.graph import read_graph
 from edgeemo.optimize import compact as module
 from edgeemo.optimize.compact import compact
 from edgeemo.optimize.quantize import METHODS

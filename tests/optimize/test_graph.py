@@ -1,4 +1,4 @@
-"""What ``edge.graph`` reads from models that were really converted."""
+"""What ``edge.anatomy.graph`` reads from models that were really converted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import split_model
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.graph import read_graph
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize.convert import require_full_int8, to_float
 from edgeemo.train.backend import keras, quiet_native, tf

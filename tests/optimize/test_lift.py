@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgeemo.edge.anatomy.graph import Operator, read_graph
 from edgeemo.edge.card import split_model
-from edgeemo.edge.graph import Operator, read_graph
 from edgeemo.optimize.convert import to_int8
 from edgeemo.optimize.lift import lifted
 from edgeemo.train.backend import keras, set_seed

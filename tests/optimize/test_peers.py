@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.description import Description
-from edgeemo.edge.graph import read_graph
 from edgeemo.optimize.source import TF_KERAS, open_source
 from edgeemo.optimize.trial import classifier_of
 

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import ModelCard, read_card, write_model
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.graph import read_graph
 from edgeemo.optimize.checkpoint import Checkpoint, State
 from edgeemo.optimize.convert import to_int8
 from edgeemo.optimize.distillation import DistilledLoss, compile_distilled, softened, with_teacher

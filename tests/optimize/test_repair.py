@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import read_card
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.graph import read_graph
 from edgeemo.edge.preprocess import normalise
 from edgeemo.optimize.blame import Blame, Share, layer_name
 from edgeemo.optimize.promise import require_kept

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.graph import read_graph
-from edgeemo.edge.inspection import Inspection
+from edgeemo.edge.anatomy.graph import read_graph
+from edgeemo.edge.anatomy.inspection import Inspection
 from edgeemo.edge.runtime import installed
 from edgeemo.train.backend import quiet_native, tf
 

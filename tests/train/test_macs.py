@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgeemo.edge.graph import read_graph
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize.convert import to_float
 from edgeemo.train.architectures import build

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .runtime import installed, version
+from ..runtime import installed, version
 
 #: Bits of ``vcgencmd get_throttled``: what is so now; 16 bits higher stands what was so at some time since boot.
 THROTTLE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}

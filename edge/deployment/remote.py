@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from .deploy import FOLDER
-from .errors import EdgeemoError
+from ..errors import EdgeemoError
+from .bundle import FOLDER
 
 _CONNECT_S = 10
 #: What ssh itself ends with when it does not reach the other side's shell.

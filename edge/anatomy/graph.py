@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
 
-from .card import TFLITE_MAGIC, split_model
-from .errors import EdgeemoError
+from ..card import TFLITE_MAGIC, split_model
+from ..errors import EdgeemoError
 from .flatbuffer import Buffer, Table
 from .schema import ACTIVATIONS, OPERATORS, OPTIONS, TYPES
 

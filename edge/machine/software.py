@@ -12,8 +12,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from ..runtime import RUNTIMES, installed, version
 from .finding import Finding, problem, warning
-from .runtime import RUNTIMES, installed, version
 
 #: Loading a runtime takes well under a second on a workstation and some seconds from an SD card.
 _TIMEOUT_S = 60.0

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from .card import split_model
+from ..card import split_model
+from ..errors import EdgeemoError
 from .edgetpu import MAPPED
-from .errors import EdgeemoError
 from .graph import Graph
 
 PROGRAM = "edgetpu_compiler"

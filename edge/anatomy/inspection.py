@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .card import ModelCard, card_of, read_card_beside
+from ..card import ModelCard, card_of, read_card_beside
+from ..errors import EdgeemoError
+from ..files import existing, sha256
+from ..table import aligned
 from .edgetpu import CACHE_BYTES, MAPPED, parameter_bytes, statuses
 from .edgetpu_compiler import Compilation, compile_model
-from .errors import EdgeemoError
-from .files import existing, sha256
 from .graph import Graph, Operator, TensorInfo, read_graph
 from .sheet import card_rows, sheet
-from .table import aligned
 from .xnnpack import RULES, fallbacks, taken
 
 

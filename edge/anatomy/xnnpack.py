@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import EdgeemoError
+from ..errors import EdgeemoError
+from ..runtime import load, version
 from .graph import Graph, Operator
-from .runtime import load, version
 
 RULES = "LiteRT 2.3"
 

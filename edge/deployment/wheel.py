@@ -12,9 +12,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from .errors import EdgeemoError
+from ..errors import EdgeemoError
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[2]
 #: Files of an installation that are made when a wheel is installed, and are not part of it.
 _MADE = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 #: What a zip can hold as the earliest date, as such and in seconds since 1970.

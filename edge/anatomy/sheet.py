@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from .card import ModelCard
+from ..card import ModelCard
 
 _WIDTH = 118
 
