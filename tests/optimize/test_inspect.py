@@ -1,4 +1,4 @@
-"""``edgeemo inspect RECIPE`` as a user calls it; models are looked at in tests/edge/test_inspection.py."""
+"""``edgeemo inspect RECIPE`` as a user calls it; models are looked at in tests/edge/anatomy/test_inspection.py."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from edgeemo.edge.anatomy.xnnpack import fallbacks
 from edgeemo.edge.catalogue import Catalogue
 from edgeemo.edge.errors import EdgeemoError
 
-TINY = Path(__file__).parents[1] / "models"
+TINY = Path(__file__).parents[2] / "models"
 SHIPPED = Catalogue.open()
 FILES = [*sorted(TINY.glob("*.tflite")), *(SHIPPED.path(entry) for entry in SHIPPED.entries)]
 

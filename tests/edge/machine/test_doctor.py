@@ -14,7 +14,7 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.machine import doctor, peripherals, software
 from edgeemo.edge.machine.finding import Finding, Status, problem, warning
 
-from ..boards import DESKTOP, PI4, PI5, Board, write, write_board, write_pci, write_usb, write_video
+from ...boards import DESKTOP, PI4, PI5, Board, write, write_board, write_pci, write_usb, write_video
 
 native = pytest.mark.native("starts sys.executable, which is a program of another architecture here")
 
