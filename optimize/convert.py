@@ -10,8 +10,8 @@ import numpy as np
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import InputSpec, normalise
 from ..train.backend import tf
-from .bridges import without_bridges
 from .calibration import check_calibration
+from .finish import finished
 from .left_in_float import require_only_skipped
 from .promise import require_full_int8, require_granularity, require_promise
 from .silence import silence
@@ -135,7 +135,7 @@ def _convert(converter: Any) -> bytes:
         raise
     except Exception as error:
         raise EdgeemoError(f"the TFLite converter refused the model ({_reason(error)})") from error
-    return without_bridges(data)
+    return finished(data)
 
 
 def _exhausted() -> EdgeemoError:

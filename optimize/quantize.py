@@ -16,10 +16,8 @@ from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.run import Run
 from .calibration import calibration_pixels
-from .compact import compact
 from .convert import convert
 from .drift import Drift, drift
-from .lift import lifted
 from .promise import require_granularity, require_promise
 from .qat import Fidelity, fidelity, train_int8
 from .qat_options import QatOptions
@@ -148,7 +146,7 @@ def write_compared(
     The figures go into the card only when the validation role is that of a run: pictures that somebody else's model
     may have been trained on prove nothing.
     """
-    method, flatbuffer = recorded.method, compact(lifted(flatbuffer))
+    method = recorded.method
     card = replace(source.card, name=f"{source.card.name}-{method}", quantisation=recorded)
     write_model(out, flatbuffer, card)
     if data is None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..edge.anatomy.graph import Operator, read_graph
 from ..edge.errors import EdgeemoError, MissingExtra
-from .bridges import without_bridges
+from .finish import finished
 from .silence import silence
 
 #: Where an operator may be kept out of int8: in float, or with 16-bit activations.
@@ -134,7 +134,7 @@ def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise EdgeemoError(f"ai-edge-quantizer refused the model ({reason})") from error
-    return without_bridges(bytes(made.quantized_model))
+    return finished(bytes(made.quantized_model))
 
 
 def _pattern(name: str) -> str:

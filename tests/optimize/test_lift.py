@@ -12,11 +12,10 @@ from edgeemo.edge.anatomy.graph import Operator, read_graph
 from edgeemo.edge.card import split_model
 from edgeemo.optimize.convert import to_int8
 from edgeemo.optimize.lift import lifted
-from edgeemo.train.backend import keras, set_seed
+from edgeemo.train.backend import keras, set_seed, tf
 from edgeemo.train.datasets.reader import read_dataset
 from edgeemo.train.model import load_model
 from edgeemo.train.recipe import load_recipe
-from edgeemo.train.run import Run
 
 SIDE = 24
 
@@ -30,7 +29,16 @@ def faces(measured_zip: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def bare(trained_run: Path, faces: np.ndarray) -> bytes:
     """int8 as the converter makes it."""
-    return to_int8(load_model(trained_run / "model.keras"), Run.open(trained_run).recipe.input, faces[:200])
+    model = load_model(trained_run / "model.keras")
+    face = tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [tf.function(lambda face: model(face, training=False)).get_concrete_function(face)], model
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([picture[None] / np.float32(255)] for picture in faces[:200])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
 
 
 def classifier(data: bytes) -> Operator:
