@@ -157,6 +157,16 @@ def test_a_difference_from_another_model_than_the_float_one_is_not_shown(run: Pa
     assert "PTQ -<br>QAT -" in row
 
 
+@pytest.mark.parametrize(("hash_of_qat", "doubted"), [("ab" * 32, False), ("cd" * 32, True), ("", False)])
+def test_pictures_differ_when_their_hashes_do(run: Path, tiny_int8: Path, hash_of_qat: str, doubted: bool) -> None:
+    for method, content_hash in (("int8", "ab" * 32), ("qat", hash_of_qat)):
+        figure = {**INT8, "content_hash": content_hash}
+        drift = {**MEASURED["drift"], "content_hash": content_hash}
+        make_model(run / f"demo-{method}.tflite", tiny_int8, method, {"test": figure, "drift": drift})
+    make_model(run / "demo-float32.tflite", tiny_int8, "float32", {"test": {**INT8, "content_hash": "ab" * 32}})
+    assert ("are of different pictures" in summary(run).stdout) == doubted
+
+
 def test_accuracies_on_different_pictures_are_said_to_be_so(run: Path, tiny_int8: Path) -> None:
     other = {**INT8, "data": "others.zip", "content_hash": "cd" * 32}
     make_model(run / "demo-qat.tflite", tiny_int8, "qat", {"test": other, "drift": MEASURED["drift"]})
