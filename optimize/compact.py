@@ -24,14 +24,19 @@ def compact(data: bytes) -> bytes:
         data: a flatbuffer without a card.
 
     Returns:
-        The same model in fewer bytes; the same bytes where there is nothing to share, or above :data:`LARGEST`.
+        The same model in fewer bytes; the same bytes where there is nothing to share, where constants
+        stand behind the flatbuffer, or above :data:`LARGEST`.
     """
     if len(data) > LARGEST:
         return data
     from tensorflow.lite.python import schema_py_generated as schema
 
+    root = schema.Model.GetRootAs(data, 0)
+    if any(root.Buffers(place).Offset() > 1 for place in range(root.BuffersLength())):
+        # Constants that stand behind the flatbuffer, by their place in the file.
+        return data
     builder = _Sharing(len(data))
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    model = schema.ModelT.InitFromObj(root)
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     written = bytes(builder.Output())
     return written if len(written) < len(data) else data

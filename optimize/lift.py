@@ -69,6 +69,9 @@ class _Classifier:
         quantisation = tensors[logits.index].table(4)
         biases = buffers[bias.buffer].vector(0)
         assert quantisation is not None
+        if not biases:
+            # They stand behind the flatbuffer.
+            return
         points = quantisation.vector(3)
         others = [t.table(4) for at, t in enumerate(tensors) if at != logits.index]
         alone = [table.number(2, "I") for table in tensors].count(bias.buffer) == 1

@@ -12,6 +12,8 @@ from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import split_model
 from edgeemo.optimize import compact as module
 from edgeemo.optimize.compact import compact
+from edgeemo.optimize.finish import finished
+from edgeemo.optimize.lift import lifted
 from edgeemo.optimize.quantize import METHODS
 
 
@@ -65,3 +67,44 @@ def test_a_large_model_is_left_alone(tiny_int8: Path, monkeypatch: pytest.Monkey
     assert len(compact(data)) < len(data)
     monkeypatch.setattr(module, "LARGEST", len(data) - 1)
     assert compact(data) is data
+
+
+def behind(data: bytes) -> bytes:
+    """The same model with its constants behind the flatbuffer, as ai-edge-quantizer writes larger ones."""
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    contents = [None if buffer.data is None else bytes(buffer.data) for buffer in model.buffers]
+
+    def packed(start: int) -> bytes:
+        for buffer, content in zip(model.buffers, contents, strict=True):
+            if content:
+                buffer.data, buffer.offset, buffer.size = None, max(start, 2), len(content)
+                start += -(-len(content) // 16) * 16
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+    first = packed(2)
+    start = -(-len(first) // 16) * 16
+    whole = packed(start).ljust(start, b"\0")
+    assert len(whole) == start
+    for content in filter(None, contents):
+        whole += content.ljust(-(-len(content) // 16) * 16, b"\0")
+    return whole
+
+
+def test_constants_behind_the_flatbuffer_stay_there(converted: dict[str, Path]) -> None:
+    data = behind(flatbuffer(converted["int8"]))
+    assert read_graph(data).operators[0].inputs[1].constant
+    assert finished(data) == data
+    expected = answers(flatbuffer(converted["int8"]))
+    assert all(np.array_equal(a, b) for a, b in zip(answers(data), expected, strict=True))
+
+
+def test_logits_behind_the_flatbuffer_are_left_alone(tiny_int8: Path) -> None:
+    """Made before logits were lifted, so that there is something to lift."""
+    data = flatbuffer(tiny_int8)
+    assert lifted(data) != data
+    assert lifted(behind(data)) == behind(data)
