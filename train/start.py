@@ -52,7 +52,8 @@ def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
     given = {layer.name: layer for layer in load_model(path, compile=False).layers if layer.weights}
     own = {layer.name: layer for layer in model.layers if layer.weights and layer.name != VOTES}
     others = {name for name in own.keys() | given.keys() if _shapes(own.get(name)) != _shapes(given.get(name))}
-    for name in sorted(others - {EMOTION, VOTES}):
+    if strange := others - {EMOTION, VOTES}:
+        name = min(strange)
         raise EdgeemoError(
             f"{path} is not of the recipe's architecture",
             expected=f"{name} with {_text(own.get(name))}",
