@@ -152,6 +152,17 @@ class Run:
         except (ValueError, TypeError, csv.Error) as error:
             raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hashes of the roles, and of what else was learned from; none where no training has begun."""
+        path = self.folder / "data.json"
+        if not path.is_file():
+            return {}
+        try:
+            return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        except (ValueError, AttributeError) as error:
+            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+
     def hold_to(self, data: TrainingData, **others: str) -> None:
         """Note the pictures with which the run begins; later, refuse others.
 
@@ -162,11 +173,11 @@ class Run:
         Raises:
             EdgeemoError: the run has finished epochs, and they saw other pictures.
         """
-        path, hashes = self.folder / "data.json", {**data.hashes, **others}
-        if not self.history or not path.is_file():
-            write_json(path, hashes)
+        hashes = {**data.hashes, **others}
+        begun = self.hashes
+        if not self.history or not begun:
+            write_json(self.folder / "data.json", hashes)
             return
-        begun = json.loads(path.read_text(encoding="utf-8"))
         if begun != hashes:
             what = next((name for name in hashes if begun.get(name) != hashes[name]), "train")
             raise EdgeemoError(

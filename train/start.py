@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,20 @@ from .votes import EMOTION, VOTES
 #: What such a file ends in; others hold the weights of a backbone alone.
 SUFFIX = ".keras"
 
+_BACKBONES = (".h5", ".hdf5")
+
 
 def is_start(weights: str) -> bool:
-    """Whether ``--weights`` names a whole network: a run folder or a .keras file."""
+    """Whether ``--weights`` names a whole network: a run folder or a .keras file.
+
+    Raises:
+        EdgeemoError: nothing is there, and by its name it could be a run folder.
+    """
+    if weights in ("imagenet", "none"):
+        return False
+    # Who reads a backbone's file says better what it should have been.
+    if not weights.endswith(_BACKBONES):
+        existing(weights, "a run folder, a .keras model, or imagenet or none for a pretrained backbone")
     return Path(weights).is_dir() or weights.endswith(SUFFIX)
 
 
@@ -76,8 +86,7 @@ def told_of(path: Path, data: TrainingData, whole: bool) -> list[str]:
         whole: whether the classifier's weights were taken as well.
     """
     said = [] if whole else [f"{path} has other classes: the classifier begins anew"]
-    hashes = path.parent / "data.json"
-    seen = json.loads(hashes.read_text(encoding="utf-8")) if hashes.is_file() else {}
+    seen = Run(path.parent).hashes
     if seen.get("validation") != data.hashes["validation"]:
         said.append(
             f"{path} may have been trained on pictures that are selected on here: validation accuracy can be too high"

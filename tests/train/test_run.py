@@ -104,6 +104,8 @@ def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
         ("history.csv", "epoch,loss\n1,2\n2", "history.csv is damaged"),
         ("history.csv", "epoch,loss\n1,2,3\n", "history.csv is damaged"),
         ("history.csv", "epoch,loss\n1,two\n", "history.csv is damaged"),
+        ("data.json", '{"train": ', "data.json is damaged"),
+        ("data.json", "[]", "data.json is damaged"),
         ("recipe.toml", "name = ", "recipe.toml is not a readable recipe"),
         ("recipe.toml", "name = 'demo'", "recipe.toml lacks"),
         ("card.json", "{}", "card.json is not an edgeemo model card"),
@@ -112,7 +114,7 @@ def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
 def test_a_damaged_file_is_named(run: Run, name: str, text: str, sentence: str) -> None:
     (run.folder / name).write_text(text)
     with pytest.raises(EdgeemoError, match=sentence):
-        getattr(Run.open(run.folder), {"run.json": "settings"}.get(name, name.partition(".")[0]))
+        getattr(Run.open(run.folder), {"run.json": "settings", "data.json": "hashes"}.get(name, name.partition(".")[0]))
 
 
 @pytest.mark.parametrize("wanted", ["card", "model_path"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,9 @@ def test_as_many_other_classes_of_a_run_begin_anew_too(trained_run: Path, tmp_pa
 @pytest.mark.parametrize(
     ("weights", "sentence"),
     [
-        ("gone.keras", "gone.keras"),
+        ("gone.keras", "gone.keras is not there, expected a run folder, a .keras model"),
+        ("runs/mistyped", "mistyped is not there, expected a run folder, a .keras model"),
+        ("damaged", "data.json is damaged"),
         ("broken.keras", "broken.keras cannot be loaded as a Keras model"),
         ("unfinished", "has not finished training"),
         ("empty", "is not a run folder"),
@@ -127,6 +130,8 @@ def test_what_cannot_be_begun_with_leaves_nothing(
 ) -> None:
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04 broken")
     (tmp_path / "empty").mkdir()
+    shutil.copytree(trained_run, tmp_path / "damaged")
+    (tmp_path / "damaged" / "data.json").write_text('{"train": ')
     (tmp_path / "unfinished").mkdir()
     for name in ("recipe.toml", "run.json"):
         (tmp_path / "unfinished" / name).write_bytes((trained_run / name).read_bytes())
