@@ -41,18 +41,21 @@ class Teaching:
         digests: of the pictures (:attr:`edgeemo.train.datasets.dataset.Sample.digest`).
         probabilities: float32 (n, classes), rows that sum to 1; with ``views`` (versions, n, classes).
         views: the versions of the pictures that were shown, or None: the pictures as they are.
+        teachers: of how many networks these are the mean.
     """
 
     labels: tuple[str, ...]
     digests: tuple[str, ...]
     probabilities: np.ndarray
     views: Views | None = None
+    teachers: int = 1
 
     @classmethod
     def read(cls, path: str | Path) -> Teaching:
         """From a .npz with arrays ``labels`` (text), ``digests`` (text) and ``probabilities`` (float, n x classes).
 
-        With versions it has ``views`` too (JSON), and probabilities of versions x n x classes.
+        With versions it has ``views`` too (JSON), and probabilities of versions x n x classes; ``teachers`` (a number)
+        where they are the mean of several.
 
         Raises:
             EdgeemoError: not there, or not such a file.
@@ -63,6 +66,7 @@ class Teaching:
                 labels, digests = (tuple(map(str, arrays[name])) for name in ("labels", "digests"))
                 probabilities = np.asarray(arrays["probabilities"], np.float32)
                 views = Views.from_json(str(arrays["views"]), str(file)) if "views" in arrays else None
+                teachers = int(arrays["teachers"]) if "teachers" in arrays else 1
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise EdgeemoError(
                 f"{file} is not a teacher's file ({error})", expected="what edgeemo teach writes (.npz)"
@@ -76,13 +80,15 @@ class Teaching:
                 f"{file} is damaged", expected=told, got=" x ".join(map(str, probabilities.shape)) or "one number"
             )
         sums = probabilities.sum(axis=-1)
+        if teachers < 1:
+            raise EdgeemoError(f"{file} is damaged", expected="the answers of one teacher or more", got=str(teachers))
         if not (np.isfinite(sums).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
             raise EdgeemoError(
                 f"{file} does not hold probabilities",
                 expected="rows of numbers from 0 to 1 that sum to 1",
                 mend="write a softmax, not its logits",
             )
-        return cls(labels, digests, probabilities / sums[..., None], views)
+        return cls(labels, digests, probabilities / sums[..., None], views, teachers)
 
     def write(self, path: Path) -> None:
         """As :meth:`read` reads it; half precision, in which 25,000 pictures take 0.6 MB, and each version 0.4."""
@@ -94,8 +100,24 @@ class Teaching:
                 labels=np.array(self.labels),
                 digests=np.array(self.digests),
                 probabilities=self.probabilities.astype(np.float16),
+                teachers=np.array(self.teachers),
                 **shown,
             )
+
+    def with_others(self, others: Sequence[Teaching]) -> Teaching:
+        """The mean with what other teachers said of the same, each teacher with the same weight.
+
+        Args:
+            others: of the same pictures in the same versions, in any order; those of other pictures are left out.
+        """
+        total = self.probabilities * self.teachers
+        for other in others:
+            rows = {digest: row for row, digest in enumerate(other.digests)}
+            columns = [other.labels.index(label) for label in self.labels]
+            found = [rows[digest] for digest in self.digests]
+            total = total + other.probabilities[..., found, :][..., columns] * other.teachers
+        teachers = self.teachers + sum(other.teachers for other in others)
+        return replace(self, probabilities=np.asarray(total / teachers, np.float32), teachers=teachers)
 
     def rows(self, dataset: Dataset) -> np.ndarray:
         """Where the pictures of a data set stand here, int64 (n,).
@@ -149,6 +171,7 @@ def teach(
     student: Recipe | None = None,
     views: int = 0,
     seed: int = 0,
+    others: Sequence[Teaching] = (),
     unfinished: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
@@ -161,11 +184,13 @@ def teach(
         student: the recipe by which the pictures are fitted and changed, with ``views``.
         views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
         seed: of the changes.
+        others: what was answered before to the same questions; the mean is of all teachers.
         unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
         progress: told (done, all) before each batch.
 
     Raises:
-        EdgeemoError: a teacher tells other classes apart, or has another input than the student.
+        EdgeemoError: a teacher tells other classes apart, or has another input than the student; or others were asked
+            about other pictures or versions.
     """
     first: dict[str, int] = {}
     for index, sample in enumerate(dataset.samples):
@@ -174,6 +199,8 @@ def teach(
     shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed) if student and views else None
     for teacher in teachers:
         _fits(teacher, dataset, shown)
+    for other in others:
+        _same_questions(other, chosen, shown)
     total = np.zeros((max(views, 1), len(chosen), len(dataset.labels)), np.float32)
     steps = -(-len(chosen) // _BATCH)
     share = 1 / (len(teachers) * (2 if mirrored else 1))
@@ -202,7 +229,8 @@ def teach(
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
             if kept and step + 1 == steps:
                 kept.save({"done": np.array(before + view + 1), "answers": total})
-    return Teaching(dataset.labels, tuple(first), total if shown else total[0], shown)
+    answers = Teaching(dataset.labels, tuple(first), total if shown else total[0], shown, len(teachers))
+    return answers.with_others(others)
 
 
 def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, mirrored: bool) -> str:
@@ -214,6 +242,25 @@ def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, 
     for teacher in teachers:
         digest.update(teacher.predict(some.pixels(teacher.card.input)).tobytes())
     return digest.hexdigest()
+
+
+def _same_questions(other: Teaching, pictures: Dataset, shown: Views | None) -> None:
+    other.rows(pictures)
+    expected, got = (
+        "the pictures as they are" if views is None else "versions of them" for views in (shown, other.views)
+    )
+    if shown and other.views:
+        expected, got = shown.told_apart(other.views)
+        # The changes are drawn for all pictures at once: in another order each has another's.
+        if expected == got and list(other.digests) != [sample.digest for sample in pictures.samples]:
+            expected, got = "the pictures in this order", "in another"
+    if expected != got:
+        raise EdgeemoError(
+            "the other teachers were asked about other versions of the pictures",
+            expected=expected,
+            got=got,
+            mend="ask with their --student, --views, --seed and --set, and about the same data",
+        )
 
 
 def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:

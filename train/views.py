@@ -78,14 +78,20 @@ class Views:
         """
         student = Views.for_student(recipe, number=self.number, pictures=self.pictures, seed=self.seed)
         if student != self:
-            wanted, seen = _told(self), _told(student)
-            differing = [key for key in wanted if wanted[key] != seen[key]]
+            expected, got = self.told_apart(student)
             raise EdgeemoError(
                 f"{file} tells of other versions of the pictures than this recipe makes",
-                expected=", ".join(f"{key} {wanted[key]}" for key in differing),
-                got=", ".join(f"{key} {seen[key]}" for key in differing),
+                expected=expected,
+                got=got,
                 mend=f"make it for this recipe: edgeemo teach --student {recipe.name}, or --set what differs",
             )
+
+    def told_apart(self, other: Views) -> tuple[str, str]:
+        """What is different in other versions, for a message: as it is here, and there."""
+        own, others = _told(self), _told(other)
+        differing = [key for key in own if own[key] != others[key]]
+        here, there = (", ".join(f"{key} {told[key]}" for key in differing) for told in (own, others))
+        return here, there
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,55 @@ def test_copies_are_asked_about_once_and_found_again(faces: Dataset, tmp_path: P
     assert np.array_equal(targets[3], targets[12])
 
 
+@pytest.mark.parametrize("views", [0, 2], ids=["pictures", "versions"])
+def test_a_teacher_joins_those_of_before_with_the_same_weight(faces: Dataset, tmp_path: Path, views: int) -> None:
+    turned = (*faces.labels[1:], faces.labels[0])
+    three = [teacher(faces.labels), teacher(turned), teacher((*faces.labels[2:], *faces.labels[:2]))]
+    shown = {"student": student(), "views": views} if views else {}
+    together = teach(three, faces, **shown)
+    teach(three[:2], faces, **shown).write(tmp_path / "two.npz")
+    joined = teach(three[2:], faces, others=[Teaching.read(tmp_path / "two.npz")], **shown)
+    # The file is in half precision.
+    assert joined.probabilities == pytest.approx(together.probabilities, abs=1e-3)
+    assert (joined.teachers, together.teachers) == (3, 3)
+    joined.write(tmp_path / "three.npz")
+    assert Teaching.read(tmp_path / "three.npz").teachers == 3
+
+
+def test_a_file_that_does_not_say_of_how_many_is_of_one(faces: Dataset, tmp_path: Path) -> None:
+    teach([teacher(faces.labels)] * 2, faces).write(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as arrays:
+        kept = dict(arrays)
+    assert kept.pop("teachers") == 2
+    np.savez(tmp_path / "old.npz", **kept)
+    assert Teaching.read(tmp_path / "old.npz").teachers == 1
+    np.savez(tmp_path / "old.npz", **kept, teachers=0)
+    with pytest.raises(EdgeemoError, match=r"old\.npz is damaged, expected the answers of one teacher or more, got 0"):
+        Teaching.read(tmp_path / "old.npz")
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "sentence"),
+    [
+        ({}, {"views": 2}, "expected the pictures as they are, got versions of them"),
+        ({"views": 2}, {}, "expected versions of them, got the pictures as they are"),
+        ({"views": 2}, {"views": 3}, "expected number 2, got number 3; ask with their --student"),
+        ({"views": 2}, {"views": 2, "seed": 1}, "expected seed 0, got seed 1"),
+        ({"views": 2}, {"views": 2, "order": -1}, "expected the pictures in this order, got in another"),
+        ({"views": 2}, {"views": 2, "order": slice(3, None)}, "was not shown 3 of 12 training pictures"),
+    ],
+    ids=["as they are", "versions", "number", "seed", "order", "fewer"],
+)
+def test_teachers_that_were_asked_something_else_do_not_join(
+    faces: Dataset, asked: dict[str, Any], before: dict[str, Any], sentence: str
+) -> None:
+    order = before.pop("order", slice(None))
+    shown = faces.take(range(12)[::order] if isinstance(order, int) else range(12)[order])
+    others = [teach([teacher(faces.labels)], shown, **({"student": student(), **before} if before else {}))]
+    with pytest.raises(EdgeemoError, match=sentence):
+        teach([teacher(faces.labels)], faces, others=others, **({"student": student(), **asked} if asked else {}))
+
+
 @pytest.mark.parametrize(("weight", "temperature"), [(0.0, 1.0), (0.7, 1.0), (1.0, 3.0)])
 def test_targets_by_hand(faces: Dataset, weight: float, temperature: float) -> None:
     logits = np.random.default_rng(0).normal(size=(12, 7)).astype(np.float32)
@@ -234,6 +283,10 @@ def test_views_from_the_command_line(trained_run: Path, tmp_path: Path) -> None:
     told = CliRunner().invoke(edgeemo, [*words, "--set", "augmentation.rotation=8.0", "--out", str(file)])
     assert told.exit_code == 0, told.output
     assert "in 2 versions" in told.output
+    more = [*words, "--set", "augmentation.rotation=8.0", "--with", str(file), "--out", str(tmp_path / "two.npz")]
+    joined = CliRunner().invoke(edgeemo, more)
+    assert joined.exit_code == 0, joined.output
+    assert "2 teachers on" in joined.output
     words = ["train", str(trained_run / "recipe.toml"), "--data", data, "--epochs", "1", "--limit", "200"]
     words += ["--out", str(out), "--teacher", str(file), "--set", "loss.teacher=0.5"]
     refused = CliRunner().invoke(edgeemo, words)

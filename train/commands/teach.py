@@ -27,6 +27,13 @@ _EVERY = 60.0
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the student's recipe; repeatable."
 )
 @click.option("--seed", default=0, show_default=True, help="Of the versions.")
+@click.option(
+    "--with",
+    "before",
+    multiple=True,
+    metavar="FILE",
+    help="Count in the teachers of another such file, which was made in the same way; repeatable.",
+)
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def command(
     models: tuple[str, ...],
@@ -41,6 +48,7 @@ def command(
     views: int,
     overrides: tuple[str, ...],
     seed: int,
+    before: tuple[str, ...],
     force: bool,
 ) -> None:
     """Write down what trained networks say of the training pictures, for a smaller one to learn from.
@@ -51,12 +59,13 @@ def command(
     With --student they are asked about changed versions of every picture, which are what the student's training then
     shows in turn, one in each epoch: it is told of exactly what it sees. That takes as many times longer as there are
     views, and the file serves every student whose recipe changes the pictures in the same way. Whoever interrupts it
-    goes on with the same command.
+    goes on with the same command. A new teacher joins those of before --with their file: they are not asked again.
 
     \b
     Examples:
       edgeemo teach runs/large-0 runs/large-1 --data archive.zip --out teacher.npz
       edgeemo teach runs/large-0 --data archive.zip --student edgeemo-base --out lessons.npz
+      edgeemo teach runs/wide --with lessons.npz --data archive.zip --student edgeemo-base --out more-lessons.npz
     """
     if overrides and not student:
         raise click.UsageError("--set changes the recipe that --student names")
@@ -64,10 +73,11 @@ def command(
     from ..datasets.reader import read_evaluation_set
     from ..predictor import open_predictor
     from ..recipe import load_recipe
-    from ..teaching import teach
+    from ..teaching import Teaching, teach
 
     target = new_file(out, force=force)
     recipe = load_recipe(student, overrides) if student else None
+    others = [Teaching.read(file) for file in before]
     teachers = [open_predictor(model) for model in models]
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice)
     tell_left_out(dataset)
@@ -80,11 +90,12 @@ def command(
             student=recipe,
             views=views if recipe else 0,
             seed=seed,
+            others=others,
             unfinished=unfinished,
             progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
         )
     teaching.write(target)
     unfinished.unlink(missing_ok=True)
-    who = "1 teacher" if len(models) == 1 else f"{len(models)} teachers"
+    who = "1 teacher" if teaching.teachers == 1 else f"{teaching.teachers} teachers"
     versions = f" in {views} versions" if recipe else ""
     click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}{versions}")
