@@ -36,23 +36,8 @@ class Mixup:
         return share * inputs + (1 - share) * inputs[self.partners]
 
     def targets(self, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Blended targets and sample weights.
-
-        Cross-entropy is linear in its target, so a blend that leans to the heavier of the two has exactly the loss of
-        both pictures, each with its own weight. Two weights of 0 stay 0.
-
-        Args:
-            targets: float32 (n, outputs).
-            weights: float32 (n,).
-
-        Returns:
-            targets and weights of the same shapes and type.
-        """
-        own, other = self.shares * weights, (1 - self.shares) * weights[self.partners]
-        total = own + other
-        blended = own[:, None] * targets + other[:, None] * targets[self.partners]
-        blended /= np.where(total > 0, total, 1)[:, None]
-        return blended.astype(np.float32), total.astype(np.float32)
+        """Blended targets and sample weights; see :func:`blended_targets`."""
+        return blended_targets(self.shares, (targets, weights), (targets[self.partners], weights[self.partners]))
 
 
 @dataclass(frozen=True)
@@ -92,6 +77,28 @@ class Cutmix(Mixup):
     def pictures(self, inputs: np.ndarray) -> np.ndarray:
         """Inputs with their partners' rectangles, float32 (n, height, width, channels)."""
         return np.where(self.cut[..., None], inputs[self.partners], inputs)
+
+
+def blended_targets(
+    shares: np.ndarray, own: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and sample weights of blends.
+
+    Cross-entropy is linear in its target, so a blend that leans to the heavier of the two has exactly the loss of
+    both pictures, each with its own weight. Two weights of 0 stay 0.
+
+    Args:
+        shares: float32 (n,): of the first picture of each pair.
+        own, other: targets float32 (n, outputs) and weights float32 (n,) of the first and the second pictures.
+
+    Returns:
+        targets and weights of the same shapes and type.
+    """
+    first, second = shares * own[1], (1 - shares) * other[1]
+    total = first + second
+    targets = first[:, None] * own[0] + second[:, None] * other[0]
+    targets /= np.where(total > 0, total, 1)[:, None]
+    return targets.astype(np.float32), total.astype(np.float32)
 
 
 def draw_blend(shape: tuple[int, ...], *, mixup: float, cutmix: float, rng: np.random.Generator) -> Mixup | None:

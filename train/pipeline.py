@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..edge.preprocess import InputSpec, normalise
-from .augment import Changes, augment
+from .augment import augment
 from .backend import tf
 from .blending import draw_blend
 from .datasets.dataset import Dataset, class_counts
 from .fitted import HELD_BYTES, fitted_pixels
 from .sections import Augmentation, Loss
-from .views import Lesson
+from .views import Lesson, Version
 from .votes import EMOTION, VOTES
 
 #: Batches prepared ahead of the training step.
@@ -66,7 +66,12 @@ class Batches:
         # Soft targets where the data set has them; class weights go by the labels all the same.
         one_hot = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
         self.expected = self._outputs(one_hot if dataset.soft is None else dataset.soft)
-        self.weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
+        weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
+        self.weights: np.ndarray = weights[self.targets]
+        # Pictures that nobody voted on teach the second head nothing.
+        self.voted = (
+            np.zeros(0, np.float32) if votes is None else np.any(votes, axis=1, keepdims=True)[:, 0].astype(np.float32)
+        )
 
     @property
     def steps(self) -> int:
@@ -85,29 +90,29 @@ class Batches:
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
-        changes = self.lesson.changes(number) if self.lesson else None
-        expected = self._outputs(self.lesson.expected(number)) if self.lesson else self.expected
+        version = self.lesson.version(number) if self.lesson else None
+        order = version.order(order) if version else order
         for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
             rng = np.random.default_rng([self.seed or 0, number, step])
-            yield self._made(chosen, expected[chosen], changes.of(chosen) if changes else None, rng)
+            yield self._made(chosen, version, rng)
 
     def _outputs(self, expected: np.ndarray) -> np.ndarray:
         """Targets of the network's outputs from those of the classes."""
         return expected[:, 1:] if self.task == "binary" else expected
 
-    def _made(
-        self, chosen: np.ndarray, expected: np.ndarray, changes: Changes | None, rng: np.random.Generator
-    ) -> Batch:
-        pixels, settings = self.pixels[chosen], self.augmentation
-        if changes:
-            pixels = changes.apply(pixels)
-        elif settings:
-            pixels = augment(pixels, settings, rng)
-        inputs = normalise(pixels, self.spec)
-        heads = {EMOTION: (expected, self.weights[self.targets[chosen]])}
+    def _made(self, chosen: np.ndarray, version: Version | None, rng: np.random.Generator) -> Batch:
+        settings = self.augmentation
+        if version:
+            pixels = version.pictures(chosen, self.pixels)
+            # The teacher has answered for a blend itself; weights and votes are those of its two pictures.
+            heads = {EMOTION: (self._outputs(version.targets[chosen]), version.weights(chosen, self.weights))}
+        else:
+            pixels = augment(self.pixels[chosen], settings, rng) if settings else self.pixels[chosen]
+            heads = {EMOTION: (self.expected[chosen], self.weights[chosen])}
         if self.votes is not None:
-            votes = self.votes[chosen]
-            heads[VOTES] = votes, votes.any(axis=1).astype(np.float32)
+            votes = version.blended(chosen, self.votes, self.voted) if version else None
+            heads[VOTES] = votes or (self.votes[chosen], self.voted[chosen])
+        inputs = normalise(pixels, self.spec)
         if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
             inputs = blend.pictures(inputs)
             heads = {name: blend.targets(targets, weights) for name, (targets, weights) in heads.items()}

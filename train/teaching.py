@@ -25,10 +25,12 @@ from .fitted import fitted_pixels
 from .predictor import Predictor
 from .recipe import Recipe
 from .unfinished import Unfinished
-from .views import Lesson, Views
+from .views import Lesson, Views, partners_of
 
 #: Pictures that the teachers are shown at once.
 _BATCH = 256
+#: Share of blends that may be of a picture which the student does not have; others are shown in their place.
+_MISSING = 0.5
 _EPSILON = 1e-7  # as in Keras's cross-entropy
 
 
@@ -159,6 +161,8 @@ class Teaching:
         columns = [self.labels.index(label) for label in dataset.labels]
         raised = np.maximum(self.probabilities[..., rows, :][..., columns], _EPSILON) ** (1 / temperature)
         own = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets] if dataset.soft is None else dataset.soft
+        if self.views and self.views.blend:
+            own = _blended(own, self.views, rows)
         mixed = weight * raised / raised.sum(axis=-1, keepdims=True) + (1 - weight) * own
         return np.asarray(mixed, np.float32)
 
@@ -171,6 +175,7 @@ def teach(
     student: Recipe | None = None,
     views: int = 0,
     seed: int = 0,
+    blend: float = 0.0,
     others: Sequence[Teaching] = (),
     unfinished: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -184,6 +189,7 @@ def teach(
         student: the recipe by which the pictures are fitted and changed, with ``views``.
         views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
         seed: of the changes.
+        blend: alpha by which a version is blended with that of another picture; see :class:`views.Views`.
         others: what was answered before to the same questions; the mean is of all teachers.
         unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
         progress: told (done, all) before each batch.
@@ -196,7 +202,9 @@ def teach(
     for index, sample in enumerate(dataset.samples):
         first.setdefault(sample.digest, index)
     chosen = dataset.take(first.values())
-    shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed) if student and views else None
+    shown = None
+    if student and views:
+        shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed, blend=blend)
     for teacher in teachers:
         _fits(teacher, dataset, shown)
     for other in others:
@@ -223,7 +231,7 @@ def teach(
             if progress:
                 progress((before + view) * steps + step, passes * steps)
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
-            batch = shown.changes(view).of(rows).apply(pixels[rows]) if shown else pixels[rows]
+            batch = shown.shown(view, rows, pixels) if shown else pixels[rows]
             for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
                 for teacher, columns in present:
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
@@ -231,6 +239,17 @@ def teach(
                 kept.save({"done": np.array(before + view + 1), "answers": total})
     answers = Teaching(dataset.labels, tuple(first), total if shown else total[0], shown, len(teachers))
     return answers.with_others(others)
+
+
+def _blended(targets: np.ndarray, views: Views, rows: np.ndarray) -> np.ndarray:
+    """The data set's own targets of the blends, float32 (versions, n, classes)."""
+    result = np.empty((views.number, *targets.shape), np.float32)
+    for view in range(views.number):
+        partners, blends = partners_of(views, view, rows), views.blends(view)
+        share = blends.shares[rows][:, None] if blends else 1
+        # Where the partner is not there the blend is not shown either.
+        result[view] = share * targets + (1 - share) * targets[partners]
+    return result
 
 
 def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, mirrored: bool) -> str:
@@ -323,4 +342,12 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     if not teaching.views:
         return Taught(replace(train, soft=targets), hashes=hashes)
     teaching.views.hold_to(recipe, file)
-    return Taught(train, Lesson(teaching.views, teaching.rows(train), targets), hashes)
+    rows = teaching.rows(train)
+    if teaching.views.blend and (partners_of(teaching.views, 0, rows) < 0).mean() > _MISSING:
+        raise EdgeemoError(
+            f"{file} tells of pictures blended with others that this training does not have",
+            expected=f"most of the teachers' {teaching.views.pictures:,} pictures",
+            got=f"{len(rows):,}",
+            mend="train on all of them, or make a file of these alone, or one without --blend",
+        )
+    return Taught(train, Lesson(teaching.views, rows, targets), hashes)

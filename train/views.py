@@ -3,7 +3,8 @@
 A teacher that has seen a face upright says little of the face turned, half hidden and in other light. Beyer et al.
 2022, "Knowledge distillation: A good teacher is patient and consistent" (arXiv:2106.05237), find that both have to see
 the same crop. The teachers stay out of the student's training all the same: the versions are drawn from a seed, so that
-their answers can be kept in a file and every version be made again.
+their answers can be kept in a file and every version be made again. Versions may be blends of two pictures: of them a
+student can be shown many more than there are pictures, and it learns the teacher's function between faces too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 from ..edge.errors import EdgeemoError
 from ..edge.preprocess import InputSpec
 from .augment import Changes
+from .blending import Mixup, blended_targets
+from .fitted import FittedOnDemand
 from .recipe import Recipe
 from .sections import Augmentation
 from .tables import from_table
@@ -31,8 +34,10 @@ class Views:
         number: versions of each.
         pictures: how many.
         height, width, channels: of the pictures, fitted to the student's input.
-        augmentation: how far they are changed; mixup and cutmix are the student's own.
+        augmentation: how far they are changed; its mixup and cutmix are the student's own.
         seed: of the changes.
+        blend: alpha by which each version is blended with the same version of another picture, as
+            :meth:`blending.Mixup.draw` draws it; 0 blends nothing.
     """
 
     number: int
@@ -42,11 +47,12 @@ class Views:
     channels: int
     augmentation: Augmentation
     seed: int = 0
+    blend: float = 0.0
 
     @classmethod
-    def for_student(cls, recipe: Recipe, *, number: int, pictures: int, seed: int) -> Views:
+    def for_student(cls, recipe: Recipe, *, number: int, pictures: int, seed: int, blend: float = 0.0) -> Views:
         """As a recipe fits and changes pictures."""
-        return cls(number, pictures, *recipe.input.shape, _own(recipe.augmentation), seed)
+        return cls(number, pictures, *recipe.input.shape, _own(recipe.augmentation), seed, blend)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Views:
@@ -64,7 +70,29 @@ class Views:
 
     def changes(self, view: int) -> Changes:
         """What a version does to every picture."""
-        return _drawn(self, view)
+        return _drawn(self, view)[0]
+
+    def blends(self, view: int) -> Mixup | None:
+        """Who is then blended with whom, if anybody is."""
+        return _drawn(self, view)[1]
+
+    def shown(self, view: int, rows: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
+        """A version of some of the pictures.
+
+        Args:
+            view: which.
+            rows: int (n,): of which pictures.
+            pixels: uint8 (pictures, height, width, channels), all of them.
+
+        Returns:
+            uint8 (n, height, width, channels).
+        """
+        changes, blends = self.changes(view), self.blends(view)
+        seen = changes.of(rows).apply(pixels[rows])
+        if not blends:
+            return seen
+        partners = blends.partners[rows]
+        return blended(seen, changes.of(partners).apply(pixels[partners]), blends.shares[rows])
 
     def fit(self, spec: InputSpec) -> bool:
         """Whether an input takes these versions as they are."""
@@ -76,7 +104,9 @@ class Views:
         Raises:
             EdgeemoError: it has another input, or changes pictures otherwise.
         """
-        student = Views.for_student(recipe, number=self.number, pictures=self.pictures, seed=self.seed)
+        student = Views.for_student(
+            recipe, number=self.number, pictures=self.pictures, seed=self.seed, blend=self.blend
+        )
         if student != self:
             expected, got = self.told_apart(student)
             raise EdgeemoError(
@@ -95,8 +125,57 @@ class Views:
 
 
 @dataclass(frozen=True)
+class Version:
+    """What a student is shown in an epoch: one version of each of its n pictures.
+
+    Args:
+        targets: float32 (n, classes).
+        changes: of the n pictures.
+        partners: int (n,): with which picture each is blended, -1 where the student does not have it; or None.
+        shares: float32 (n,): of the picture itself in its blend.
+        partners_changes: of the partners, where there are any.
+    """
+
+    targets: np.ndarray
+    changes: Changes
+    partners: np.ndarray | None = None
+    shares: np.ndarray | None = None
+    partners_changes: Changes | None = None
+
+    def order(self, order: np.ndarray) -> np.ndarray:
+        """An order of pictures in which those that cannot be shown have given their places to others of it."""
+        if self.partners is None:
+            return order
+        there = self.partners[order] >= 0
+        shown = order.copy()
+        shown[~there] = np.resize(order[there], (~there).sum())
+        return shown
+
+    def pictures(self, chosen: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
+        """What is seen of some of the n pictures; uint8 (chosen, height, width, channels)."""
+        seen = self.changes.of(chosen).apply(pixels[chosen])
+        if self.partners is None or self.shares is None or self.partners_changes is None:
+            return seen
+        others = self.partners_changes.of(chosen).apply(pixels[self.partners[chosen]])
+        return blended(seen, others, self.shares[chosen])
+
+    def weights(self, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Sample weights of some of the pictures from those of all n: a blend has that of its two, by their shares."""
+        return self.blended(chosen, np.zeros((len(weights), 0), np.float32), weights)[1]
+
+    def blended(self, chosen: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and weights of some of the pictures from those of all n, of what the teacher has said nothing."""
+        if self.partners is None or self.shares is None:
+            return targets[chosen], weights[chosen]
+        others = self.partners[chosen]
+        return blended_targets(
+            self.shares[chosen], (targets[chosen], weights[chosen]), (targets[others], weights[others])
+        )
+
+
+@dataclass(frozen=True)
 class Lesson:
-    """What a student sees and is told in an epoch: the versions take turns.
+    """What a student sees and is told: the versions take turns, one an epoch.
 
     Args:
         views: as the teachers saw them.
@@ -108,20 +187,48 @@ class Lesson:
     rows: np.ndarray
     targets: np.ndarray
 
-    def changes(self, epoch: int) -> Changes:
-        """Of the student's n pictures."""
-        return self.views.changes(epoch % self.views.number).of(self.rows)
+    def version(self, epoch: int) -> Version:
+        """Of an epoch."""
+        view = epoch % self.views.number
+        targets, changes, blends = np.asarray(self.targets[view]), self.views.changes(view), self.views.blends(view)
+        if not blends:
+            return Version(targets, changes.of(self.rows))
+        rows = blends.partners[self.rows]
+        partners = partners_of(self.views, view, self.rows)
+        return Version(targets, changes.of(self.rows), partners, blends.shares[self.rows], changes.of(rows))
 
-    def expected(self, epoch: int) -> np.ndarray:
-        """Targets, float32 (n, classes)."""
-        return np.asarray(self.targets[epoch % self.views.number])
+
+def partners_of(views: Views, view: int, rows: np.ndarray) -> np.ndarray:
+    """With which of the student's pictures each is blended, int (n,); -1 where that is none of them, or nobody.
+
+    Args:
+        views: of the teachers' pictures.
+        view: which version.
+        rows: int64 (n,): which of them each of the student's is.
+    """
+    places = np.full(views.pictures, -1)
+    places[rows] = np.arange(len(rows))
+    blends = views.blends(view)
+    return places[blends.partners[rows]] if blends else np.full(len(rows), -1)
+
+
+def blended(pictures: np.ndarray, others: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Blends of pictures, rounded as every picture is; uint8 (n, height, width, channels), as both of them.
+
+    Args:
+        pictures, others: of each pair.
+        shares: float32 (n,): of the first.
+    """
+    share = shares[:, None, None, None]
+    return np.rint(share * pictures + (1 - share) * others).astype(np.uint8)
 
 
 # One is asked for by every batch of an epoch, and the next one before the last batch of it is made.
 @lru_cache(maxsize=2)
-def _drawn(views: Views, view: int) -> Changes:
+def _drawn(views: Views, view: int) -> tuple[Changes, Mixup | None]:
     rng = np.random.default_rng([views.seed, view])
-    return Changes.draw(views.pictures, views.height, views.width, views.augmentation, rng)
+    changes = Changes.draw(views.pictures, views.height, views.width, views.augmentation, rng)
+    return changes, Mixup.draw(views.pictures, views.blend, rng) if views.blend else None
 
 
 def _own(augmentation: Augmentation) -> Augmentation:

@@ -112,10 +112,11 @@ def test_a_file_that_does_not_say_of_how_many_is_of_one(faces: Dataset, tmp_path
         ({"views": 2}, {}, "expected versions of them, got the pictures as they are"),
         ({"views": 2}, {"views": 3}, "expected number 2, got number 3; ask with their --student"),
         ({"views": 2}, {"views": 2, "seed": 1}, "expected seed 0, got seed 1"),
+        ({"views": 2}, {"views": 2, "blend": 0.5}, r"expected blend 0\.0, got blend 0\.5"),
         ({"views": 2}, {"views": 2, "order": -1}, "expected the pictures in this order, got in another"),
         ({"views": 2}, {"views": 2, "order": slice(3, None)}, "was not shown 3 of 12 training pictures"),
     ],
-    ids=["as they are", "versions", "number", "seed", "order", "fewer"],
+    ids=["as they are", "versions", "number", "seed", "blend", "order", "fewer"],
 )
 def test_teachers_that_were_asked_something_else_do_not_join(
     faces: Dataset, asked: dict[str, Any], before: dict[str, Any], sentence: str
@@ -217,8 +218,10 @@ def student(**changes: Any) -> Recipe:
     return recipe(Loss(teacher=1.0), **{"augmentation": CHANGES, "input": InputSpec(24, 24), **changes})
 
 
-def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: Path) -> None:
-    teach([teacher(faces.labels)], faces, mirrored=False, student=student(), views=3, seed=5).write(tmp_path / "t.npz")
+@pytest.mark.parametrize("blend", [0.0, 0.7], ids=["whole", "blended"])
+def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: Path, blend: float) -> None:
+    asked = {"student": student(), "views": 3, "seed": 5, "blend": blend}
+    teach([teacher(faces.labels)], faces, mirrored=False, **asked).write(tmp_path / "t.npz")
     # In another order, with a copy, and without some: the file goes by pixels.
     chosen = faces.take([7, 2, 9, 2, 0, 11])
     learned = taught(student(), str(tmp_path / "t.npz"), chosen)
@@ -233,6 +236,54 @@ def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: P
         seen.append(sorted(picture.tobytes() for picture in inputs))
     assert seen[0] != seen[1]
     assert seen[3] == seen[0]
+
+
+def test_a_blend_is_of_two_changed_pictures_and_of_their_labels_and_votes(faces: Dataset, tmp_path: Path) -> None:
+    alone = {"student": student(), "views": 2, "seed": 3}
+    teach([teacher(faces.labels)], faces, **alone, blend=1.0).write(tmp_path / "t.npz")
+    chosen = faces.take([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11])
+    learner = replace(student(), loss=Loss(teacher=0.25))
+    learned = taught(learner, str(tmp_path / "t.npz"), chosen)
+    assert learned.lesson is not None
+    views, pixels = learned.lesson.views, faces.pixels(InputSpec(24, 24)).astype(float)
+    votes = np.random.default_rng(0).dirichlet(np.ones(8), 11).astype(np.float32)
+    batches = Batches(chosen, InputSpec(24, 24), 4, seed=2, lesson=learned.lesson, votes=votes)
+    shown = list(batches.epoch(1))
+    inputs = np.concatenate([batch[0] for batch in shown])
+    told, counted = (
+        {name: np.concatenate([b[part][name] for b in shown]) for name in shown[0][part]} for part in (1, 2)
+    )
+    blends, changes = views.blends(1), views.changes(1)
+    assert blends is not None
+    changed = changes.apply(pixels.astype(np.uint8)).astype(float)
+    rows = learned.lesson.rows
+    where = {row: place for place, row in enumerate(rows)}
+    ways = {}
+    for row in rows:
+        partner, share = blends.partners[row], float(blends.shares[row])
+        if partner in where:
+            picture = np.rint(share * changed[row] + (1 - share) * changed[partner]) / 255
+            mixed = [
+                share * table[where[row]] + (1 - share) * table[where[partner]]
+                for table in (np.eye(7)[chosen.targets], votes)
+            ]
+            ways[row] = picture, *mixed
+    # Picture 7 is not the student's: who should be blended with it gives its place to another.
+    assert len(ways) in (10, 11)
+    assert len(inputs) == 11
+    taught_alone = Teaching.read(tmp_path / "t.npz").probabilities[1]
+    for picture, target, vote in zip(inputs, told["emotion"], told["votes"], strict=True):
+        row = min(ways, key=lambda row: np.abs(ways[row][0] - picture).max())
+        assert ways[row][0] == pytest.approx(picture, abs=1e-6)
+        assert target == pytest.approx(0.25 * taught_alone[row] + 0.75 * ways[row][1], abs=1e-5)
+        assert vote == pytest.approx(ways[row][2], abs=1e-5)
+    assert all((weights == pytest.approx(1)) for weights in counted.values())
+
+
+def test_blends_with_pictures_that_the_student_does_not_have_are_refused(faces: Dataset, tmp_path: Path) -> None:
+    teach([teacher(faces.labels)], faces, student=student(), views=2, blend=1.0).write(tmp_path / "t.npz")
+    with pytest.raises(EdgeemoError, match="most of the teachers' 12 pictures, got 1; train on all of them"):
+        taught(student(), str(tmp_path / "t.npz"), faces.take([0]))
 
 
 def test_views_soften_and_mix_with_labels_as_single_answers_do(faces: Dataset) -> None:
@@ -293,8 +344,9 @@ def test_views_from_the_command_line(trained_run: Path, tmp_path: Path) -> None:
     assert (refused.exit_code, "augmentation.rotation 8.0" in refused.output, out.exists()) == (1, True, False)
     learned = CliRunner().invoke(edgeemo, [*words, "--set", "augmentation.rotation=8.0"])
     assert learned.exit_code == 0, learned.output
-    lost = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", data, "--set", "a=1", "--out", "x.npz"])
-    assert (lost.exit_code, "--student" in lost.output) == (2, True)
+    for alone in ("--set", "a=1"), ("--blend", "0.5"):
+        lost = CliRunner().invoke(edgeemo, ["teach", str(trained_run), "--data", data, *alone, "--out", "x.npz"])
+        assert (lost.exit_code, "--student" in lost.output) == (2, True)
 
 
 def test_whoever_was_interrupted_goes_on(faces: Dataset, tmp_path: Path) -> None:

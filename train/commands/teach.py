@@ -28,6 +28,14 @@ _EVERY = 60.0
 )
 @click.option("--seed", default=0, show_default=True, help="Of the versions.")
 @click.option(
+    "--blend",
+    type=click.FloatRange(0, 10),
+    default=0.0,
+    show_default=True,
+    help="Blend each version with another picture's by Beta(ALPHA, ALPHA), with --student.",
+    metavar="ALPHA",
+)
+@click.option(
     "--with",
     "before",
     multiple=True,
@@ -48,6 +56,7 @@ def command(
     views: int,
     overrides: tuple[str, ...],
     seed: int,
+    blend: float,
     before: tuple[str, ...],
     force: bool,
 ) -> None:
@@ -69,6 +78,8 @@ def command(
     """
     if overrides and not student:
         raise click.UsageError("--set changes the recipe that --student names")
+    if blend and not student:
+        raise click.UsageError("--blend blends the versions that --student asks for")
     from ...edge.line import Line
     from ..datasets.reader import read_evaluation_set
     from ..predictor import open_predictor
@@ -90,6 +101,7 @@ def command(
             student=recipe,
             views=views if recipe else 0,
             seed=seed,
+            blend=blend,
             others=others,
             unfinished=unfinished,
             progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
