@@ -133,14 +133,12 @@ class Version:
         changes: of the n pictures.
         partners: int (n,): with which picture each is blended, -1 where the student does not have it; or None.
         shares: float32 (n,): of the picture itself in its blend.
-        partners_changes: of the partners, where there are any.
     """
 
     targets: np.ndarray
     changes: Changes
     partners: np.ndarray | None = None
     shares: np.ndarray | None = None
-    partners_changes: Changes | None = None
 
     def order(self, order: np.ndarray) -> np.ndarray:
         """An order of pictures in which those that cannot be shown have given their places to others of it."""
@@ -154,10 +152,10 @@ class Version:
     def pictures(self, chosen: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
         """What is seen of some of the n pictures; uint8 (chosen, height, width, channels)."""
         seen = self.changes.of(chosen).apply(pixels[chosen])
-        if self.partners is None or self.shares is None or self.partners_changes is None:
+        if self.partners is None or self.shares is None:
             return seen
-        others = self.partners_changes.of(chosen).apply(pixels[self.partners[chosen]])
-        return blended(seen, others, self.shares[chosen])
+        partners = self.partners[chosen]
+        return blended(seen, self.changes.of(partners).apply(pixels[partners]), self.shares[chosen])
 
     def weights(self, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sample weights of some of the pictures from those of all n: a blend has that of its two, by their shares."""
@@ -193,9 +191,8 @@ class Lesson:
         targets, changes, blends = np.asarray(self.targets[view]), self.views.changes(view), self.views.blends(view)
         if not blends:
             return Version(targets, changes.of(self.rows))
-        rows = blends.partners[self.rows]
         partners = partners_of(self.views, view, self.rows)
-        return Version(targets, changes.of(self.rows), partners, blends.shares[self.rows], changes.of(rows))
+        return Version(targets, changes.of(self.rows), partners, blends.shares[self.rows])
 
 
 def partners_of(views: Views, view: int, rows: np.ndarray) -> np.ndarray:
