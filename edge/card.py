@@ -69,6 +69,7 @@ class Quantisation:
         calibration_size: number of pictures in it.
         calibration_seed: seed of its draw.
         ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
+        rounding: how weights were rounded (``nearest``, ``compensated``), or empty.
         per_channel: whether each output channel of the weights has a scale; None where weights have none.
         kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
     """
@@ -78,6 +79,7 @@ class Quantisation:
     calibration_size: int = 0
     calibration_seed: int | None = None
     ranges: str = ""
+    rounding: str = ""
     per_channel: bool | None = None
     kept: dict[str, str] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from .qat import Fidelity, fidelity, train_int8
 from .qat_options import QatOptions
 from .ranges import ESTIMATORS, observe
 from .roles import training_roles
+from .rounding import ROUNDINGS, compensated
 from .selective import Selective, weights_only
 from .source import KERAS3, Source
 
@@ -88,6 +89,7 @@ def quantize(
     data: TrainingData | None = None,
     calibration_size: int = 500,
     ranges: str = "minmax",
+    rounding: str = "nearest",
     per_channel: bool = True,
     qat: QatOptions | None = None,
     quiet: bool = False,
@@ -102,6 +104,7 @@ def quantize(
             faces of the kind they were trained on. Methods that calibrate nothing do without.
         calibration_size: training faces for post-training calibration, stratified by class.
         ranges: how ranges are estimated from them, one of :data:`edgeemo.optimize.ranges.ESTIMATORS`.
+        rounding: of the weights, one of :data:`edgeemo.optimize.rounding.ROUNDINGS`.
         per_channel: a scale for each output channel of the weights.
         qat: what is chosen of quantization-aware training.
         quiet: show no progress.
@@ -109,7 +112,7 @@ def quantize(
     Raises:
         EdgeemoError: unknown method, unfinished run, no data, or a model that cannot be converted.
     """
-    check_method(method, ranges)
+    check_method(method, ranges, rounding)
     source = Source.of_run(source) if isinstance(source, Run) else source
     if data is None and method in (*CALIBRATED, "qat"):
         raise EdgeemoError(
@@ -120,13 +123,13 @@ def quantize(
     if method == "qat":
         assert data is not None
         return _quantization_aware(source, out, data, qat or QatOptions(), quiet)
-    flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, per_channel)
+    flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, rounding, per_channel)
     return write_compared(source, flatbuffer, recorded, out, data)
 
 
-def check_method(method: str, ranges: str = "minmax") -> None:
+def check_method(method: str, ranges: str = "minmax", rounding: str = "nearest") -> None:
     """Raises:
-    EdgeemoError: unknown, or an estimator where there is nothing to estimate.
+    EdgeemoError: unknown, or an estimator where there is nothing to estimate, or a rounding where no faces are seen.
     """
     if method not in METHODS:
         raise EdgeemoError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
@@ -135,6 +138,13 @@ def check_method(method: str, ranges: str = "minmax") -> None:
     if ranges != "minmax" and method not in ("int8", "int8-float-io"):
         raise EdgeemoError(
             f"{method} has no ranges to be clipped", expected=f"--ranges {ranges} with int8 or int8-float-io"
+        )
+    if rounding not in ROUNDINGS:
+        raise EdgeemoError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
+    if rounding != "nearest" and method not in CALIBRATED:
+        raise EdgeemoError(
+            f"{method} does not look at faces, by which weights could be rounded",
+            expected=f"--rounding {rounding} with {', '.join(CALIBRATED)}",
         )
 
 
@@ -196,8 +206,18 @@ def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatO
 
 
 def _post_training(
-    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, per_channel: bool
+    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, rounding: str, per_channel: bool
 ) -> tuple[bytes, Quantisation]:
+    flatbuffer, recorded, pixels = _converted(source, method, data, size, ranges, per_channel)
+    if rounding != "nearest" and pixels is not None:
+        flatbuffer = compensated(flatbuffer, source.float_flatbuffer(), source.card.input, pixels)
+        recorded = replace(recorded, rounding=rounding)
+    return flatbuffer, recorded
+
+
+def _converted(
+    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, per_channel: bool
+) -> tuple[bytes, Quantisation, np.ndarray | None]:
     spec, pixels = source.card.input, None
     recorded = Quantisation(method, per_channel=None if method in _WITHOUT_SCALES else per_channel)
     if method in CALIBRATED:
@@ -211,7 +231,7 @@ def _post_training(
             ranges=ranges,
         )
     if source.model is not None and ranges == "minmax":
-        return convert(source.model, spec, method, pixels, per_channel=per_channel), recorded
+        return convert(source.model, spec, method, pixels, per_channel=per_channel), recorded, pixels
     model = source.float_flatbuffer()
     if method == "float32":
         flatbuffer = model
@@ -224,7 +244,7 @@ def _post_training(
         )
         require_granularity(flatbuffer, per_channel=per_channel)
     require_promise(flatbuffer, method)
-    return flatbuffer, recorded
+    return flatbuffer, recorded, pixels
 
 
 def _compare(path: Path, source: Source, validation: Dataset) -> Quantised:

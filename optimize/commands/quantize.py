@@ -50,6 +50,13 @@ _CAVEAT = "measured on training pictures that the model may have seen: prove it 
     show_default=True,
     help="Estimator of the activations' ranges, for int8 and int8-float-io.",
 )
+@click.option(
+    "--rounding",
+    type=click.Choice(["nearest", "compensated"]),
+    default="nearest",
+    show_default=True,
+    help="Of the weights, where faces are calibrated on; compensated: so that errors cancel on them.",
+)
 @click.option("--per-tensor", is_flag=True, help="One scale for each weight tensor instead of one for each channel.")
 @click.option("--max-drop", type=float, help="Gate: accuracy that may be lost on the validation role, points.")
 @click.option("--repair", "mend", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
@@ -72,6 +79,7 @@ def command(
     seed: int,
     calibration_size: int,
     ranges: str,
+    rounding: str,
     per_tensor: bool,
     max_drop: float | None,
     mend: bool,
@@ -95,7 +103,7 @@ def command(
     from ..roles import source_roles
     from ..source import open_source
 
-    check_method(method, ranges)
+    check_method(method, ranges, rounding)
     source = _with_recipe(open_source(model, description, seed=seed), recipe)
     if calibration_study:
         _study(source, source_roles(source, data), calibration_study, force, as_json)
@@ -111,6 +119,7 @@ def command(
         data=roles,
         calibration_size=calibration_size,
         ranges=ranges,
+        rounding=rounding,
         per_channel=not per_tensor,
         qat=qat,
         quiet=as_json,
