@@ -109,11 +109,9 @@ class _Layer:
         tensor = self.operator.inputs[1]
         scales = np.resize(np.asarray(tensor.scales, np.float64), len(self.weights))
         if self.depthwise:
-            rows = [
-                rounded(row[None], scale[None], moments)[0]
-                for row, scale, moments in zip(self.weights, scales, self._moments, strict=True)
-            ]
-            stored = np.stack(rows, axis=1)
+            one = [slice(channel, channel + 1) for channel in range(len(self.weights))]
+            rows = [rounded(self.weights[c], scales[c], self._moments[c][0]) for c in one]
+            stored = np.concatenate(rows).T
         else:
             stored = rounded(self.weights, scales, self._moments)
         changed[self.place : self.place + stored.size] = stored.astype(np.int8).tobytes()
@@ -170,7 +168,7 @@ def patches(values: np.ndarray, operator: Operator) -> np.ndarray:
     padded = np.pad(
         values[0], ((above // 2, above - above // 2), (beside // 2, beside - beside // 2), (0, 0)), mode="constant"
     )
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(0, 1))  # type: ignore[call-overload]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(0, 1))
     chosen = windows[::down, ::across][:rows, :columns]  # rows, columns, channels, height, width
     if operator.name == "DEPTHWISE_CONV_2D":
         return chosen.reshape(rows * columns, -1, height * width)
