@@ -18,6 +18,7 @@ from ..train.datasets.splits import TrainingData, calibration_set, stratified
 from ..train.evaluation.plots import blank, save
 from .calibration import calibration_pixels
 from .ranges import Taps, observe
+from .rounding import Rounding
 from .selective import Selective
 from .source import Source
 from .trial import Exam, Marks
@@ -132,7 +133,15 @@ class Bench:
     card: ModelCard
 
     @classmethod
-    def of(cls, model: bytes, card: ModelCard, calibration: np.ndarray, exam: Exam, ranges: str = "minmax") -> Bench:
+    def of(
+        cls,
+        model: bytes,
+        card: ModelCard,
+        calibration: np.ndarray,
+        exam: Exam,
+        ranges: str = "minmax",
+        rounding: str = "nearest",
+    ) -> Bench:
         """Calibrate a float .tflite.
 
         Args:
@@ -141,9 +150,12 @@ class Bench:
             calibration: uint8 (n, height, width, channels).
             exam: the pictures to measure on.
             ranges: see :data:`edgeemo.optimize.ranges.ESTIMATORS`.
+            rounding: of the weights, see :data:`edgeemo.optimize.rounding.ROUNDINGS`.
         """
         seen = observe(model, card.input, calibration)
-        return cls(exam, Selective(model, {name: found.clipped(ranges) for name, found in seen.items()}), card)
+        together = Rounding(model, card.input, calibration) if rounding == "compensated" else None
+        clipped = {name: found.clipped(ranges) for name, found in seen.items()}
+        return cls(exam, Selective(model, clipped, together), card)
 
     def marks(self, model: bytes) -> Marks:
         """What a quantised model makes of the pictures."""
@@ -183,6 +195,7 @@ def blame_source(
     *,
     calibration_size: int = 500,
     pictures: int = 1000,
+    rounding: str = "nearest",
     progress: Callable[[int, int], None] | None = None,
 ) -> Blame:
     """Rank the operators of a float model of any kind.
@@ -192,6 +205,7 @@ def blame_source(
         data: calibration faces are drawn from the training role, pictures to measure on from the validation role.
         calibration_size: faces to calibrate on, stratified by class.
         pictures: to measure on, stratified by class; all when there are fewer.
+        rounding: of the weights, see :data:`edgeemo.optimize.rounding.ROUNDINGS`.
         progress: told operators done and operators in all.
 
     Raises:
@@ -200,7 +214,8 @@ def blame_source(
     model, card = source.float_flatbuffer(), source.card
     chosen = calibration_set(data.train, size=calibration_size, seed=source.seed)
     exam = Exam.of(stratified(data.validation, pictures), model, card)
-    return blame(Bench.of(model, card, calibration_pixels(chosen, card.input), exam), progress=progress)
+    bench = Bench.of(model, card, calibration_pixels(chosen, card.input), exam, rounding=rounding)
+    return blame(bench, progress=progress)
 
 
 def signal_to_noise(model: bytes, quantised: bytes, tensor: str, pixels: np.ndarray, card: ModelCard) -> float:

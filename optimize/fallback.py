@@ -24,6 +24,7 @@ def quantize_repaired(
     kept_in: str = "float32",
     calibration_size: int = 500,
     per_channel: bool = True,
+    rounding: str = "nearest",
     quiet: bool = False,
 ) -> tuple[Quantised, Repaired]:
     """Quantise to int8 with as many operators spared as the gate needs; see :func:`edgeemo.optimize.repair.repair`.
@@ -37,6 +38,7 @@ def quantize_repaired(
         kept_in: ``float32`` or ``int16``.
         calibration_size: training faces, stratified by class.
         per_channel: a scale for each output channel of the weights.
+        rounding: of the weights, to begin with.
         quiet: show no progress.
     """
     chosen, pixels = calibrated_on(source, data, calibration_size)
@@ -49,6 +51,7 @@ def quantize_repaired(
             kept_in=kept_in,
             float_io=method == "int8-float-io",
             per_channel=per_channel,
+            rounding=rounding,
             progress=line.tell,
         )
     recorded = Quantisation(
@@ -58,6 +61,7 @@ def quantize_repaired(
         source.seed,
         ranges=repaired.ranges,
         per_channel=per_channel,
+        rounding="" if repaired.rounding == "nearest" else repaired.rounding,
         kept=repaired.kept,
     )
     return write_compared(source, repaired.model, recorded, out, data), repaired

@@ -19,6 +19,7 @@ from .blame import Bench, Blame, blame, layer_name
 from .drift import Drift, drift, score_interval
 from .promise import require_kept
 from .ranges import ESTIMATORS, observe
+from .rounding import Rounding
 from .selective import Selective
 from .source import Source
 from .trial import Exam, Marks, classifier_of, latency_ratio
@@ -55,6 +56,7 @@ class Repaired:
     Args:
         model: the flatbuffer.
         ranges: the estimator of ranges that was taken.
+        rounding: of the weights, that was taken.
         kept: operators kept out of int8, by the tensor that they write -> type.
         steps: all that was tried, in order; the first is int8 throughout.
         blame: the ranking that led it; None when no operator had to be kept.
@@ -67,6 +69,7 @@ class Repaired:
 
     model: bytes
     ranges: str
+    rounding: str
     kept: dict[str, str]
     steps: tuple[Step, ...]
     blame: Blame | None
@@ -81,6 +84,7 @@ class Repaired:
         return {
             "passed": self.passed,
             "ranges": self.ranges,
+            "rounding": self.rounding,
             "kept": self.kept,
             "steps": [asdict(step) for step in self.steps],
             "drift": self.drift.to_dict(),
@@ -102,7 +106,8 @@ class Repaired:
         more = len(self.model) - self.plain_bytes
         kept = ", ".join(f"{layer_name(name)} in {kind}" for name, kind in self.kept.items()) or "none"
         return (
-            f"{aligned(rows, left=(0, 5))}\n\nkept out of int8: {kept}; ranges by {self.ranges}\n"
+            f"{aligned(rows, left=(0, 5))}\n\n"
+            f"kept out of int8: {kept}; ranges by {self.ranges}; weights rounded: {self.rounding}\n"
             f"that costs {more:+,} bytes ({more / self.plain_bytes:+.1%}) and {self.slower:.2f} times the latency of "
             f"int8 throughout; float takes {self.faster:.2f} times as long as the result (one thread, paired)"
         )
@@ -117,14 +122,16 @@ def repair(
     kept_in: str = "float32",
     float_io: bool = False,
     per_channel: bool = True,
+    rounding: str = "nearest",
     progress: Callable[[str], None] | None = None,
 ) -> Repaired:
     """Quantise to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
 
-    The estimators of ranges come first, because they cost nothing on the device. Then operators are kept out of int8
-    in the order of the damage that each does alone, until the gate passes: an activation is spared only when the
-    operator that writes it and those that read it are, so a single one may gain nothing by itself. Last, each is put
-    back into int8 if the gate passes without it. All choices hang on the validation role.
+    The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
+    device. Then operators are kept out of int8 in the order of the damage that each does alone, until the gate passes:
+    an activation is spared only when the operator that writes it and those that read it are, so a single one may gain
+    nothing by itself. Last, each is put back into int8 if the gate passes without it. All choices hang on the
+    validation role.
 
     Args:
         source: the float model.
@@ -134,6 +141,7 @@ def repair(
         kept_in: ``float32`` or ``int16``.
         float_io: keep input and output in float32.
         per_channel: a scale for each output channel of the weights.
+        rounding: of the weights to begin with, one of :data:`edgeemo.optimize.rounding.ROUNDINGS`.
         progress: told in words what is done next.
 
     Raises:
@@ -145,16 +153,30 @@ def repair(
     exam = Exam.of(validation, model, card)
     told("seeing what the activations hold")
     seen = observe(model, card.input, calibration)
+    together = Rounding(model, card.input, calibration)
+
+    def throughout(estimator: str, rounding: str) -> _Trial:
+        told(f"ranges by {estimator}, weights rounded: {rounding}")
+        ranges = {name: found.clipped(estimator) for name, found in seen.items()}
+        selective = Selective(model, ranges, together if rounding == "compensated" else None)
+        flatbuffer = selective.quantise(float_io=float_io, per_channel=per_channel)
+        rounded = "" if rounding == "nearest" else f", weights {rounding}"
+        trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, exam, card)
+        trial.estimator, trial.rounding, trial.selective = estimator, rounding, selective
+        return trial
+
+    def order(trial: _Trial) -> tuple[bool, float]:
+        return not trial.drift.passes(max_drop), trial.marks.kl
+
     trials: list[_Trial] = []
     for estimator in ESTIMATORS:
-        told(f"ranges by {estimator}")
-        selective = Selective(model, {name: found.clipped(estimator) for name, found in seen.items()})
-        make = functools.partial(selective.quantise, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
-        trials.append(_Trial.of(f"int8 throughout, ranges by {estimator}", make(), exam, card))
-        trials[-1].estimator, trials[-1].selective = estimator, selective
+        trials.append(throughout(estimator, rounding))
         if trials[-1].drift.passes(max_drop):
             break
-    plain = min(trials, key=lambda trial: (not trial.drift.passes(max_drop), trial.marks.kl))
+    else:
+        if rounding == "nearest":
+            trials.append(throughout(min(trials, key=order).estimator, "compensated"))
+    plain = min(trials, key=order)
     steps = [trial.step(taken=trial is plain) for trial in trials]
     best, ranking = plain, None
     kept: list[str] = []
@@ -186,6 +208,7 @@ def repair(
     return Repaired(
         model=best.model,
         ranges=plain.estimator,
+        rounding=plain.rounding,
         kept=dict.fromkeys(kept, kept_in),
         steps=tuple(steps),
         blame=ranking,
@@ -206,6 +229,7 @@ class _Trial:
     marks: Marks
     drift: Drift
     estimator: str = ""
+    rounding: str = ""
     selective: Any = None
 
     @classmethod

@@ -10,7 +10,7 @@ the Cholesky factor of GPTQ (Frantar et al. 2023, arXiv:2210.17323). Scales, bia
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,39 +49,111 @@ def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.
     Raises:
         EdgeemoError: no layer of the one was found in the other.
     """
-    layers = list(_layers(data, reference))
-    if not layers:
+    rounding = Rounding(reference, spec, calibration)
+    if not rounding.layers(data):
         raise EdgeemoError(
             "no layer was found whose weights could be rounded anew",
             expected="int8 weights of convolutions or dense layers, stored in the model itself",
             mend="leave --rounding away",
         )
-    changed = bytearray(data)
-    for together in _groups(layers):
-        taps = Taps(data, {layer.input.name for layer in together})
-        for pixels in calibration[:_FACES]:
-            seen = taps.run(normalise(pixels, spec))
-            for layer in together:
-                layer.see(seen[layer.input.name])
-        for layer in together:
-            layer.round(changed)
-    return bytes(changed)
+    return rounding.applied(data)
+
+
+class Rounding:
+    """The steps that a float model's weights should have, for any number of models that are quantised from it.
+
+    They depend on the float model, its calibration faces and the size of a step, not on what else is quantised: each
+    layer's are found once.
+
+    Args:
+        reference: the float .tflite.
+        spec: its input.
+        calibration: uint8 (n, height, width, channels); the first 300 are looked at.
+    """
+
+    def __init__(self, reference: bytes, spec: InputSpec, calibration: np.ndarray) -> None:
+        self._reference, self._spec, self._calibration = reference, spec, calibration[:_FACES]
+        self._operators = read_graph(reference).operators
+        self._buffers = list(Buffer(reference).root.tables(4))
+        self._known: dict[tuple[str, bytes], np.ndarray] = {}
+
+    def applied(self, data: bytes) -> bytes:
+        """A model that was quantised from it, with its weights rounded together; as it is where it has none.
+
+        Args:
+            data: .tflite, in which some layers may be left in float.
+        """
+        layers = self.layers(data)
+        for together in _groups([layer for layer in layers if layer.key not in self._known]):
+            taps = Taps(self._reference, {layer.input.name for layer in together})
+            for pixels in self._calibration:
+                seen = taps.run(normalise(pixels, self._spec))
+                for layer in together:
+                    layer.see(seen[layer.input.name])
+            self._known |= {layer.key: layer.rounded() for layer in together}
+        changed = bytearray(data)
+        for layer in layers:
+            steps = self._known[layer.key].tobytes()
+            changed[layer.place : layer.place + len(steps)] = steps
+        return bytes(changed)
+
+    def layers(self, data: bytes) -> list[Layer]:
+        """The layers of a quantised model that were found in the float one."""
+        places = [buffer.vector(0) for buffer in Buffer(data).root.tables(4)]
+        operators = read_graph(data).operators
+        users = [tensor.buffer for operator in operators for tensor in operator.constants]
+        found = []
+        for operator in operators:
+            if not _can_be_rounded(operator):
+                continue
+            tensor = operator.inputs[1]
+            place = places[tensor.buffer]
+            if not place or places.count(place) > 1 or users.count(tensor.buffer) > 1:
+                # Behind the flatbuffer, or read by another layer too.
+                continue
+            stored = np.frombuffer(data, np.int8, tensor.bytes, place + 4).reshape(tensor.shape)
+            for candidate in self._operators:
+                if (weights := self._same(candidate, operator, stored)) is not None:
+                    found.append(Layer(candidate, _as_rows(weights, operator), np.asarray(tensor.scales), place + 4))
+                    break
+        return found
+
+    def _same(self, candidate: Operator, operator: Operator, stored: np.ndarray) -> np.ndarray | None:
+        """The weights of a float operator, if these steps were made of them; float64."""
+        if candidate.name != operator.name:
+            return None
+        floats, tensor = candidate.inputs[1], operator.inputs[1]
+        if floats.type != "FLOAT32" or floats.shape != tensor.shape:
+            return None
+        raw = self._buffers[floats.buffer].raw(0)
+        weights = np.frombuffer(bytes(raw), "<f4").reshape(floats.shape).astype(np.float64)
+        shape = [1] * stored.ndim
+        shape[tensor.axis if len(tensor.scales) > 1 else 0] = len(tensor.scales)
+        scales = np.asarray(tensor.scales, np.float64).reshape(shape)
+        return weights if (np.abs(stored * scales - weights) <= 0.6 * scales + 1e-12).all() else None
 
 
 @dataclass
-class _Layer:
-    """A layer of both models.
+class Layer:
+    """A layer of a quantised model, as it is in the float one.
 
     Args:
-        operator: of the quantised model.
-        weights: float64 (filters, products): of the float model. Depthwise filters are as many as channels.
+        operator: of the float model.
+        weights: float64 (filters, products): its own. Depthwise filters are as many as channels.
+        scales: of the quantised weights, one for all or one for each filter.
         place: of the int8 weights in the bytes of the quantised model.
     """
 
     operator: Operator
     weights: np.ndarray
+    scales: np.ndarray
     place: int
     _moments: np.ndarray | None = field(default=None, init=False)
+
+    @property
+    def key(self) -> tuple[str, bytes]:
+        """What its steps depend on."""
+        return self.operator.outputs[0].name, self.scales.tobytes()
 
     @property
     def input(self) -> TensorInfo:
@@ -103,19 +175,18 @@ class _Layer:
         moments = np.einsum("nci,ncj->cij", seen, seen, optimize=True) if self.depthwise else seen.T @ seen
         self._moments = moments.astype(np.float64) if self._moments is None else self._moments + moments
 
-    def round(self, changed: bytearray) -> None:
-        """Write the weights that it should have."""
+    def rounded(self) -> np.ndarray:
+        """The weights that it should have, int8, in the order in which they are stored."""
         assert self._moments is not None
-        tensor = self.operator.inputs[1]
-        scales = np.resize(np.asarray(tensor.scales, np.float64), len(self.weights))
+        scales = np.resize(self.scales.astype(np.float64), len(self.weights))
         if self.depthwise:
             one = [slice(channel, channel + 1) for channel in range(len(self.weights))]
             rows = [rounded(self.weights[c], scales[c], self._moments[c][0]) for c in one]
             stored = np.concatenate(rows).T
         else:
             stored = rounded(self.weights, scales, self._moments)
-        changed[self.place : self.place + stored.size] = stored.astype(np.int8).tobytes()
         self._moments = None
+        return stored.astype(np.int8)
 
 
 def rounded(weights: np.ndarray, scales: np.ndarray, moments: np.ndarray) -> np.ndarray:
@@ -175,27 +246,6 @@ def patches(values: np.ndarray, operator: Operator) -> np.ndarray:
     return chosen.transpose(0, 1, 3, 4, 2).reshape(rows * columns, -1)
 
 
-def _layers(data: bytes, reference: bytes) -> Iterator[_Layer]:
-    """The layers of a quantised model that were found in the float one."""
-    buffers, others = list(Buffer(data).root.tables(4)), list(Buffer(reference).root.tables(4))
-    places = [buffer.vector(0) for buffer in buffers]
-    ours, theirs = read_graph(data).operators, read_graph(reference).operators
-    users = [tensor.buffer for operator in ours for tensor in operator.constants]
-    for operator in ours:
-        if not _can_be_rounded(operator):
-            continue
-        tensor = operator.inputs[1]
-        place = places[tensor.buffer]
-        if not place or places.count(place) > 1 or users.count(tensor.buffer) > 1:
-            # Behind the flatbuffer, or read by another layer too.
-            continue
-        stored = np.frombuffer(data, np.int8, tensor.bytes, place + 4).reshape(tensor.shape)
-        floats = [o.inputs[1] for o in theirs if o.name == operator.name and o.inputs[1].shape == tensor.shape]
-        found = _same(stored, tensor, [_values(others, one) for one in floats if one.type == "FLOAT32"])
-        if found is not None:
-            yield _Layer(operator, _as_rows(found, operator), place + 4)
-
-
 def _can_be_rounded(operator: Operator) -> bool:
     if operator.name not in _KINDS or len(operator.inputs) < 2:
         return False
@@ -208,31 +258,15 @@ def _can_be_rounded(operator: Operator) -> bool:
     return bool(quantised and not dilated and not grouped and not multiplied and products <= LARGEST)
 
 
-def _same(stored: np.ndarray, tensor: TensorInfo, candidates: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Of float weights those that were rounded to these, if any were."""
-    shape = [1] * stored.ndim
-    shape[tensor.axis if len(tensor.scales) > 1 else 0] = len(tensor.scales)
-    scales = np.asarray(tensor.scales, np.float64).reshape(shape)
-    for candidate in candidates:
-        if (np.abs(stored * scales - candidate) <= 0.6 * scales + 1e-12).all():
-            return candidate
-    return None
-
-
-def _values(buffers: Sequence[object], tensor: TensorInfo) -> np.ndarray:
-    raw = buffers[tensor.buffer].raw(0)  # type: ignore[attr-defined]
-    return np.frombuffer(bytes(raw), "<f4").reshape(tensor.shape).astype(np.float64)
-
-
 def _as_rows(weights: np.ndarray, operator: Operator) -> np.ndarray:
     if operator.name == "DEPTHWISE_CONV_2D":
         return weights.reshape(-1, weights.shape[-1]).T
     return weights.reshape(weights.shape[0], -1)
 
 
-def _groups(layers: list[_Layer]) -> Iterator[list[_Layer]]:
+def _groups(layers: list[Layer]) -> Iterator[list[Layer]]:
     """So many at a time that their matrices can be held."""
-    group: list[_Layer] = []
+    group: list[Layer] = []
     for layer in layers:
         if group and sum(one.bytes for one in group) + layer.bytes > _HELD_BYTES:
             yield group

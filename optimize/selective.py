@@ -12,6 +12,7 @@ import numpy as np
 from ..edge.anatomy.graph import Operator, read_graph
 from ..edge.errors import EdgeemoError, MissingExtra
 from .finish import finished
+from .rounding import Rounding
 from .silence import silence
 
 #: Where an operator may be kept out of int8: in float, or with 16-bit activations.
@@ -24,13 +25,15 @@ class Selective:
     Args:
         model: float .tflite, without a card.
         ranges: name of an activation tensor -> (low, high); see :func:`edgeemo.optimize.ranges.observe`.
+        rounding: how its weights are rounded; None for each to the nearest step.
 
     Raises:
         EdgeemoError: the model cannot be taken apart.
     """
 
-    def __init__(self, model: bytes, ranges: dict[str, tuple[float, float]]) -> None:
+    def __init__(self, model: bytes, ranges: dict[str, tuple[float, float]], rounding: Rounding | None = None) -> None:
         self.model = model
+        self._rounding = rounding
         self.operators: tuple[Operator, ...] = read_graph(model).operators
         self._ranges = {
             name: {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
@@ -89,7 +92,8 @@ class Selective:
                 recipe.add_quantization_config(
                     ".*", edge, algorithm_key=package.algorithm_manager.AlgorithmName.NO_QUANTIZE
                 )
-        return _run(self.model, recipe.get_quantization_recipe(), self._ranges)
+        made = _run(self.model, recipe.get_quantization_recipe(), self._ranges)
+        return self._rounding.applied(made) if self._rounding else made
 
 
 def weights_only(model: bytes, method: str, *, per_channel: bool = True) -> bytes:

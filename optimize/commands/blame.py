@@ -23,6 +23,13 @@ from .options import described_source
     show_default=True,
     help="Faces of the validation role to measure on, stratified by class.",
 )
+@click.option(
+    "--rounding",
+    type=click.Choice(["nearest", "compensated"]),
+    default="nearest",
+    show_default=True,
+    help="Of the weights, as with edgeemo quantize.",
+)
 @click.option("--rows", type=click.IntRange(1), help="Rows of the table.  [default: all]")
 @click.option("--plot", metavar="FILE", help="Draw the ranking (.png or .svg).")
 @click.option("--out", metavar="FILE", help="Write the ranking as JSON.")
@@ -34,6 +41,7 @@ def command(
     data: str | None,
     calibration_size: int,
     pictures: int,
+    rounding: str,
     rows: int | None,
     plot: str | None,
     out: str | None,
@@ -69,6 +77,7 @@ def command(
             roles,
             calibration_size=calibration_size,
             pictures=pictures,
+            rounding=rounding,
             progress=lambda done, of: line.tell(f"operator {done + 1} of {of}"),
         )
     if drawn:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ...edge.catalogue import FOLDER
 from ...edge.errors import EdgeemoError, GateFailed
@@ -99,6 +101,8 @@ def command(
     Example: edgeemo quantize runs/cnn3 --max-drop 1.0 --repair
     """
     _check_options(method, max_drop, mend)
+    if calibration_study:
+        _require_plain_study(ignored=("method", "calibration_size", "ranges", "rounding", "per_tensor", "max_drop"))
     from ..quantize import check_method, quantize
     from ..roles import source_roles
     from ..source import open_source
@@ -137,6 +141,7 @@ def command(
             kept_in=repair_in,
             calibration_size=calibration_size,
             per_channel=not per_tensor,
+            rounding=rounding,
             quiet=as_json,
         )
     click.echo(_document(result, repaired, qat) if as_json else _report(source, result, repaired, qat))
@@ -151,6 +156,21 @@ def _check_options(method: str, max_drop: float | None, mend: bool) -> None:
         raise click.UsageError("--repair needs --max-drop: it stops when that gate passes")
     if mend and method not in ("int8", "int8-float-io"):
         raise click.UsageError("--repair mends --method int8 and int8-float-io")
+
+
+def _require_plain_study(ignored: Sequence[str]) -> None:
+    """Nothing that is asked for may be left out without a word."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in ignored and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            "--calibration-study quantises to int8 by the smallest and largest values seen, with sets of many sizes: "
+            f"leave {', '.join(given)} away"
+        )
 
 
 def _with_recipe(source: Source, recipe: str | None) -> Source:

@@ -12,15 +12,17 @@ from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.anatomy.graph import read_graph
-from edgeemo.edge.card import read_card
+from edgeemo.edge.card import read_card, split_model
 from edgeemo.edge.classifier import Classifier
 from edgeemo.edge.description import Description
 from edgeemo.edge.errors import EdgeemoError
 from edgeemo.edge.preprocess import normalise
 from edgeemo.optimize.blame import Blame, Share, layer_name
 from edgeemo.optimize.promise import require_kept
+from edgeemo.optimize.ranges import ESTIMATORS
 from edgeemo.optimize.repair import repair
 from edgeemo.optimize.roles import source_roles
+from edgeemo.optimize.rounding import Rounding
 from edgeemo.optimize.source import Source, open_source
 from edgeemo.optimize.study import study
 from edgeemo.optimize.trial import mean_kl
@@ -130,6 +132,42 @@ def test_repair_tells_what_it_costs(repaired: tuple[Path, dict[str, Any]]) -> No
     assert figures["steps"][0]["worst_loss"] > float(MAX_DROP)
 
 
+def test_repair_tries_what_costs_nothing_first(repaired: tuple[Path, dict[str, Any]]) -> None:
+    _, printed = repaired
+    tried = [step["what"] for step in printed["repair"]["steps"]]
+    estimators = [f"int8 throughout, ranges by {estimator}" for estimator in ESTIMATORS]
+    assert tried[:3] == estimators
+    assert tried[3] in {f"{one}, weights compensated" for one in estimators}
+    assert tried[4].startswith("keep ")
+    costless = printed["repair"]["steps"][:4]
+    taken = min(costless, key=lambda step: step["kl"])
+    assert [step["taken"] for step in costless] == [step is taken for step in costless]
+    assert printed["repair"]["rounding"] == ("compensated" if taken is costless[3] else "nearest")
+    assert printed["card"]["quantisation"]["rounding"] == ("compensated" if taken is costless[3] else "")
+
+
+def test_a_repaired_model_keeps_the_rounding_that_was_asked_for(
+    bad: Path, words: tuple[str, ...], source: Source, tmp_path: Path
+) -> None:
+    out = tmp_path / "x.tflite"
+    how = ("--max-drop", MAX_DROP, "--repair", "--rounding", "compensated", "--json")
+    result = invoke("quantize", bad, *words, "--out", out, *how)
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed["repair"]["rounding"] == "compensated"
+    assert printed["repair"]["kept"]
+    assert all(step["what"].endswith("weights compensated") for step in printed["repair"]["steps"][:3])
+    card = read_card(out)
+    assert card is not None
+    assert card.quantisation.rounding == "compensated"
+    model = split_model(out.read_bytes())[0]
+    nothing = np.zeros((0, *source.card.input.shape), np.uint8)
+    quantised = [o for o in read_graph(model).operators if o.name == "CONV_2D" and o.inputs[1].type == "INT8"]
+    assert quantised
+    # Only weights that have been rounded to the nearest step are found again.
+    assert len(Rounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantised)
+
+
 @pytest.mark.slow
 def test_repair_leaves_a_good_model_alone(trained_run: Path, tmp_path: Path) -> None:
     result = invoke("quantize", trained_run, "--out", tmp_path / "x.tflite", "--max-drop", "6", "--repair")
@@ -166,6 +204,23 @@ def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path
     assert shares[0]["kl"] > 10 * shares[5]["kl"]
     assert figures["int8_accuracy"] < figures["float_accuracy"]
     assert "stem2_conv" in result.output.splitlines()[4] + result.output.splitlines()[5]
+
+
+def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str, ...]) -> None:
+    def ranking(*more: str) -> dict[str, Any]:
+        result = invoke("blame", bad, *words, "--pictures", 100, "--json", *more)
+        assert result.exit_code == 0, result.output
+        figures: dict[str, Any] = json.loads(result.stdout)
+        return figures
+
+    nearest, together = ranking(), ranking("--rounding", "compensated")
+    assert nearest["float_accuracy"] == together["float_accuracy"]
+    first, second = (
+        {row["tensor"]: row["kl"] for row in figures["operators"] if row["operator"] in ("CONV_2D", "FULLY_CONNECTED")}
+        for figures in (nearest, together)
+    )
+    assert set(first) == set(second)
+    assert any(first[name] != second[name] for name in first)
 
 
 def test_blame_says_what_it_needs(bad: Path, words: tuple[str, ...]) -> None:
@@ -212,3 +267,22 @@ def test_the_study_has_every_draw(trained_run: Path, faces_zip: Path, tmp_path: 
     assert all(0 <= draw.kl < 0.1 and draw.agreement > 0.7 for draw in result.draws)
     assert result.values(20, "change") == pytest.approx(100 * (result.values(20, "accuracy") - result.reference))
     assert len(result.table().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--rounding", "compensated"), "leave --rounding away"),
+        (("--ranges", "mse", "--per-tensor"), "leave --ranges, --per-tensor away"),
+        (("--method", "int16x8"), "leave --method away"),
+        (("--calibration-size", "50"), "leave --calibration-size away"),
+    ],
+)
+def test_the_study_refuses_what_it_would_leave_out(
+    trained_run: Path, tmp_path: Path, given: tuple[str, ...], named: str
+) -> None:
+    result = invoke("quantize", trained_run, "--calibration-study", tmp_path / "study", *given)
+    assert result.exit_code == 2
+    assert "--calibration-study quantises to int8 by the smallest and largest values seen" in result.output
+    assert named in result.output
+    assert not (tmp_path / "study").exists()

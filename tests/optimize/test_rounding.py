@@ -19,7 +19,7 @@ from edgeemo.edge.preprocess import InputSpec
 from edgeemo.optimize import rounding as module
 from edgeemo.optimize.convert import convert, to_float
 from edgeemo.optimize.ranges import Taps
-from edgeemo.optimize.rounding import compensated, patches, rounded
+from edgeemo.optimize.rounding import Rounding, compensated, patches, rounded
 from edgeemo.train.backend import keras, tf
 
 SPEC = InputSpec(16, 16)
@@ -174,6 +174,25 @@ def test_a_layer_with_too_many_products_is_left(monkeypatch: pytest.MonkeyPatch)
     found = compensated(data, reference, SPEC, calibration)
     assert found != data
     assert np.array_equal(stored(found), stored(data))
+
+
+def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, calibration = network(dense=True), faces(30)
+    reference = to_float(model, SPEC)
+    data, wide = (convert(model, SPEC, method, calibration) for method in ("int8", "int8-float-io"))
+    rounding = Rounding(reference, SPEC, calibration)
+    first = rounding.applied(data)
+    assert first == compensated(data, reference, SPEC, calibration)
+
+    def never(*arguments: object) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(module, "Taps", never)
+    assert rounding.applied(data) == first
+    # The sizes of its steps are the same: so are the steps.
+    assert rounding.applied(wide) != wide
+    # Nothing to round.
+    assert rounding.applied(reference) == reference
 
 
 def test_another_network_has_no_layer_in_common() -> None:
