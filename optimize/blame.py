@@ -27,7 +27,8 @@ from .trial import Exam, Marks
 _SNR_PICTURES = 32
 #: What the converter and Keras append to the name of a layer.
 _TRAILERS = re.compile(
-    r"/(Conv2D\d*|depthwise\d*|FusedBatchNormV3\d*|MatMul\d*|BiasAdd\d*|Relu6?\d*|Mean|MaxPool|add)$"
+    r"/(Conv2D\d*|depthwise\d*|FusedBatchNormV3\d*|MatMul\d*|BiasAdd\d*(/ReadVariableOp\d*)?|Relu6?\d*|Mean|MaxPool"
+    r"|add)$"
 )
 
 

@@ -35,8 +35,9 @@ class Selective:
         self.model = model
         self._rounding = rounding
         self.operators: tuple[Operator, ...] = read_graph(model).operators
+        # An activation that is always 0 may have any step but one that is next to nothing: kernels refuse that.
         self._ranges = {
-            name: {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
+            name: {"min": np.array([[low]], np.float32), "max": np.array([[high if low or high else 1]], np.float32)}
             for name, (low, high) in ranges.items()
         }
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeemo.edge.anatomy.graph import read_graph
 from edgeemo.edge.card import read_card, split_model
 from edgeemo.edge.errors import MissingExtra
 from edgeemo.edge.preprocess import normalise
 from edgeemo.edge.runtime import load
 from edgeemo.optimize.ranges import ESTIMATORS, Extremes, Observed, observe
 from edgeemo.optimize.selective import Selective
+from edgeemo.optimize.trial import classifier_of
 from edgeemo.train.datasets.reader import read_dataset
 
 BINS = 2048
@@ -81,6 +83,18 @@ def test_the_outermost_values_are_those_of_the_activations(tiny_float: Path) -> 
     assert {name: (one.low, one.high) for name, one in found.items()} == extremes
     assert all(one.counts.sum() > 0 for one in found.values())
     assert ESTIMATORS[0] == "minmax"
+
+
+def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_float: Path) -> None:
+    model, card = split_model(tiny_float.read_bytes())[0], read_card(tiny_float)
+    assert card is not None
+    pixels = read_dataset("synthetic:train=6,test=0,size=48").pixels(card.input)
+    ranges = Extremes(model, card.input).of(pixels)
+    first = next(operator.outputs[0].name for operator in read_graph(model).operators if operator.name == "CONV_2D")
+    # As of a layer whose ReLU lets nothing through.
+    made = Selective(model, ranges | {first: (0.0, 0.0)}).quantise()
+    answers = classifier_of(made, card).predict(pixels)
+    assert answers.sum(axis=1) == pytest.approx(np.ones(len(pixels)), abs=0.05)
 
 
 def test_the_missing_quantizer_is_named(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,6 +243,7 @@ def test_a_share_without_noise_is_null_in_json() -> None:
         ("net/conv1_relu/Relu;net/conv1_bn/FusedBatchNormV3;net/conv1/Conv2D1", "conv1"),
         ("net/dense/MatMul;net/dense/Relu;net/dense/BiasAdd", "dense"),
         ("net/block/part/depthwise1;", "block/part"),
+        ("net/dw1/depthwise;net/dw1/BiasAdd/ReadVariableOp1", "dw1"),
         ("StatefulPartitionedCall:0", "output"),
     ],
 )
