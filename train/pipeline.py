@@ -90,28 +90,29 @@ class Batches:
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
-        version = self.lesson.version(number) if self.lesson else None
-        order = version.order(order) if version else order
+        shown = self.lesson.epoch(number) if self.lesson else None
+        order = shown[0].order(order) if shown else order
         for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
             rng = np.random.default_rng([self.seed or 0, number, step])
-            yield self._made(chosen, version, rng)
+            yield self._made(chosen, shown, rng)
 
     def _outputs(self, expected: np.ndarray) -> np.ndarray:
         """Targets of the network's outputs from those of the classes."""
         return expected[:, 1:] if self.task == "binary" else expected
 
-    def _made(self, chosen: np.ndarray, version: Version | None, rng: np.random.Generator) -> Batch:
+    def _made(self, chosen: np.ndarray, shown: tuple[Version, np.ndarray] | None, rng: np.random.Generator) -> Batch:
         settings = self.augmentation
-        if version:
+        if shown:
+            version, answers = shown
             pixels = version.pictures(chosen, self.pixels)
             # The teacher has answered for a blend itself; weights and votes are those of its two pictures.
-            heads = {EMOTION: (self._outputs(version.targets[chosen]), version.weights(chosen, self.weights))}
+            heads = {EMOTION: (self._outputs(answers[chosen]), version.targets(chosen, self.expected, self.weights)[1])}
         else:
             pixels = augment(self.pixels[chosen], settings, rng) if settings else self.pixels[chosen]
             heads = {EMOTION: (self.expected[chosen], self.weights[chosen])}
         if self.votes is not None:
-            votes = version.blended(chosen, self.votes, self.voted) if version else None
-            heads[VOTES] = votes or (self.votes[chosen], self.voted[chosen])
+            votes = self.votes[chosen], self.voted[chosen]
+            heads[VOTES] = shown[0].targets(chosen, self.votes, self.voted) if shown else votes
         inputs = normalise(pixels, self.spec)
         if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
             inputs = blend.pictures(inputs)

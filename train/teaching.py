@@ -1,17 +1,14 @@
 """What trained networks say of the training pictures: soft targets for a smaller network to learn from.
 
-Knowledge distillation (Hinton, Vinyals and Dean 2015, arXiv:1503.02531) with teachers that are asked once: their mean
-probabilities are kept in a file by the pixels of each picture, so that the teachers may be slow, many, and of any
-framework. They are shown the pictures as they are and mirrored, or in the very versions that the student will see; see
-:mod:`views`.
+Knowledge distillation (Hinton, Vinyals and Dean 2015, arXiv:1503.02531) with teachers that are asked once (see
+:mod:`teachers`): their mean probabilities are kept in a file by the pixels of each picture, so that the teachers may be
+slow, many, and of any framework.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,18 +16,12 @@ import numpy as np
 
 from ..edge.errors import EdgeemoError
 from ..edge.files import atomic_path, existing, sha256_file
-from ..edge.preprocess import InputSpec
 from .datasets.dataset import Dataset
-from .fitted import fitted_pixels
-from .predictor import Predictor
 from .recipe import Recipe
-from .unfinished import Unfinished
-from .views import Lesson, Views, partners_of
+from .views import Lesson, Views
 
-#: Pictures that the teachers are shown at once.
-_BATCH = 256
-#: Share of blends that may be of a picture which the student does not have; others are shown in their place.
-_MISSING = 0.5
+#: Share of blends that must be of two pictures which the student has; they are shown in place of the others.
+_WHOLE = 0.5
 _EPSILON = 1e-7  # as in Keras's cross-entropy
 
 
@@ -162,141 +153,9 @@ class Teaching:
         raised = np.maximum(self.probabilities[..., rows, :][..., columns], _EPSILON) ** (1 / temperature)
         own = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets] if dataset.soft is None else dataset.soft
         if self.views and self.views.blend:
-            own = _blended(own, self.views, rows)
+            own = _own_of_blends(own, self.views, rows)
         mixed = weight * raised / raised.sum(axis=-1, keepdims=True) + (1 - weight) * own
         return np.asarray(mixed, np.float32)
-
-
-def teach(
-    teachers: Sequence[Predictor],
-    dataset: Dataset,
-    *,
-    mirrored: bool = True,
-    student: Recipe | None = None,
-    views: int = 0,
-    seed: int = 0,
-    blend: float = 0.0,
-    others: Sequence[Teaching] = (),
-    unfinished: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Teaching:
-    """Ask trained networks about every picture; copies of one picture are asked about once.
-
-    Args:
-        teachers: the mean of their probabilities is taken. Each may have an input of its own, unless there are views.
-        dataset: the pictures.
-        mirrored: ask about the mirror image too.
-        student: the recipe by which the pictures are fitted and changed, with ``views``.
-        views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
-        seed: of the changes.
-        blend: alpha by which a version is blended with that of another picture; see :class:`views.Views`.
-        others: what was answered before to the same questions; the mean is of all teachers.
-        unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
-        progress: told (done, all) before each batch.
-
-    Raises:
-        EdgeemoError: a teacher tells other classes apart, or has another input than the student; or others were asked
-            about other pictures or versions.
-    """
-    first: dict[str, int] = {}
-    for index, sample in enumerate(dataset.samples):
-        first.setdefault(sample.digest, index)
-    chosen = dataset.take(first.values())
-    shown = None
-    if student and views:
-        shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed, blend=blend)
-    for teacher in teachers:
-        _fits(teacher, dataset, shown)
-    for other in others:
-        _same_questions(other, chosen, shown)
-    total = np.zeros((max(views, 1), len(chosen), len(dataset.labels)), np.float32)
-    steps = -(-len(chosen) // _BATCH)
-    share = 1 / (len(teachers) * (2 if mirrored else 1))
-    # Those of one input are shown the same batch: fitting and changing it again takes as long as a small teacher.
-    together: dict[InputSpec, list[tuple[Predictor, list[int]]]] = {}
-    for teacher in teachers:
-        columns = [teacher.card.labels.index(label) for label in dataset.labels]
-        together.setdefault(teacher.card.input, []).append((teacher, columns))
-    passes = len(together) * len(total)
-    kept = Unfinished(unfinished, _key(teachers, chosen, shown, mirrored)) if unfinished else None
-    if saved := kept and kept.load():
-        done, total = int(saved["done"]), saved["answers"]
-    else:
-        done = 0
-    for place, (spec, present) in enumerate(together.items()):
-        before = place * len(total)
-        left = range(max(0, done - before), len(total))
-        pixels = fitted_pixels(chosen, spec) if left else np.empty(0)
-        for view, step in itertools.product(left, range(steps)):
-            if progress:
-                progress((before + view) * steps + step, passes * steps)
-            rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
-            batch = shown.shown(view, rows, pixels) if shown else pixels[rows]
-            for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
-                for teacher, columns in present:
-                    total[view, rows] += teacher.predict(seen)[:, columns] * share
-            if kept and step + 1 == steps:
-                kept.save({"done": np.array(before + view + 1), "answers": total})
-    answers = Teaching(dataset.labels, tuple(first), total if shown else total[0], shown, len(teachers))
-    return answers.with_others(others)
-
-
-def _blended(targets: np.ndarray, views: Views, rows: np.ndarray) -> np.ndarray:
-    """The data set's own targets of the blends, float32 (versions, n, classes)."""
-    result = np.empty((views.number, *targets.shape), np.float32)
-    for view in range(views.number):
-        partners, blends = partners_of(views, view, rows), views.blends(view)
-        share = blends.shares[rows][:, None] if blends else 1
-        # Where the partner is not there the blend is not shown either.
-        result[view] = share * targets + (1 - share) * targets[partners]
-    return result
-
-
-def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, mirrored: bool) -> str:
-    """Of all that the answers depend on; a teacher is known by what it says of some of the pictures."""
-    some = pictures.take(range(min(8, len(pictures))))
-    digest = hashlib.sha256(f"{pictures.labels}{shown}{mirrored}".encode())
-    for sample in pictures.samples:
-        digest.update(sample.digest.encode())
-    for teacher in teachers:
-        digest.update(teacher.predict(some.pixels(teacher.card.input)).tobytes())
-    return digest.hexdigest()
-
-
-def _same_questions(other: Teaching, pictures: Dataset, shown: Views | None) -> None:
-    other.rows(pictures)
-    expected, got = (
-        "the pictures as they are" if views is None else "versions of them" for views in (shown, other.views)
-    )
-    if shown and other.views:
-        expected, got = shown.told_apart(other.views)
-        # The changes are drawn for all pictures at once: in another order each has another's.
-        if expected == got and list(other.digests) != [sample.digest for sample in pictures.samples]:
-            expected, got = "the pictures in this order", "in another"
-    if expected != got:
-        raise EdgeemoError(
-            "the other teachers were asked about other versions of the pictures",
-            expected=expected,
-            got=got,
-            mend="ask with their --student, --views, --seed and --set, and about the same data",
-        )
-
-
-def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:
-    card = teacher.card
-    if sorted(card.labels) != sorted(dataset.labels):
-        raise EdgeemoError(
-            f"{card.name} cannot teach these pictures",
-            expected="a network for " + ", ".join(dataset.labels),
-            got="one for " + ", ".join(card.labels),
-        )
-    if views and not views.fit(card.input):
-        raise EdgeemoError(
-            f"{card.name} cannot be shown the student's versions of the pictures",
-            expected=f"an input of {views.height}x{views.width}x{views.channels}, as the student's",
-            got="x".join(map(str, card.input.shape)),
-            mend="leave --views away, or let a network of that input teach",
-        )
 
 
 @dataclass(frozen=True)
@@ -343,7 +202,7 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
         return Taught(replace(train, soft=targets), hashes=hashes)
     teaching.views.hold_to(recipe, file)
     rows = teaching.rows(train)
-    if teaching.views.blend and (partners_of(teaching.views, 0, rows) < 0).mean() > _MISSING:
+    if teaching.views.version(0, rows).whole.mean() < _WHOLE:
         raise EdgeemoError(
             f"{file} tells of pictures blended with others that this training does not have",
             expected=f"most of the teachers' {teaching.views.pictures:,} pictures",
@@ -351,3 +210,10 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
             mend="train on all of them, or make a file of these alone, or one without --blend",
         )
     return Taught(train, Lesson(teaching.views, rows, targets), hashes)
+
+
+def _own_of_blends(targets: np.ndarray, views: Views, rows: np.ndarray) -> np.ndarray:
+    """The data set's own targets of the blends, float32 (versions, n, classes); wrong where the partner is missing."""
+    every, weights = np.arange(len(rows)), np.ones(len(rows), np.float32)
+    versions = [views.version(view, rows) for view in range(views.number)]
+    return np.stack([version.targets(every, targets, weights)[0] for version in versions])

@@ -68,31 +68,21 @@ class Views:
         """For the teacher's file."""
         return json.dumps(dataclasses.asdict(self))
 
-    def changes(self, view: int) -> Changes:
-        """What a version does to every picture."""
-        return _drawn(self, view)[0]
-
-    def blends(self, view: int) -> Mixup | None:
-        """Who is then blended with whom, if anybody is."""
-        return _drawn(self, view)[1]
-
-    def shown(self, view: int, rows: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
-        """A version of some of the pictures.
+    def version(self, view: int, rows: np.ndarray | None = None) -> Version:
+        """A version of all pictures, or of those that a student has.
 
         Args:
             view: which.
-            rows: int (n,): of which pictures.
-            pixels: uint8 (pictures, height, width, channels), all of them.
-
-        Returns:
-            uint8 (n, height, width, channels).
+            rows: int64 (n,): which of them are wanted, and where; None for all.
         """
-        changes, blends = self.changes(view), self.blends(view)
-        seen = changes.of(rows).apply(pixels[rows])
+        changes, blends = _drawn(self, view)
+        if rows is None:
+            rows = np.arange(self.pictures)
         if not blends:
-            return seen
-        partners = blends.partners[rows]
-        return blended(seen, changes.of(partners).apply(pixels[partners]), blends.shares[rows])
+            return Version(changes.of(rows))
+        places = np.full(self.pictures, -1)
+        places[rows] = np.arange(len(rows))
+        return Version(changes.of(rows), Mixup(places[blends.partners[rows]], blends.shares[rows]))
 
     def fit(self, spec: InputSpec) -> bool:
         """Whether an input takes these versions as they are."""
@@ -126,49 +116,56 @@ class Views:
 
 @dataclass(frozen=True)
 class Version:
-    """What a student is shown in an epoch: one version of each of its n pictures.
+    """What is shown in place of n pictures.
 
     Args:
-        targets: float32 (n, classes).
-        changes: of the n pictures.
-        partners: int (n,): with which picture each is blended, -1 where the student does not have it; or None.
-        shares: float32 (n,): of the picture itself in its blend.
+        changes: of each.
+        blends: with which of them each is then blended, -1 where the other is none of them; None blends nothing.
     """
 
-    targets: np.ndarray
     changes: Changes
-    partners: np.ndarray | None = None
-    shares: np.ndarray | None = None
+    blends: Mixup | None = None
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Which can be shown, bool (n,): those that are not blended with a picture that is not there."""
+        if not self.blends:
+            return np.ones(len(self.changes.warp), bool)
+        whole: np.ndarray = self.blends.partners >= 0
+        return whole
 
     def order(self, order: np.ndarray) -> np.ndarray:
         """An order of pictures in which those that cannot be shown have given their places to others of it."""
-        if self.partners is None:
-            return order
-        there = self.partners[order] >= 0
+        there = self.whole[order]
         shown = order.copy()
         shown[~there] = np.resize(order[there], (~there).sum())
         return shown
 
     def pictures(self, chosen: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
-        """What is seen of some of the n pictures; uint8 (chosen, height, width, channels)."""
+        """What is seen of some of the pictures.
+
+        Args:
+            chosen: int (m,): which.
+            pixels: uint8 (n, height, width, channels), all of them.
+
+        Returns:
+            uint8 (m, height, width, channels).
+        """
         seen = self.changes.of(chosen).apply(pixels[chosen])
-        if self.partners is None or self.shares is None:
+        if not self.blends:
             return seen
-        partners = self.partners[chosen]
-        return blended(seen, self.changes.of(partners).apply(pixels[partners]), self.shares[chosen])
+        others, share = self.blends.partners[chosen], self.blends.shares[chosen][:, None, None, None]
+        changed = self.changes.of(others).apply(pixels[others])
+        # Rounded as every picture is.
+        return np.rint(share * seen + (1 - share) * changed).astype(np.uint8)
 
-    def weights(self, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Sample weights of some of the pictures from those of all n: a blend has that of its two, by their shares."""
-        return self.blended(chosen, np.zeros((len(weights), 0), np.float32), weights)[1]
-
-    def blended(self, chosen: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Targets and weights of some of the pictures from those of all n, of what the teacher has said nothing."""
-        if self.partners is None or self.shares is None:
+    def targets(self, chosen: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and weights of some of the pictures from those of all n: a blend has those of its two."""
+        if not self.blends:
             return targets[chosen], weights[chosen]
-        others = self.partners[chosen]
-        return blended_targets(
-            self.shares[chosen], (targets[chosen], weights[chosen]), (targets[others], weights[others])
-        )
+        others = self.blends.partners[chosen]
+        own, other = (targets[chosen], weights[chosen]), (targets[others], weights[others])
+        return blended_targets(self.blends.shares[chosen], own, other)
 
 
 @dataclass(frozen=True)
@@ -185,39 +182,10 @@ class Lesson:
     rows: np.ndarray
     targets: np.ndarray
 
-    def version(self, epoch: int) -> Version:
-        """Of an epoch."""
-        view = epoch % self.views.number
-        targets, changes, blends = np.asarray(self.targets[view]), self.views.changes(view), self.views.blends(view)
-        if not blends:
-            return Version(targets, changes.of(self.rows))
-        partners = partners_of(self.views, view, self.rows)
-        return Version(targets, changes.of(self.rows), partners, blends.shares[self.rows])
-
-
-def partners_of(views: Views, view: int, rows: np.ndarray) -> np.ndarray:
-    """With which of the student's pictures each is blended, int (n,); -1 where that is none of them, or nobody.
-
-    Args:
-        views: of the teachers' pictures.
-        view: which version.
-        rows: int64 (n,): which of them each of the student's is.
-    """
-    places = np.full(views.pictures, -1)
-    places[rows] = np.arange(len(rows))
-    blends = views.blends(view)
-    return places[blends.partners[rows]] if blends else np.full(len(rows), -1)
-
-
-def blended(pictures: np.ndarray, others: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Blends of pictures, rounded as every picture is; uint8 (n, height, width, channels), as both of them.
-
-    Args:
-        pictures, others: of each pair.
-        shares: float32 (n,): of the first.
-    """
-    share = shares[:, None, None, None]
-    return np.rint(share * pictures + (1 - share) * others).astype(np.uint8)
+    def epoch(self, number: int) -> tuple[Version, np.ndarray]:
+        """What the student is shown in an epoch, and the targets of that, float32 (n, classes)."""
+        view = number % self.views.number
+        return self.views.version(view, self.rows), np.asarray(self.targets[view])
 
 
 # One is asked for by every batch of an epoch, and the next one before the last batch of it is made.

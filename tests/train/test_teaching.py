@@ -20,7 +20,8 @@ from edgeemo.train.pipeline import Batches
 from edgeemo.train.recipe import Recipe, load_recipe
 from edgeemo.train.run import Run
 from edgeemo.train.sections import Augmentation, Loss
-from edgeemo.train.teaching import Taught, Teaching, taught, teach
+from edgeemo.train.teachers import teach
+from edgeemo.train.teaching import Taught, Teaching, taught
 
 
 @dataclass(frozen=True)
@@ -253,9 +254,10 @@ def test_a_blend_is_of_two_changed_pictures_and_of_their_labels_and_votes(faces:
     told, counted = (
         {name: np.concatenate([b[part][name] for b in shown]) for name in shown[0][part]} for part in (1, 2)
     )
-    blends, changes = views.blends(1), views.changes(1)
+    version = views.version(1)
+    blends = version.blends
     assert blends is not None
-    changed = changes.apply(pixels.astype(np.uint8)).astype(float)
+    changed = version.changes.apply(pixels.astype(np.uint8)).astype(float)
     rows = learned.lesson.rows
     where = {row: place for place, row in enumerate(rows)}
     ways = {}

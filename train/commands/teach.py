@@ -84,7 +84,8 @@ def command(
     from ..datasets.reader import read_evaluation_set
     from ..predictor import open_predictor
     from ..recipe import load_recipe
-    from ..teaching import Teaching, teach
+    from ..teachers import teach
+    from ..teaching import Teaching
 
     target = new_file(out, force=force)
     recipe = load_recipe(student, overrides) if student else None
