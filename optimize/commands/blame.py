@@ -9,7 +9,7 @@ import click
 
 from ...edge.errors import EdgeemoError
 from ...edge.files import new_file, write_json
-from .options import described_source
+from .options import described_source, rounding_option
 
 
 @click.command("blame")
@@ -23,13 +23,7 @@ from .options import described_source
     show_default=True,
     help="Faces of the validation role to measure on, stratified by class.",
 )
-@click.option(
-    "--rounding",
-    type=click.Choice(["nearest", "compensated"]),
-    default="nearest",
-    show_default=True,
-    help="Of the weights, as with edgeemo quantize.",
-)
+@rounding_option("Of the weights, as with edgeemo quantize.")
 @click.option("--rows", type=click.IntRange(1), help="Rows of the table.  [default: all]")
 @click.option("--plot", metavar="FILE", help="Draw the ranking (.png or .svg).")
 @click.option("--out", metavar="FILE", help="Write the ranking as JSON.")

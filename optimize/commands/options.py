@@ -58,3 +58,14 @@ def described_source(command: _Command) -> _Command:
     ):
         wrapper = option(wrapper)
     return wrapper
+
+
+def rounding_option(help_text: str) -> Callable[[_Command], _Command]:
+    """``--rounding``; the names are those of :mod:`edgeemo.optimize.rounding`, which ``--help`` need not load."""
+    return click.option(
+        "--rounding",
+        type=click.Choice(["nearest", "compensated"]),
+        default="nearest",
+        show_default=True,
+        help=help_text,
+    )

@@ -15,7 +15,7 @@ from ...edge.catalogue import FOLDER
 from ...edge.errors import EdgeemoError, GateFailed
 from ...edge.files import new_file, new_folder, write_json
 from ..qat_options import QatOptions
-from .options import described_source
+from .options import described_source, rounding_option
 from .qat_options import qat_options
 
 if TYPE_CHECKING:
@@ -52,13 +52,7 @@ _CAVEAT = "measured on training pictures that the model may have seen: prove it 
     show_default=True,
     help="Estimator of the activations' ranges, for int8 and int8-float-io.",
 )
-@click.option(
-    "--rounding",
-    type=click.Choice(["nearest", "compensated"]),
-    default="nearest",
-    show_default=True,
-    help="Of the weights, where faces are calibrated on; compensated: so that errors cancel on them.",
-)
+@rounding_option("Of the weights, where faces are calibrated on; compensated: so that errors cancel on them.")
 @click.option("--per-tensor", is_flag=True, help="One scale for each weight tensor instead of one for each channel.")
 @click.option("--max-drop", type=float, help="Gate: accuracy that may be lost on the validation role, points.")
 @click.option("--repair", "mend", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
