@@ -105,15 +105,24 @@ def trained_run(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return run.folder
 
 
+class Conversions(dict[str, Path]):
+    """Method -> .tflite of a run; made when it is first asked for."""
+
+    def __init__(self, run: Path, folder: Path) -> None:
+        super().__init__()
+        self._run, self._folder = run, folder
+
+    def __missing__(self, method: str) -> Path:
+        from edgeemo.optimize.quantize import quantize, training_roles
+        from edgeemo.train.run import Run
+
+        run, path = Run.open(self._run), self._folder / f"{method}.tflite"
+        quantize(run, method, path, data=training_roles(run), calibration_size=200, quiet=True)
+        self[method] = path
+        return path
+
+
 @pytest.fixture(scope="session")
 def converted(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Method -> .tflite of the trained run, by every method that there is."""
-    from edgeemo.optimize.quantize import METHODS, quantize, training_roles
-    from edgeemo.train.run import Run
-
-    run, folder = Run.open(trained_run), tmp_path_factory.mktemp("converted")
-    data = training_roles(run)
-    paths = {method: folder / f"{method}.tflite" for method in METHODS}
-    for method, path in paths.items():
-        quantize(run, method, path, data=data, calibration_size=200, quiet=True)
-    return paths
+    """Method -> .tflite of the trained run, by any method that there is."""
+    return Conversions(trained_run, tmp_path_factory.mktemp("converted"))

@@ -40,6 +40,7 @@ def test_json_has_the_same() -> None:
     assert "64.02 %" in figures["published"]
 
 
+@pytest.mark.slow
 def test_pretrained_weights_are_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/nowhere")
     assert json.loads(inspect("densenet169-fer", "--json").stdout)["parameters"] == 13_070_919

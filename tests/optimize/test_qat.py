@@ -90,6 +90,7 @@ def odd_net(shape: tuple[int, int, int]) -> Any:
     return keras.Model(inputs, L.Softmax(name="emotion")(x), name="odd")
 
 
+@pytest.mark.slow
 def test_a_net_that_tfmot_refuses_becomes_int8(
     recipe: Recipe, few: TrainingData, randomise: Any, tmp_path: Path
 ) -> None:
@@ -359,6 +360,7 @@ def test_what_is_in_float_is_what_was_skipped(
         require_only_skipped(request.getfixturevalue(model).read_bytes(), [layer])
 
 
+@pytest.mark.slow
 def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
     result = invoke(copy, "--qat-epochs", 1, "--qat-steps", 3, "--distill", "--json")
     assert result.exit_code == 0, result.output
@@ -372,6 +374,7 @@ def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
     assert not list(copy.glob(".*.npz"))
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_left_in_float(copy: Path) -> None:
     choice = ("--set", "qat.distillation=1", "--set", "qat.learning_rate=1e-9")
     result = invoke(copy, "--qat-steps", 1, "--qat-skip", "emotion", "--qat-skip", "stem1_conv", *choice)

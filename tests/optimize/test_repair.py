@@ -146,6 +146,7 @@ def test_repair_tries_what_costs_nothing_first(repaired: tuple[Path, dict[str, A
     assert printed["card"]["quantisation"]["rounding"] == ("compensated" if taken is costless[3] else "")
 
 
+@pytest.mark.slow
 def test_a_repaired_model_keeps_the_rounding_that_was_asked_for(
     bad: Path, words: tuple[str, ...], source: Source, tmp_path: Path
 ) -> None:
@@ -206,6 +207,7 @@ def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path
     assert "stem2_conv" in result.output.splitlines()[4] + result.output.splitlines()[5]
 
 
+@pytest.mark.slow
 def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str, ...]) -> None:
     def ranking(*more: str) -> dict[str, Any]:
         result = invoke("blame", bad, *words, "--pictures", 100, "--json", *more)

@@ -228,7 +228,7 @@ def test_what_cannot_be_quantised_is_said(tmp_path: Path, case: str) -> None:
         ("two.keras", ("--method", "int8"), "int8 needs faces to calibrate on, expected faces of the kind"),
         ("two.keras", ("--method", "qat"), "qat needs faces to train on"),
         ("two.keras", ("--method", "float32", "--max-drop", "1"), "the gate needs faces to measure with"),
-        ("two.keras", ("--method", "float32", "--calibration-study", "study"), "a study needs faces"),
+        ("two.keras", ("--calibration-study", "study"), "a study needs faces"),
         ("three.keras", ("--method", "qat", "--data", FACES), "got a Keras 3 model; use --method int8, or build"),
         ("saved", ("--method", "qat", "--data", FACES), "got a SavedModel; use --method int8"),
         ("float.tflite", ("--method", "qat", "--data", FACES), "got a .tflite; use --method int8"),

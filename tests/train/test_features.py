@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,15 +48,18 @@ def settings(fer: tuple[Path, Path], **others: object) -> Settings:
     return Settings(str(fer[0]), choice=choice, seed=4, **others)  # type: ignore[arg-type]
 
 
-#: The deeper ones take longer than all others together, and DenseNet169 minutes alone.
-MARKS = {
-    "densenet169-fer": (pytest.mark.slow, pytest.mark.giant),
-    "fer-cnn38": pytest.mark.slow,
-    "kdef-binary": pytest.mark.slow,
-}
+#: One of ours and the demo's are enough for every day. The deeper ones take longer than all others together, and
+#: DenseNet169 minutes alone.
+FAST = ("demo", "edgeemo-base")
+GIANT = ("densenet169-fer",)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in recipe_names()])
+def marked(name: str) -> Any:
+    marks = [] if name in FAST else [pytest.mark.slow]
+    return pytest.param(name, marks=[*marks, pytest.mark.giant] if name in GIANT else marks)
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in recipe_names()])
 def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     recipe = load_recipe(name, [*SMALL, *NARROW[name], *ALL_ON])
     binary = recipe.task == "binary"

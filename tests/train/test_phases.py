@@ -139,6 +139,7 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(finished: Run, tmp_pa
         assert found == pytest.approx(expected, rel=1e-3, abs=0.005), key
 
 
+@pytest.mark.slow
 def test_a_run_from_before_there_were_phases_goes_on(tmp_path: Path) -> None:
     loaded = load_recipe("demo", [*TINY[:-1], "schedule.epochs=2"])
     with pytest.raises(_Kill):

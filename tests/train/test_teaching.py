@@ -330,6 +330,7 @@ def test_a_file_with_fewer_views_than_it_says_is_damaged(faces: Dataset, tmp_pat
         Teaching.read(tmp_path / "t.npz")
 
 
+@pytest.mark.slow
 def test_views_from_the_command_line(trained_run: Path, tmp_path: Path) -> None:
     file, out, data = tmp_path / "lessons.npz", tmp_path / "student", Run(trained_run).settings.data
     words = ["teach", str(trained_run), "--data", data, "--student", str(trained_run / "recipe.toml"), "--views", "2"]

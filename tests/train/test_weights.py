@@ -47,6 +47,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_imagenet_is_taken_from_the_cache(
     stand_in: tuple[Path, np.ndarray], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_file_is_taken(stand_in: tuple[Path, np.ndarray], cache: Path) -> None
     assert not list(cache.iterdir())
 
 
+@pytest.mark.slow
 def test_none_is_random_whatever_is_in_the_cache(stand_in: tuple[Path, np.ndarray], cache: Path) -> None:
     path, kernel = stand_in
     (cache / NAME).write_bytes(path.read_bytes())
@@ -77,6 +79,7 @@ OFFLINE = "the ImageNet weights of DenseNet169 are not in {} and cannot be downl
 WAYS_OUT = "; give a file with --weights FILE, or train from scratch with --weights none"
 
 
+@pytest.mark.slow
 def test_with_a_damaged_cache_offline_both_ways_out_are_named(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (cache / NAME).write_bytes(b"half a file")
     with pytest.raises(EdgeemoError) as caught:
@@ -91,6 +94,7 @@ def train(tmp_path: Path, *options: str) -> Any:
     return CliRunner().invoke(edgeemo, [*words, "--set", "data.validation=0.2", *options])
 
 
+@pytest.mark.slow
 def test_with_an_empty_cache_offline_the_command_names_both_and_leaves_no_run(cache: Path, tmp_path: Path) -> None:
     result = train(tmp_path)
     assert result.exit_code == 1
