@@ -12,6 +12,9 @@ import numpy as np
 Point = tuple[float, float]
 _PLACES = [(math.cos(angle * math.pi / 4), math.sin(angle * math.pi / 4)) for angle in (0, 2, 6, 4, 1, 7, 3, 5)]
 _DISTANCES = (9, 22, 38, 56, 76)
+#: What it costs, in square pixels of something covered, that a name stands nearer to another point than to its own, and
+#: that its leader runs along the point's own upright bar, where nobody sees it.
+_MISLEADING, _HIDDEN = 1500, 1000
 
 
 def label_points(
@@ -34,9 +37,10 @@ def label_points(
     renderer, frame = drawing.canvas.get_renderer(), axes.get_window_extent()
     pixels_per_point = drawing.dpi / 72
     taken = [_line_box(axes.transData.transform(line)) for line in obstacles]
-    taken += [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in axes.transData.transform(points)]
+    places = axes.transData.transform(points)
+    taken += [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in places]
     named: list[Any] = []
-    for point, name in zip(points, names, strict=True):
+    for point, centre, name in zip(points, places, names, strict=True):
         best, best_cost = None, math.inf
         for distance, (dx, dy) in itertools.product(_DISTANCES, _PLACES):
             aligned = {
@@ -59,8 +63,12 @@ def label_points(
             cost = sum(_shared(box, other) for other in taken) + 4 * (box.width * box.height - _shared(box, frame))
             # Near is better, and a leader should not cross another name.
             cost += distance * pixels_per_point * 0.01
-            centre, target = axes.transData.transform(point), ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+            target = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
             steps = [centre + share * (target - centre) for share in np.linspace(0, 1, 12)] if leader else []
+            cost += _MISLEADING * (min(_gap(box, place) for place in places) < _gap(box, centre))
+            cost += _HIDDEN * (leader is not None and abs(dx) < 0.1)
+            # Two names in one place are both lost.
+            cost += 10 * sum(_shared(box, name_box) for name_box in named)
             cost += 30 * sum(name_box.contains(*step) for name_box in named for step in steps)
             if cost < best_cost:
                 if best is not None:
@@ -88,6 +96,11 @@ def _text_box(note: Any, renderer: Any) -> Any:
 
     note.update_positions(renderer)
     return Text.get_window_extent(note, renderer)
+
+
+def _gap(box: Any, place: Any) -> float:
+    """Pixels from a box to a place; 0 inside."""
+    return math.hypot(max(box.x0 - place[0], place[0] - box.x1, 0), max(box.y0 - place[1], place[1] - box.y1, 0))
 
 
 def _shared(a: Any, b: Any) -> float:

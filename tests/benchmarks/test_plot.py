@@ -65,6 +65,8 @@ def drawn(
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (caught.append(self), save(self, *a, **k)))
     plot_records(records, path, cost=cost)
+    # Saved with more dots per inch: where everything lies is asked of the figure's own.
+    caught[0].draw_without_rendering()
     return caught[0], caught[0].axes[0]
 
 
@@ -80,6 +82,25 @@ def test_labels_cover_neither_each_other_nor_a_point(tmp_path: Path, monkeypatch
     for index, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[index + 1 :])
         assert not any(box.contains(x, y) for x, y in points)
+
+
+def test_no_leader_hides_in_the_bar_of_its_own_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.text import Text
+
+    # Nets of one shape stand above one another, all at one rim.
+    columns = [(f"somebody-s-network.{k}-int8", 85, 620 + 10 * k) for k in range(3)]
+    columns += [(f"somebody-s-network.{k}-float32", 238, 622 + 7 * k) for k in range(3)]
+    columns += [("ours", 82.8, 652), ("ours-qat", 83.6, 651), ("another-package", 93, 638), ("third", 303, 637)]
+    records = [rated(*one) for one in [*columns, ("far", 10_000, 700)]]
+    figure, axes = drawn(records, monkeypatch, tmp_path / "plot.png")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    points = axes.transData.transform([(r.p50_ms, r.accuracy.correct / 10) for r in records])  # type: ignore[attr-defined,union-attr]
+    notes = {note.get_text(): note for note in axes.texts}  # type: ignore[attr-defined]
+    for record, own in zip(records, points, strict=True):
+        box = Text.get_window_extent(notes[record.name], renderer)
+        above_or_below = box.x0 <= own[0] <= box.x1
+        # What stands there must stand right there.
+        assert not above_or_below or min(abs(box.y0 - own[1]), abs(box.y1 - own[1])) < 25, record.name
 
 
 @pytest.mark.parametrize(("slowest", "scale"), [(1.9, "linear"), (2.1, "log")])
