@@ -77,7 +77,7 @@ class Views:
         """
         changes, blends = _drawn(self, view)
         if rows is None:
-            rows = np.arange(self.pictures)
+            return Version(changes, blends)
         if not blends:
             return Version(changes.of(rows))
         places = np.full(self.pictures, -1)
