@@ -104,7 +104,7 @@ test-arm-faces-3.13:
 
 ARM_PYTEST := -m pytest -p tests.arm.emulation -p no:cacheprovider -m "not slow"
 # What depends on Python, NumPy, OpenCV and the runtime; all of it a second time would take longer than it is worth.
-ARM_SHORT := $(addprefix tests/,$(addsuffix .py,edge/test_runtime edge/test_card edge/test_preprocess edge/test_image test_base))
+ARM_SHORT := $(addprefix tests/,$(addsuffix .py,edge/inference/test_interpreter edge/model/test_card edge/vision/test_preprocess edge/vision/test_image test_base))
 
 $(ARM)/.ready-3.11: $(CLASSIC_VENV)/.installed
 	$(call emulate,bookworm,3.11,$(CLASSIC_VENV),pi4,cortex-a72)
@@ -119,7 +119,7 @@ define emulate
 	  { echo "qemu-user is missing: apt-get install qemu-user"; exit 1; }
 	@mkdir -p $(ARM)/bin
 	@[ -d $(ARM)/sysroot-$(2) ] || tests/arm/sysroot.sh $(1) $(2) $(ARM)/sysroot-$(2)
-	@$(3)/bin/python tests/boards.py $(ARM)/sysroot-$(2) $(4)
+	@$(3)/bin/python tests/tools/boards.py $(ARM)/sysroot-$(2) $(4)
 	tests/arm/wheels.sh $(3) $(2) $(ARM)/site-$(2)
 	@printf '#!/bin/sh\nexec "%s" "%s" %s "$$@"\n' $(CURDIR)/tests/arm/python.sh $(CURDIR)/$(ARM) "$(2) $(5)" \
 	  >$(ARM)/bin/python$(2) && chmod +x $(ARM)/bin/python$(2)

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from . import __version__
-from .edge.errors import EdgeemoError, MissingExtra
-from .edge.quiet import reader_may_leave
+from .edge.common.console import reader_may_leave
+from .edge.common.errors import EdgeemoError, MissingExtra
 
 #: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
 COMMANDS = {
@@ -19,10 +19,10 @@ COMMANDS = {
     "teach": ("train.commands.teach", "Write down what trained networks say, for a smaller one to learn from."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
     "quantize": ("optimize.commands.quantize", "Turn a trained model into an int8 .tflite."),
-    "blame": ("optimize.commands.blame", "Rank layers by the damage of quantising each."),
+    "blame": ("optimize.commands.sensitivity", "Rank layers by the damage of quantising each."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
-    "summary": ("optimize.commands.summary", "One table of systems, from their run folders."),
+    "summary": ("optimize.commands.results", "One table of systems, from their run folders."),
     "calibrate": ("optimize.commands.calibrate", "Refit the confidences of a .tflite (temperature scaling)."),
     "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from .edge.files import new_folder, write_text
+from .edge.common.files import new_folder, write_text
 
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
-    from .edge.update import Update
-    from .optimize.drift import Drift
-    from .train.run import Run
+    from .edge.sinks.base import Update
+    from .optimize.validation import Drift
+    from .train.fit.run import Run
 
 TEST_FACES = 3_000  # enough for a gate of 1.5 points to be decided by the models and not by the sample
 CLIP_FRAMES = 140
@@ -46,7 +46,7 @@ def command(out: str, seed: int, force: bool) -> None:
     clip = _step("5/5 run the int8 model over a drawn camera clip", lambda: _camera(models["int8"], folder, seed))
     rows, notes = _rows(models, drifts, records), _notes(records, clip)
     write_text(folder / "index.html", _report(run, folder, rows, notes, drifts))
-    from .edge.table import aligned
+    from .edge.common.tables import aligned
 
     done = f"Done in {time.monotonic() - began:.0f} s. Drawn faces: nothing here says anything about real people."
     click.echo("\n".join(["", done, "", aligned(rows), "", *notes, "", f"report: {folder / 'index.html'}"]))
@@ -88,9 +88,9 @@ def _step(title: str, work: Callable[[], _T]) -> _T:
 
 
 def _train(folder: Path, seed: int, force: bool) -> Run:
-    from .train.loop import train
-    from .train.recipe import load_recipe
-    from .train.run import Run, Settings
+    from .train.config.recipe import load_recipe
+    from .train.fit.loop import train
+    from .train.fit.run import Run, Settings
 
     recipe, settings = load_recipe("demo"), Settings(f"synthetic:train=4000,test={TEST_FACES},seed={seed}", seed=seed)
     folder = new_folder(folder, force=force)
@@ -103,7 +103,7 @@ def _train(folder: Path, seed: int, force: bool) -> Run:
 
 
 def _quantize(run: Run, folder: Path, force: bool) -> dict[str, Path]:
-    from .edge.files import new_file
+    from .edge.common.files import new_file
     from .optimize.quantize import quantize, training_roles
 
     roles = training_roles(run)
@@ -114,8 +114,8 @@ def _quantize(run: Run, folder: Path, force: bool) -> dict[str, Path]:
 
 
 def _validate(run: Run, models: dict[str, Path]) -> dict[str, Drift]:
-    from .optimize.drift import drift
-    from .train.datasets.reader import read_evaluation_set
+    from .optimize.validation import drift
+    from .train.datasets.registry import read_evaluation_set
     from .train.predictor import open_predictor, predict_dataset
 
     faces = read_evaluation_set(run.settings.data, "test")
@@ -127,10 +127,10 @@ def _validate(run: Run, models: dict[str, Path]) -> dict[str, Drift]:
 
 
 def _benchmark(run: Run, models: dict[str, Path], folder: Path) -> list[BenchmarkRecord]:
-    from .benchmarks.plot import plot_records
     from .benchmarks.record import write_records
+    from .benchmarks.report.scatter import plot_records
     from .benchmarks.suite import benchmark
-    from .train.datasets.reader import read_evaluation_set
+    from .train.datasets.registry import read_evaluation_set
 
     faces = read_evaluation_set(run.settings.data, "test", limit=500)
     records = benchmark(list(models.values()), queries=1000, data=faces)
@@ -143,10 +143,10 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
     import cv2
     import numpy as np
 
-    from .edge.classifier import Classifier
-    from .edge.detect import HaarDetector
-    from .edge.files import atomic_path
-    from .edge.loop import run_loop
+    from .edge.common.files import atomic_path
+    from .edge.faces.haar import HaarDetector
+    from .edge.inference.classifier import Classifier
+    from .edge.runner.loop import run_loop
     from .edge.sinks.jsonlines import JsonLines
     from .edge.sources import open_source
     from .train.datasets.synthetic import camera_clip
@@ -227,7 +227,7 @@ def _notes(records: list[BenchmarkRecord], clip: Clip) -> list[str]:
 
 
 def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], drifts: dict[str, Drift]) -> str:
-    from .edge.page import Page
+    from .edge.common.html import Page
 
     page = Page("edgeemo demo")
     page.paragraph(run.card.notes, note=True)

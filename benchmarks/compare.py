@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.errors import EdgeemoError
-from ..edge.table import aligned
-from .bootstrap import ratio_interval
+from ..edge.common.errors import EdgeemoError
+from ..edge.common.tables import aligned
 from .record import BenchmarkRecord
-from .table import millions, milliseconds, thread_count
+from .report.table import millions, milliseconds, thread_count
+from .statistics.bootstrap import ratio_interval
 
 #: A change of the median that is within what the same model shows when it is measured twice.
 TOLERANCE = 0.03
@@ -106,7 +106,7 @@ def compare(
     """Hold new records against old ones.
 
     A model is slower when the whole confidence interval of its ratio (see
-    :func:`edgeemo.benchmarks.bootstrap.ratio_interval`) lies above 1 + tolerance, faster when it lies below
+    :func:`edgeemo.benchmarks.statistics.bootstrap.ratio_interval`) lies above 1 + tolerance, faster when it lies below
     1 / (1 + tolerance), the same when it lies between the two, and unclear otherwise. Several records of a model in one
     set are taken as several runs, tainted ones never together with others.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..edge.machine.board import vcgencmd
+from ..edge.host.hardware import vcgencmd
 
 _READING = re.compile(r"(\w+)_([AV])\s+(?:current|volt)\(\d+\)=([0-9.]+)[AV]")
 

@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..edge.accuracy import Accuracy
-from ..edge.errors import EdgeemoError
-from ..edge.files import existing, write_text
-from ..edge.machine.board import Device, DeviceState
-from ..edge.preprocess import InputSpec
-from .ceiling import Ceiling
-from .drift import Drift
-from .histogram import Histogram
+from ..edge.common.errors import EdgeemoError
+from ..edge.common.files import existing, write_text
+from ..edge.common.proportion import Accuracy
+from ..edge.host.hardware import Device, DeviceState
+from ..edge.vision.preprocess import InputSpec
+from .host.monitor import Trace
 from .instructions.count import Instructions
-from .latency import Ratio
-from .offline import Offline
-from .watch import Trace
+from .measure.latency import Ratio
+from .measure.roofline import Ceiling
+from .measure.throughput import Offline
+from .statistics.histogram import Histogram
+from .statistics.latency_trend import Drift
 
 SCHEMA = 4
 #: What can be read: newer schemas only add fields that may be missing.
@@ -103,7 +103,7 @@ class BenchmarkRecord:
         warm_up: queries before them.
         steady: whether the warm-up became steady.
         mean_ms: mean latency.
-        p50_ms ... p99_ms: None when there were too few queries; see :mod:`edgeemo.benchmarks.percentiles`.
+        p50_ms ... p99_ms: None when there were too few queries; see :mod:`edgeemo.benchmarks.statistics.percentiles`.
         bounds_ms: percentile -> 99 % upper confidence bound, for those that were supported.
         rounds_ms: median of each round.
         ratio: to the first model of the run; None for the first itself.

@@ -15,28 +15,28 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..edge.accuracy import Accuracy
-from ..edge.card import ModelCard
-from ..edge.delegate import DelegateSpec
-from ..edge.errors import EdgeemoError
-from ..edge.files import existing
-from ..edge.image import read_picture
-from ..edge.machine.board import Device, read_device
+from ..edge.common.errors import EdgeemoError
+from ..edge.common.files import existing
+from ..edge.common.proportion import Accuracy
+from ..edge.host.hardware import Device, read_device
+from ..edge.inference.delegate import DelegateSpec
+from ..edge.model.card import ModelCard
+from ..edge.vision.image import read_picture
 from ..train.datasets.dataset import Dataset
-from .ceiling import Ceiling, ceiling_model
-from .device import taint
-from .drift import Drift
-from .histogram import Histogram
+from .cases import Subject, matrix
+from .host.monitor import Trace, Watch
+from .host.taint import taint
 from .instructions.count import InstructionCounter, Instructions
-from .latency import Measurement, check_amount, measure, warm_up
-from .loading import Loaded, Progress, Ready, load_all
-from .offline import Offline, measure_offline
-from .percentiles import PERCENTILES
-from .process import ModelProcess
+from .measure.latency import Measurement, check_amount, measure, warm_up
+from .measure.loading import Loaded, Progress, Ready, load_all
+from .measure.roofline import Ceiling, ceiling_model
+from .measure.stages import measure_stages
+from .measure.throughput import Offline, measure_offline
 from .record import BenchmarkRecord, DataAccuracy, Stages
-from .stages import measure_stages
-from .subjects import Subject, matrix
-from .watch import Trace, Watch
+from .statistics.histogram import Histogram
+from .statistics.latency_trend import Drift
+from .statistics.percentiles import PERCENTILES
+from .worker.client import ModelProcess
 
 #: Pictures whose tensors the queries go through in turn.
 _PICTURES = 16
@@ -68,7 +68,8 @@ def benchmark(
 
     Args:
         models: .tflite files; the first is what the others are compared with. The same may come twice.
-        runtimes, threads, delegates: see :func:`edgeemo.edge.runtime.load`. Every model is measured with every
+        runtimes, threads, delegates: see :func:`edgeemo.edge.inference.interpreter.load`. Every model is measured
+            with every
             combination of them. With more than one delegate (None is the CPU) a model that one of them does not run is
             left out there, and the records tell why.
         queries, seconds: at least so many queries and so long for each model.
@@ -79,7 +80,7 @@ def benchmark(
         data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
         counter: counts instructions too; not entered yet.
-        root: see :func:`edgeemo.edge.machine.board.read_device`.
+        root: see :func:`edgeemo.edge.host.hardware.read_device`.
         progress: told how far it is.
 
     Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..train.unfinished import Unfinished
+from ..train.checkpoint import Unfinished
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..edge.card import Quantisation
 from ..edge.line import Line
+from ..edge.model.card import Quantisation
 from ..train.datasets.splits import TrainingData
 from ..train.predictor import open_predictor
-from .drift import drift
+from .float_model import RUN, Source
 from .quantize import Quantised, calibrated_on, write_compared
-from .repair import Repaired, repair
-from .source import RUN, Source
+from .sensitivity.mixed_precision import Repaired, repair
+from .validation import drift
 
 
 def quantize_repaired(
@@ -27,7 +27,8 @@ def quantize_repaired(
     rounding: str = "nearest",
     quiet: bool = False,
 ) -> tuple[Quantised, Repaired]:
-    """Quantise to int8 with as many operators spared as the gate needs; see :func:`edgeemo.optimize.repair.repair`.
+    """Quantise to int8 with as many operators spared as the gate needs; see
+    :func:`edgeemo.optimize.sensitivity.mixed_precision.repair`.
 
     Args:
         source: the float model.

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Collection
 
-from ..edge.anatomy.graph import Operator, read_graph
-from ..edge.errors import EdgeemoError
-from .promise import WEIGHTED
+from ..edge.common.errors import EdgeemoError
+from ..edge.tflite.graph import Operator, read_graph
+from .graph.verify import WEIGHTED
 
 #: Converters between the two worlds.
 _BRIDGES = ("QUANTIZE", "DEQUANTIZE")

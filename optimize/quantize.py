@@ -7,25 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ..edge.accuracy import Accuracy
-from ..edge.anatomy.graph import read_graph
-from ..edge.card import ModelCard, Quantisation, write_model
-from ..edge.classifier import Classifier
-from ..edge.errors import EdgeemoError
+from ..edge.common.errors import EdgeemoError
+from ..edge.common.proportion import Accuracy
+from ..edge.inference.classifier import Classifier
+from ..edge.model.card import ModelCard, Quantisation, write_model
+from ..edge.tflite.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
-from ..train.run import Run
-from .calibration import calibration_pixels
-from .convert import convert
-from .drift import Drift, drift
-from .promise import require_granularity, require_promise
-from .qat import Fidelity, fidelity, train_int8
-from .qat_options import QatOptions
-from .ranges import ESTIMATORS, observe
-from .roles import training_roles
-from .rounding import ROUNDINGS, compensated
-from .selective import Selective, weights_only
-from .source import KERAS3, Source
+from ..train.fit.run import Run
+from .converters.activation_ranges import ESTIMATORS, observe
+from .converters.ai_edge import Selective, weights_only
+from .converters.gptq import ROUNDINGS, compensated
+from .converters.representative_set import calibration_pixels
+from .converters.tensorflow import convert
+from .data_roles import training_roles
+from .float_model import KERAS3, Source
+from .graph.verify import require_granularity, require_promise
+from .qat.options import QatOptions
+from .qat.train import Fidelity, fidelity, train_int8
+from .validation import Drift, drift
 
 __all__ = ["CALIBRATED", "METHODS", "Quantised", "check_method", "quantize", "training_roles", "write_compared"]
 
@@ -97,14 +97,15 @@ def quantize(
     """Convert a float model.
 
     Args:
-        source: a finished run, or what :func:`edgeemo.optimize.source.open_source` has opened.
+        source: a finished run, or what :func:`edgeemo.optimize.float_model.open_source` has opened.
         method: one of :data:`METHODS`.
         out: file for the .tflite.
         data: the roles with which a run was trained, see :func:`training_roles`; of other sources, roles drawn from
             faces of the kind they were trained on. Methods that calibrate nothing do without.
         calibration_size: training faces for post-training calibration, stratified by class.
-        ranges: how ranges are estimated from them, one of :data:`edgeemo.optimize.ranges.ESTIMATORS`.
-        rounding: of the weights, one of :data:`edgeemo.optimize.rounding.ROUNDINGS`.
+        ranges: how ranges are estimated from them, one of
+            :data:`edgeemo.optimize.converters.activation_ranges.ESTIMATORS`.
+        rounding: of the weights, one of :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
         per_channel: a scale for each output channel of the weights.
         qat: what is chosen of quantization-aware training.
         quiet: show no progress.

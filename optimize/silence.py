@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-from ..edge.quiet import quiet_native
+from ..edge.common.console import quiet_native
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn faces of 24x24 pixels, 2,500 to train and 700 to test, as a zip of class folders: quick to read again."""
     from PIL import Image
 
-    from edgeemo.train.datasets.reader import read_dataset
+    from edgeemo.train.datasets.registry import read_dataset
 
     dataset = read_dataset("synthetic:train=2500,test=700,size=24")
     path = tmp_path_factory.mktemp("faces") / "faces.zip"
@@ -91,9 +91,9 @@ def two_faces_zip(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def trained_run(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run: a small residual net that is right three times as often as chance."""
-    from edgeemo.train.loop import train
-    from edgeemo.train.recipe import load_recipe
-    from edgeemo.train.run import Run, Settings
+    from edgeemo.train.config.recipe import load_recipe
+    from edgeemo.train.fit.loop import train
+    from edgeemo.train.fit.run import Run, Settings
 
     overrides = ["input.height=24", "input.width=24", "schedule.epochs=10", "schedule.batch=32", "qat.epochs=1"]
     overrides += ["architecture.stem=[8,16]", "architecture.widths=[16,32]", "architecture.strides=[1,2]"]
@@ -114,7 +114,7 @@ class Conversions(dict[str, Path]):
 
     def __missing__(self, method: str) -> Path:
         from edgeemo.optimize.quantize import quantize, training_roles
-        from edgeemo.train.run import Run
+        from edgeemo.train.fit.run import Run
 
         run, path = Run.open(self._run), self._folder / f"{method}.tflite"
         quantize(run, method, path, data=training_roles(run), calibration_size=200, quiet=True)

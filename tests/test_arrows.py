@@ -59,7 +59,7 @@ def test_a_wrong_arrow_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     wrong.parent.mkdir(parents=True)
     wrong.write_text("def f():\n    from ...train import loop\n    from ..card import ModelCard\n")
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    assert forbidden("edge", wrong) == ["edgeemo.train.loop"]
+    assert forbidden("edge", wrong) == ["edgeemo.train.fit.loop"]
 
 
 @pytest.mark.parametrize("path", [path for room in LIGHT for path in sources(room)], ids=str)

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.files import write_bytes
-from edgeemo.edge.image import decode
+from edgeemo.edge.common.files import write_bytes
+from edgeemo.edge.vision.image import decode
 from edgeemo.train.datasets.synthetic import EMOTIONS, camera_clip
 
 MODEL = Path(__file__).parent / "models" / "tiny_int8.tflite"

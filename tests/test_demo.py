@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.edge.card import read_card
+from edgeemo.edge.model.card import read_card
 
 pytestmark = pytest.mark.slow
 FIVE_MINUTES = 300

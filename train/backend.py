@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from ..edge.quiet import quiet_native
+from ..edge.common.console import quiet_native
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_native(), warnings.catch_warnings():

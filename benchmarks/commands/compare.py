@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ...edge.errors import GateFailed
+from ...edge.common.errors import GateFailed
 from ..compare import TOLERANCE, compare
 from ..record import read_records
 

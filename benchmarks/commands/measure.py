@@ -8,24 +8,24 @@ from pathlib import Path
 
 import click
 
-from ...edge.card import read_card, read_card_file
-from ...edge.catalogue import find_model
-from ...edge.delegate import DelegateSpec
-from ...edge.errors import EdgeemoError, MissingExtra
-from ...edge.files import existing, new_folder, write_text
-from ...edge.image import is_picture
-from ...edge.runtime import RUNTIMES
+from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.files import existing, new_folder, write_text
+from ...edge.inference.delegate import DelegateSpec
+from ...edge.inference.interpreter import RUNTIMES
+from ...edge.model.card import read_card, read_card_file
+from ...edge.model.zoo import find_model
+from ...edge.vision.image import is_picture
 from ...train.datasets.audit import exclude_listed
-from ...train.datasets.choice import Choice
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
-from ...train.datasets.reader import read_evaluation_set
+from ...train.datasets.registry import read_evaluation_set
+from ...train.datasets.selection import Choice
 from ...train.datasets.splits import holdout_of, stratified
 from ..instructions.count import InstructionCounter
-from ..plot import plot_records
 from ..record import BenchmarkRecord, write_records
-from ..report import write_report
+from ..report.report import write_report
+from ..report.scatter import plot_records
+from ..report.table import markdown_table, text_table
 from ..suite import benchmark
-from ..table import markdown_table, text_table
 
 _EXAMPLE = """\b
 Example:

@@ -6,11 +6,11 @@ import functools
 
 import click
 
-from ...edge.catalogue import find_model
-from ...edge.files import existing, new_file
-from ...edge.runtime import RUNTIMES
-from ..profile import profile, write_profiles
-from ..table import profile_table
+from ...edge.common.files import existing, new_file
+from ...edge.inference.interpreter import RUNTIMES
+from ...edge.model.zoo import find_model
+from ..measure.profile import profile, write_profiles
+from ..report.table import profile_table
 from .measure import Progress
 
 _EXAMPLE = """\b

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ...edge.files import new_file, new_folder
-from ..profile import read_profiles
+from ...edge.common.files import new_file, new_folder
+from ..measure.profile import read_profiles
 from ..record import read_records
-from ..report import write_report
+from ..report.report import write_report
 
 _EXAMPLE = """\b
 Example:

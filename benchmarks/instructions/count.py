@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.card import ModelCard, read_card
-from ...edge.errors import EdgeemoError
-from ...edge.files import existing
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import existing
+from ...edge.model.card import ModelCard, read_card
 from .emulator import Guest, compile_counter, emulator_version
-from .marks import Counts
+from .markers import Counts
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class InstructionCounter:
         Args:
             model: a .tflite with one input and one output. It is fed noise of a fixed seed.
             card: of the model; without one it is read from the file, and without any only the inference is counted.
-            runtime: see :func:`edgeemo.edge.runtime.load`; of the emulated interpreter.
+            runtime: see :func:`edgeemo.edge.inference.interpreter.load`; of the emulated interpreter.
             frames: pictures with faces, to count the way from a compressed picture to labels.
 
         Returns:

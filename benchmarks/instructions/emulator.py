@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ...edge.errors import EdgeemoError
-from .marks import BASE, Counts, read_marks
+from ...edge.common.errors import EdgeemoError
+from .markers import BASE, Counts, read_marks
 
 PACKAGE = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).with_name("counter.c")

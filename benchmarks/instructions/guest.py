@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...edge.classifier import Classifier
-from ...edge.detect import Box, HaarDetector
-from ...edge.errors import EdgeemoError
-from ...edge.image import decode
-from ...edge.machine.board import read_device
-from ..worker import Worker
-from .marks import WARM_UP, Mark, mark
+from ...edge.common.errors import EdgeemoError
+from ...edge.faces.haar import Box, HaarDetector
+from ...edge.host.hardware import read_device
+from ...edge.inference.classifier import Classifier
+from ...edge.vision.image import decode
+from ..worker.worker import Worker
+from .markers import WARM_UP, Mark, mark
 
 #: Inferences, and face crops, that are counted.
 QUERIES = 7
@@ -31,7 +31,7 @@ def count(path: str, runtime: str, card: dict[str, Any] | None, frames: Sequence
 
     Args:
         path: of the model.
-        runtime: see :func:`edgeemo.edge.runtime.load`; one thread.
+        runtime: see :func:`edgeemo.edge.inference.interpreter.load`; one thread.
         card: as a dictionary, or None.
         frames: pictures to go through from the file to the labels; without them noise crops are preprocessed.
 

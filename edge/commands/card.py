@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import click
 
-from ..anatomy.sheet import card_rows, sheet
-from ..card import card_beside, write_model
-from ..description import Description, label_names
-from ..files import new_file, write_text
-from ..foreign import describe_tflite
-from ..preprocess import CHANNELS, NORMALISATIONS
+from ..common.files import new_file, write_text
+from ..inspection.third_party import describe_tflite
+from ..model.card import card_beside, write_model
+from ..model.card_text import card_rows, sheet
+from ..model.describe import Description, label_names
+from ..vision.preprocess import CHANNELS, NORMALISATIONS
 
 _EXAMPLE = """\b
 Example:

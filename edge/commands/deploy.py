@@ -8,12 +8,12 @@ from dataclasses import fields
 
 import click
 
-from ..catalogue import find_model
+from ..common.errors import EdgeemoError
+from ..common.files import new_file
 from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
-from ..deployment.remote import Remote
-from ..errors import EdgeemoError
-from ..files import new_file
-from ..sinks.options import SinkOptions
+from ..deployment.ssh import Remote
+from ..model.zoo import find_model
+from ..sinks.registry import SinkOptions
 from .run import command as run_command
 
 #: Option of ``edgeemo run`` -> extra of the package that it needs, of the same name.

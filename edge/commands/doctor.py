@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from ..catalogue import find_model
-from ..errors import EXIT_ERROR
-from ..machine.board import read_device
-from ..machine.doctor import examine, runs
-from ..machine.finding import Finding, Status
-from ..table import aligned
-from ..tuning import Tuning, tune
+from ..common.errors import EXIT_ERROR
+from ..common.tables import aligned
+from ..host.check import Finding, Status
+from ..host.checks import examine, runs
+from ..host.hardware import read_device
+from ..inference.thread_tuning import Tuning, tune
+from ..model.zoo import find_model
 
 _MARKS = {Status.OK: "ok", Status.WARNING: "WARNING", Status.PROBLEM: "PROBLEM"}
 SCHEMA = 1

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from ..anatomy.sheet import accuracy_text, card_rows, sheet
-from ..card import read_card
-from ..catalogue import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
-from ..errors import EdgeemoError
-from ..files import sha256_file
-from ..table import aligned
+from ..common.errors import EdgeemoError
+from ..common.files import sha256_file
+from ..common.tables import aligned
+from ..model.card import read_card
+from ..model.card_text import accuracy_text, card_rows, sheet
+from ..model.zoo import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
 from .card import command as card
 
 _folder = click.option(

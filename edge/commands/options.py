@@ -9,19 +9,19 @@ from typing import Any, TypeVar
 
 import click
 
-from ..card import read_card_file
-from ..catalogue import DEFAULT, find_model
-from ..classifier import Classifier
-from ..delegate import DelegateSpec
-from ..detect import Detector, HaarDetector, WholePicture
-from ..errors import EdgeemoError
-from ..fallback import load_or_fall_back
-from ..isolate import IsolatedSession
-from ..runtime import RUNTIMES, Inference
-from ..sources.frame import warn_on_stderr
-from ..sources.live import Limits
+from ..common.errors import EdgeemoError
+from ..faces.haar import Detector, HaarDetector, WholePicture
+from ..faces.yunet import YuNetDetector
+from ..inference.classifier import Classifier
+from ..inference.delegate import DelegateSpec
+from ..inference.fallback import load_or_fall_back
+from ..inference.interpreter import RUNTIMES, Inference
+from ..inference.subprocess_session import IsolatedSession
+from ..model.card import read_card_file
+from ..model.zoo import DEFAULT, find_model
+from ..sources.base import warn_on_stderr
+from ..sources.live.source import Limits
 from ..sources.stdin import RawFormat
-from ..yunet import YuNetDetector
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

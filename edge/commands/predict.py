@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from ..catalogue import names_model
-from ..emotion import FaceResult, FrameResult, classify_frame
-from ..errors import EXIT_ERROR, EdgeemoError
-from ..events import SCHEMA, face_event
-from ..image import read_picture
-from ..table import aligned
+from ..common.errors import EXIT_ERROR, EdgeemoError
+from ..common.tables import aligned
+from ..faces.analysis import FaceResult, FrameResult, classify_frame
+from ..model.zoo import names_model
+from ..sinks.events import SCHEMA, face_event
+from ..vision.image import read_picture
 from .options import InferenceOptions, inference_options
 
 _HEADER = ("picture", "face", "box", "emotion", "probability", "then")

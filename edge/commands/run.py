@@ -12,17 +12,17 @@ from typing import Any
 
 import click
 
-from ..announcer import Announcer
-from ..errors import EXIT_ERROR, EXIT_OK
-from ..isolate import IsolatedSession
-from ..loop import Tally, run_loop, stop_on_signals
-from ..quiet import reader_may_leave
-from ..runtime import Stopped
-from ..sinks.options import SinkOptions, open_sinks, sink_options
+from ..common.console import reader_may_leave
+from ..common.errors import EXIT_ERROR, EXIT_OK
+from ..faces.tracker import Tracker
+from ..inference.interpreter import Stopped
+from ..inference.subprocess_session import IsolatedSession
+from ..runner.loop import Tally, run_loop, stop_on_signals
+from ..runner.systemd import Watchdog
+from ..sinks.console import Announcer
+from ..sinks.registry import SinkOptions, open_sinks, sink_options
 from ..sources import Source, open_source
-from ..sources.live import LiveSource
-from ..tracks import Tracker
-from ..watchdog import Watchdog
+from ..sources.live.source import LiveSource
 from .options import InferenceOptions, inference_options, open_limits, raw_format, source_options
 
 

@@ -10,10 +10,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..card import card_of, with_card
-from ..classifier import Classifier
-from ..errors import EdgeemoError
-from ..files import sha256_file, write_bytes
+from ..common.errors import EdgeemoError
+from ..common.files import sha256_file, write_bytes
+from ..inference.classifier import Classifier
+from ..model.card import card_of, with_card
 from .wheel import make_wheel
 
 #: The folder inside the archive.

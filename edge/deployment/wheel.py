@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ..errors import EdgeemoError
+from ..common.errors import EdgeemoError
 
 PACKAGE = Path(__file__).resolve().parents[2]
 #: Files of an installation that are made when a wheel is installed, and are not part of it.

@@ -12,9 +12,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..events import frame_event, status_event
-from ..files import unwritable
-from ..update import State, Update
+from ..common.files import unwritable
+from .base import State, Update
+from .events import frame_event, status_event
 from .worker import Worker
 
 #: Lines that may wait for a reader that has stopped reading: half a minute of a fast camera.

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ..errors import EdgeemoError
-from ..files import existing
-from ..tracks import UNCERTAIN
-from ..update import State, Update
+from ..common.errors import EdgeemoError
+from ..common.files import existing
+from ..faces.tracker import UNCERTAIN
+from .base import State, Update
 from .people import largest, people_of
 from .worker import Worker
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..detect import Box
-from ..update import State, Update
+from ..faces.haar import Box
+from .base import State, Update
 
 
 @dataclass(frozen=True)

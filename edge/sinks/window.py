@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import cv2
 
-from ..errors import EdgeemoError
-from ..update import Update
-from .draw import annotate
+from ..common.errors import EdgeemoError
+from .base import Update
+from .overlay import annotate
 from .worker import Worker
 
 #: Milliseconds in which a key press is looked for after each frame.

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from ..update import Update
+from .base import Update
 
 #: Longest wait in one piece, so that a stop is seen at once.
 _TICK_S = 0.05

@@ -8,9 +8,9 @@ import struct
 import cv2
 import numpy as np
 
-from ..errors import EdgeemoError
-from ..image import MAX_PIXELS, decode
-from .frame import to_rgb
+from ..common.errors import EdgeemoError
+from ..vision.image import MAX_PIXELS, decode
+from .base import to_rgb
 
 #: Longest picture that is waited for; a stream with more between two ends has lost its thread.
 MOST_BYTES = 32 << 20

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import EdgeemoError
-from .camera import Lost, Shot
+from ..common.errors import EdgeemoError
+from .live.camera import Lost, Shot
 
 #: What the model gets its faces from, and what the detector searches: the image processor reduces for nothing.
 MAIN, LORES = (640, 480), (320, 240)

@@ -16,11 +16,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from ..errors import EdgeemoError
-from .camera import Ended, Shot
-from .frame import READING, Frame, to_rgb
+from ..common.errors import EdgeemoError
+from .base import READING, Frame, to_rgb
 from .jpeg import JpegSplitter, decode_jpeg
-from .pauses import Pauses
+from .live.camera import Ended, Shot
+from .live.gap_detector import Pauses
 from .status import Status
 
 NAME = "standard input"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 
-from ..errors import EdgeemoError
-from .camera import Lost, Shot
-from .capture import READ_TIMEOUT_S, open_capture
-from .frame import to_rgb
+from ..common.errors import EdgeemoError
+from .base import to_rgb
+from .live.camera import Lost, Shot
+from .opencv_capture import READ_TIMEOUT_S, open_capture
 
 #: What is asked of the camera; it may give another size. Faces are searched on 320 pixels and seen by the model on
 #: fewer than 100: more than VGA would only cost bandwidth and conversions.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.errors import EdgeemoError
-from ...edge.files import new_file
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import new_file
 
 if TYPE_CHECKING:
-    from ...edge.card import ModelCard
+    from ...edge.model.card import ModelCard
     from ...train.datasets.dataset import Dataset
 
 
@@ -45,10 +45,10 @@ def command(
     """
     from dataclasses import replace
 
-    from ...edge.card import write_model
-    from ...edge.classifier import Classifier
+    from ...edge.inference.classifier import Classifier
+    from ...edge.model.card import write_model
     from ...train.predictor import predict_dataset
-    from ..temperature import fit_temperature
+    from ..temperature_scaling import fit_temperature
 
     if not run and not data:
         raise click.UsageError("give --run RUN, or --data PATH with a validation split")
@@ -82,14 +82,14 @@ def command(
 
 
 def _role(run: str, card: ModelCard, source: str | None) -> Dataset:
-    from ...train.run import Run
-    from ..temperature import validation_role
+    from ...train.fit.run import Run
+    from ..temperature_scaling import validation_role
 
     return validation_role(Run.open(run), card, source)
 
 
 def _split(source: str, split: str) -> Dataset:
-    from ...train.datasets.reader import read_evaluation_set
+    from ...train.datasets.registry import read_evaluation_set
 
     dataset = read_evaluation_set(source, split)
     if others := sorted({sample.split for sample in dataset.samples} - {"validation"}):

@@ -7,12 +7,12 @@ import os
 
 import click
 
-from ...edge.anatomy.inspection import Inspection
-from ...edge.catalogue import Catalogue, find_model
-from ...edge.errors import EdgeemoError
-from ...edge.runtime import RUNTIMES
-from ...edge.table import aligned
-from .blame import command as blame_command
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.tables import aligned
+from ...edge.inference.interpreter import RUNTIMES
+from ...edge.inspection.report import Inspection
+from ...edge.model.zoo import Catalogue, find_model
+from .sensitivity import command as blame_command
 
 _KERAS = (".keras", ".h5", ".hdf5")
 
@@ -101,7 +101,7 @@ def _is_model(target: str) -> bool:
 
 def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:
     try:
-        from ...train.recipe import load_recipe, recipe_names
+        from ...train.config.recipe import load_recipe, recipe_names
     except ImportError as error:
         raise EdgeemoError(
             f"{recipe!r} is no model, and recipes need packages that are not installed here",
@@ -116,8 +116,8 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
             expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalogue.open().names)}) or a path",
         )
     from ...train.datasets.labels import CANONICAL
-    from ...train.macs import layer_costs
-    from ...train.model import build_model
+    from ...train.network.cost import layer_costs
+    from ...train.network.model import build_model
 
     loaded = load_recipe(recipe, overrides)
     if "weights" in loaded.architecture.options:

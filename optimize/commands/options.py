@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from ...edge.description import Description, label_names
-from ...edge.errors import EdgeemoError
-from ...edge.preprocess import CHANNELS, NORMALISATIONS
+from ...edge.common.errors import EdgeemoError
+from ...edge.model.describe import Description, label_names
+from ...edge.vision.preprocess import CHANNELS, NORMALISATIONS
 
 _Command = Callable[..., Any]
 
@@ -61,7 +61,7 @@ def described_source(command: _Command) -> _Command:
 
 
 def rounding_option(help_text: str) -> Callable[[_Command], _Command]:
-    """``--rounding``; the names are those of :mod:`edgeemo.optimize.rounding`, which ``--help`` need not load."""
+    """``--rounding``; the names are those of :mod:`edgeemo.optimize.converters.gptq`, not loaded by ``--help``."""
     return click.option(
         "--rounding",
         type=click.Choice(["nearest", "compensated"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..qat_options import Distillation, QatOptions
+from ..qat.options import Distillation, QatOptions
 
 _OPTIONS = (
     click.option(

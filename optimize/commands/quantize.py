@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ...edge.catalogue import FOLDER
-from ...edge.errors import EdgeemoError, GateFailed
-from ...edge.files import new_file, new_folder, write_json
-from ..qat_options import QatOptions
+from ...edge.common.errors import EdgeemoError, GateFailed
+from ...edge.common.files import new_file, new_folder, write_json
+from ...edge.model.zoo import FOLDER
+from ..qat.options import QatOptions
 from .options import described_source, rounding_option
 from .qat_options import qat_options
 
 if TYPE_CHECKING:
     from ...train.datasets.splits import TrainingData
+    from ..float_model import Source
     from ..quantize import Quantised
-    from ..repair import Repaired
-    from ..source import Source
+    from ..sensitivity.mixed_precision import Repaired
 
 _METHODS = ["float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat"]
 #: Bad figures on pictures that the model may have been trained on are too good, never too bad.
@@ -97,9 +97,9 @@ def command(
     _check_options(method, max_drop, mend)
     if calibration_study:
         _require_plain_study(ignored=("method", "calibration_size", "ranges", "rounding", "per_tensor", "max_drop"))
+    from ..data_roles import source_roles
+    from ..float_model import open_source
     from ..quantize import check_method, quantize
-    from ..roles import source_roles
-    from ..source import open_source
 
     check_method(method, ranges, rounding)
     source = _with_recipe(open_source(model, description, seed=seed), recipe)
@@ -172,7 +172,7 @@ def _with_recipe(source: Source, recipe: str | None) -> Source:
         return source
     from dataclasses import replace
 
-    from ...train.recipe import load_recipe
+    from ...train.config.recipe import load_recipe
 
     loaded = load_recipe(recipe)
     return replace(source, recipe=replace(loaded, input=source.card.input, task=source.card.task))
@@ -191,7 +191,7 @@ def _study(source: Source, roles: TrainingData | None, where: str, force: bool, 
         raise EdgeemoError("a study needs faces to calibrate on and to measure with", mend="give them with --data")
     folder = new_folder(where, force=force)
     from ...edge.line import Line
-    from ..study import plot_study, study
+    from ..sensitivity.calibration_study import plot_study, study
 
     with Line(quiet=as_json) as line:
         result = study(source, roles, progress=lambda done, of: line.tell(f"calibration set {done + 1} of {of}"))

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...edge.errors import EdgeemoError, GateFailed
-from ...edge.files import new_file, new_folder, write_json
-from ...train.datasets.choice import Choice
+from ...edge.common.errors import EdgeemoError, GateFailed
+from ...edge.common.files import new_file, new_folder, write_json
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
+from ...train.datasets.selection import Choice
 
 if TYPE_CHECKING:
     from ...train.datasets.dataset import Dataset
     from ...train.predictor import Predictor
-    from ..drift.robustness import Robustness
+    from ..validation.robustness import Robustness
 
 
 @click.command("validate")
@@ -75,14 +75,14 @@ def command(
 
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
     """
-    from ...train.datasets.reader import read_evaluation_set
+    from ...train.datasets.registry import read_evaluation_set
     from ...train.datasets.splits import holdout_of
-    from ...train.evaluation.record import Record, check_recordable, place, runtime_of, typed_command
+    from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of, typed_command
     from ...train.predictor import open_predictor, predict_dataset
-    from ..drift import drift
     from ..drift.files import write_robustness
-    from ..drift.gate import Gate
-    from ..drift.measurement import CORRUPTED, Measurement
+    from ..validation import drift
+    from ..validation.card_figures import CORRUPTED, Measurement
+    from ..validation.gate import Gate
 
     for option, limit_of in (("--max-drop", max_drop), ("--max-class-drop", max_class_drop)):
         if limit_of is not None and limit_of < 0:
@@ -143,7 +143,7 @@ def command(
 
 
 def _measure_corruptions(first: Predictor, second: Predictor, dataset: Dataset) -> Robustness:
-    from ..drift.robustness import CONDITIONS, Condition, robustness
+    from ..validation.robustness import CONDITIONS, Condition, robustness
 
     if not sys.stderr.isatty():
 

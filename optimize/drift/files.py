@@ -6,10 +6,10 @@ import csv
 import io
 from pathlib import Path
 
-from ...edge.files import write_json, write_text
+from ...edge.common.files import write_json, write_text
 from ...train.datasets.dataset import Dataset
-from .plots import plot_robustness, plot_severities
-from .robustness import Robustness
+from ..validation.plots import plot_robustness, plot_severities
+from ..validation.robustness import Robustness
 
 
 def write_robustness(

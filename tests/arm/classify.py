@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeemo.edge.anatomy.graph import read_graph
-from edgeemo.edge.card import read_card
-from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.runtime import Session, installed, version
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inference.interpreter import Session, installed, version
+from edgeemo.edge.model.card import read_card
+from edgeemo.edge.tflite.graph import read_graph
 
 #: Above so many multiply-accumulates a model gets every tenth face: an emulated second of a large net is a minute.
 LARGE = 50_000_000

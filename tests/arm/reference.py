@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from edgeemo.benchmarks.instructions.count import InstructionCounter, Instructions
-from edgeemo.edge.files import write_json
-from edgeemo.edge.runtime import installed
+from edgeemo.edge.common.files import write_json
+from edgeemo.edge.inference.interpreter import installed
 
 FILE = Path(__file__).with_name("instructions.json")
 MODELS = Path(__file__).parents[2] / "models/published"

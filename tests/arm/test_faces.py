@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeemo.edge.runtime import installed
+from edgeemo.edge.inference.interpreter import installed
 
 HERE = Path(__file__).parent
 MODELS = sorted(path for path in (HERE.parents[1] / "models").rglob("*.tflite") if not path.stem.endswith("-float32"))

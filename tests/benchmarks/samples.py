@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edgeemo.benchmarks.drift import Drift
-from edgeemo.benchmarks.histogram import Histogram
-from edgeemo.benchmarks.latency import Ratio
-from edgeemo.benchmarks.profile import OperatorTime, Profile
+from edgeemo.benchmarks.host.monitor import Trace
+from edgeemo.benchmarks.measure.latency import Ratio
+from edgeemo.benchmarks.measure.profile import OperatorTime, Profile
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
-from edgeemo.benchmarks.watch import Trace
-from edgeemo.edge.machine.board import Device, DeviceState
-from edgeemo.edge.preprocess import InputSpec
+from edgeemo.benchmarks.statistics.histogram import Histogram
+from edgeemo.benchmarks.statistics.latency_trend import Drift
+from edgeemo.edge.host.hardware import Device, DeviceState
+from edgeemo.edge.vision.preprocess import InputSpec
 
 _SAMPLE = BenchmarkRecord(
     run="20260101T000000Z-abcdef",

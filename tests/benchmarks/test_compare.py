@@ -12,7 +12,7 @@ from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.compare import compare
 from edgeemo.benchmarks.instructions.count import Instructions
 from edgeemo.benchmarks.record import BenchmarkRecord, write_records
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
 
 from .samples import sample
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.card import card_beside, read_card_file
-from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.description import Description
-from edgeemo.edge.foreign import describe_tflite
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inspection.third_party import describe_tflite
+from edgeemo.edge.model.card import card_beside, read_card_file
+from edgeemo.edge.model.describe import Description
 from edgeemo.train.datasets.labels import CANONICAL
-from edgeemo.train.datasets.reader import read_evaluation_set
+from edgeemo.train.datasets.registry import read_evaluation_set
 
 CARDS = sorted((Path(__file__).parents[2] / "docs" / "peers").glob("*.card.json"))
 PEERS, FER = os.environ.get("EDGEEMO_PEERS", ""), os.environ.get("EDGEEMO_FER2013", "")

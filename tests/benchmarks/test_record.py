@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
 
 from .samples import PROFILE, sample
 

@@ -82,7 +82,7 @@ def compile_library(source: str, target: Path) -> Path:
     compiler = shutil.which("gcc")
     if compiler is None or not sys.platform.startswith("linux"):
         pytest.skip("what is preloaded in the tests needs Linux and gcc")
-    path = Path(__file__).parent / "v4l2" / source
+    path = Path(__file__).parent / "sources" / "v4l2" / source
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", target, path, "-ldl"], check=True)
     return target
 

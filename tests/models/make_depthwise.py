@@ -12,9 +12,9 @@ import sys
 
 import numpy as np
 
-from edgeemo.edge.preprocess import InputSpec, normalise
+from edgeemo.edge.vision.preprocess import InputSpec, normalise
 from edgeemo.train.backend import keras, set_seed
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
 
 SEED = 1
 SPEC = InputSpec(24, 24)

@@ -13,8 +13,8 @@ from pathlib import Path
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeemo.edge.card import split_model
-from edgeemo.edge.files import write_bytes
+from edgeemo.edge.common.files import write_bytes
+from edgeemo.edge.model.card import split_model
 
 HERE = Path(__file__).parent
 OPERATOR = b"edgetpu-custom-op"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeemo.edge.card import ModelCard, Provenance, Quantisation, write_model
-from edgeemo.edge.preprocess import InputSpec, fit, normalise
+from edgeemo.edge.model.card import ModelCard, Provenance, Quantisation, write_model
+from edgeemo.edge.vision.preprocess import InputSpec, fit, normalise
 from edgeemo.train.backend import keras, quiet_native, set_seed, tf
 from edgeemo.train.datasets.synthetic import EMOTIONS, make_faces
 

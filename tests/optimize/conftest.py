@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,14 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.anatomy.graph import read_graph
-from edgeemo.edge.card import read_card
-from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.runtime import load
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inference.interpreter import load
+from edgeemo.edge.model.card import read_card
+from edgeemo.edge.tflite.graph import read_graph
+from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.evaluation.metrics import evaluate
+from edgeemo.train.fit.run import Run
 from edgeemo.train.predictor import open_predictor, predict_dataset
-from edgeemo.train.run import Run
 
 SETS = ["input.height=24", "input.width=24", "architecture.filters=[8,8,16]", "architecture.dense=16"]
 SETS += ["optimiser.name=adamw", "optimiser.learning_rate=3e-3", "optimiser.weight_decay=4e-3"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.anatomy.graph import read_graph
-from edgeemo.edge.description import Description
-from edgeemo.optimize.source import TF_KERAS, open_source
-from edgeemo.optimize.trial import classifier_of
+from edgeemo.edge.model.describe import Description
+from edgeemo.edge.tflite.graph import read_graph
+from edgeemo.optimize.float_model import TF_KERAS, open_source
+from edgeemo.optimize.sensitivity.scoring import classifier_of
 
 PEERS = os.environ.get("EDGEEMO_PEERS", "")
 CARDS = Path(__file__).parents[2] / "docs" / "peers"

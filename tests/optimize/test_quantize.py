@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.card import read_card
-from edgeemo.edge.classifier import Classifier
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.runtime import installed, load
-from edgeemo.optimize.promise import require_full_int8, require_granularity
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inference.interpreter import installed, load
+from edgeemo.edge.model.card import read_card
+from edgeemo.optimize.graph.verify import require_full_int8, require_granularity
 from edgeemo.optimize.quantize import METHODS, quantize, slow_pictures, training_roles
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
+from edgeemo.train.fit.run import Run
 from edgeemo.train.predictor import open_predictor
-from edgeemo.train.run import Run
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.anatomy.graph import read_graph
-from edgeemo.edge.anatomy.inspection import Inspection
-from edgeemo.edge.runtime import installed
+from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inspection.report import Inspection
+from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.train.backend import quiet_native, tf
 
 pytestmark = [

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from edgeemo.train.datasets.ferplus import VOTED
-from edgeemo.train.datasets.kdef import ANGLES, EMOTION_CODES
+from edgeemo.train.datasets.formats.kdef import ANGLES, EMOTION_CODES
 from edgeemo.train.datasets.labels import canonical_name
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.synthetic.conditions import Pose, Sensor, sample_backdrop, sample_light, sample_occlusion
 from edgeemo.train.datasets.synthetic.expression import sample_units
 from edgeemo.train.datasets.synthetic.faces import FaceParameters, draw_face

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.model import build_model
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.train.config.recipe import load_recipe
+from edgeemo.train.network.model import build_model
 from edgeemo.train.precision import POLICIES, as_float32
-from edgeemo.train.recipe import load_recipe
 
 SMALL = ("architecture.stem=[4,8]", "architecture.widths=[8]", "architecture.strides=[2]")
 

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ...edge.errors import EdgeemoError
-from ...edge.preprocess import InputSpec
+from ...edge.common.errors import EdgeemoError
+from ...edge.vision.preprocess import InputSpec
 from .cnn3 import cnn3
 from .cnn38 import cnn38
 from .densenet169 import densenet169

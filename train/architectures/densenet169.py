@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backend import keras
 from .head import classifier
-from .weights import backbone
+from .pretrained import backbone
 
 L = keras.layers
 

@@ -6,15 +6,15 @@ import json
 
 import click
 
-from ...edge.card import read_card
-from ...edge.catalogue import find_model
-from ...edge.errors import EdgeemoError
-from ...edge.files import existing, new_file, write_text
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import existing, new_file, write_text
+from ...edge.model.card import read_card
+from ...edge.model.zoo import find_model
 from ..datasets.audit import BROKEN, CONFLICT, CONSTANT, CROSS_SPLIT, PERSON, WITHIN_SPLIT, Audit, audit
-from ..datasets.choice import Choice
+from ..datasets.formats.pack import Pack, fitted, write_pack
 from ..datasets.options import data_choice, tell_left_out
-from ..datasets.pack import Pack, fitted, write_pack
-from ..datasets.reader import read_dataset, read_evaluation_set
+from ..datasets.registry import read_dataset, read_evaluation_set
+from ..datasets.selection import Choice
 from ..datasets.splits import holdout_of, stratified
 from ..datasets.table import counts_table
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ...edge.accuracy import Accuracy
-from ...edge.files import new_folder
-from ..datasets.choice import Choice
+from ...edge.common.files import new_folder
+from ...edge.common.proportion import Accuracy
 from ..datasets.dataset import Dataset
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, evaluation_data, tell_left_out
+from ..datasets.selection import Choice
 
 
 @click.command("evaluate")
@@ -53,9 +53,9 @@ def command(
 
     Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
     """
-    from ..datasets.reader import read_evaluation_set
+    from ..datasets.registry import read_evaluation_set
     from ..datasets.splits import holdout_of
-    from ..evaluation.record import Record, check_recordable, runtime_of, typed_command
+    from ..evaluation.card_figures import Record, check_recordable, runtime_of, typed_command
     from ..predictor import open_predictor, predict_dataset
 
     short = out is None and not record and importlib.util.find_spec("sklearn") is None
@@ -106,6 +106,6 @@ def _history(model: Path) -> Sequence[dict[str, float]]:
     """Epochs of a run; none of a .tflite, which a device measures without what runs need."""
     if not model.is_dir():
         return ()
-    from ..run import Run
+    from ..fit.run import Run
 
     return Run.open(model).history

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ...edge.files import new_file
-from ..datasets.choice import Choice
+from ...edge.common.files import new_file
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, evaluation_data, tell_left_out
+from ..datasets.selection import Choice
 
 #: Seconds between two lines of a log: it takes half an hour.
 _EVERY = 60.0
@@ -81,11 +81,11 @@ def command(
     if blend and not student:
         raise click.UsageError("--blend blends the versions that --student asks for")
     from ...edge.line import Line
-    from ..datasets.reader import read_evaluation_set
+    from ..config.recipe import load_recipe
+    from ..datasets.registry import read_evaluation_set
+    from ..distillation.query_teachers import teach
+    from ..distillation.soft_targets import Teaching
     from ..predictor import open_predictor
-    from ..recipe import load_recipe
-    from ..teachers import teach
-    from ..teaching import Teaching
 
     target = new_file(out, force=force)
     recipe = load_recipe(student, overrides) if student else None

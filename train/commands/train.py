@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.errors import EdgeemoError
-from ...edge.files import new_folder
-from ..datasets.choice import Choice
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, data_cleaning, tell_left_out
+from ..datasets.selection import Choice
 
 if TYPE_CHECKING:
-    from ...edge.card import ModelCard
+    from ...edge.model.card import ModelCard
+    from ..config.recipe import Recipe
     from ..datasets.splits import TrainingData
-    from ..recipe import Recipe
-    from ..run import Run, Settings
+    from ..fit.run import Run, Settings
 
 
 @click.command("train")
@@ -105,12 +105,12 @@ def command(
         raise click.UsageError(
             "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
         )
-    from ..loop import train
-    from ..model import load_model, weights_digest
-    from ..recipe import load_recipe
-    from ..run import Run, Settings
-    from ..start import is_start, start_of
-    from ..strategy import open_strategy
+    from ..config.recipe import load_recipe
+    from ..fit.distribution import open_strategy
+    from ..fit.loop import train
+    from ..fit.run import Run, Settings
+    from ..fit.warm_start import is_start, start_of
+    from ..network.model import load_model, weights_digest
 
     with contextlib.ExitStack() as stack:
         if resume:
@@ -155,10 +155,10 @@ def command(
 
 def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
     """Fail on what cannot be trained, before there is a run, and say what is odd."""
-    from ..model import build_model
-    from ..start import begin_with, told_of
-    from ..teaching import taught
-    from ..votes import votes_to_learn
+    from ..distillation.soft_targets import taught
+    from ..fit.warm_start import begin_with, told_of
+    from ..network.ferplus_head import votes_to_learn
+    from ..network.model import build_model
 
     taught(recipe, settings.teacher, roles.train)
     votes_to_learn(recipe.loss, settings.choice, roles.train)

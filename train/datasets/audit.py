@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...edge.errors import EdgeemoError
-from ...edge.files import existing
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import existing
 from .dataset import Dataset, Sample
 
 #: Kinds of finding, as they stand in the list's first column.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...edge.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError
 from .dataset import Dataset, class_counts
 from .labels import canonical_name
 

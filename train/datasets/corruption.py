@@ -16,9 +16,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ...edge.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError
 from .dataset import Dataset
-from .pictures import Pictures
+from .lazy_images import Pictures
 
 SEVERITIES = (1, 2, 3, 4, 5)
 #: Kind -> strength by severity.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...edge.errors import EdgeemoError
-from ...edge.preprocess import InputSpec, fit
-from .pictures import Pictures
+from ...edge.common.errors import EdgeemoError
+from ...edge.vision.preprocess import InputSpec, fit
+from .lazy_images import Pictures
 
 #: Where a sample may stand in its source: ``all`` when the source makes no difference.
 SPLITS = ("train", "validation", "test", "all")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.errors import EdgeemoError
-from ...edge.files import existing
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import existing
 from .dataset import Dataset
 from .labels import CANONICAL, canonical_name
 

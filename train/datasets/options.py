@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from .choice import Choice
 from .classes import parse_classes
 from .dataset import Dataset
 from .ferplus import Mode
-from .kdef import ANGLES
+from .formats.kdef import ANGLES
+from .selection import Choice
 
 _Command = Callable[..., Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.card import ModelCard
-from ...edge.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError
+from ...edge.model.card import ModelCard
 from .dataset import Dataset, class_counts
-from .draws import draw, fold_numbers
+from .sampling import draw, fold_numbers
 
 #: Keeps the draw of a test role apart from that of a validation role by the same seed.
 _TEST_STREAM = 1

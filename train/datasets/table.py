@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...edge.table import aligned
+from ...edge.common.tables import aligned
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.accuracy import Accuracy
+from ...edge.common.proportion import Accuracy
 
 BINS = 15
 

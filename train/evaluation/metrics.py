@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.accuracy import Accuracy
-from ...edge.table import aligned
+from ...edge.common.proportion import Accuracy
+from ...edge.common.tables import aligned
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.files import atomic_path
+from ...edge.common.files import atomic_path
 from .calibration_error import Reliability
+from .curves import Curve, Ranking
 from .mistakes import Mistake
-from .ranking import Curve, Ranking
 
 
 def blank(width: float, height: float) -> Any:

@@ -9,24 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.accuracy import Accuracy
-from ...edge.card import ModelCard
-from ...edge.files import write_json, write_text
-from ...edge.page import Page
+from ...edge.common.files import write_json, write_text
+from ...edge.common.html import Page
+from ...edge.common.proportion import Accuracy
+from ...edge.model.card import ModelCard
 from ..datasets.dataset import Dataset
 from .calibration_error import Reliability, reliability
+from .card_figures import accuracy_figure
+from .curves import Ranking, rank
 from .metrics import Evaluation, evaluate
 from .mistakes import Mistake, most_confident
-from .plots import (
-    plot_confusion,
-    plot_history,
-    plot_mistakes,
-    plot_precision_recall,
-    plot_reliability,
-    plot_roc,
-)
-from .ranking import Ranking, rank
-from .record import accuracy_figure
+from .plots import plot_confusion, plot_history, plot_mistakes, plot_precision_recall, plot_reliability, plot_roc
 
 
 @dataclass(frozen=True)

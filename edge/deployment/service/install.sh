@@ -60,7 +60,7 @@ else
   cp "$here/model.tflite" "$here/uninstall.sh" "$release/"
   "$release/venv/bin/python" - "$release/model.tflite" <<'CHECK' || fail "the new release does not work here; nothing was changed"
 import sys
-from edgeemo.edge.classifier import Classifier
+from edgeemo.edge.inference.classifier import Classifier
 Classifier.open(sys.argv[1])
 CHECK
   : >"$release/.complete"

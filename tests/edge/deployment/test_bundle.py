@@ -23,10 +23,10 @@ from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.commands.deploy import all_extras
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.deployment import wheel
 from edgeemo.edge.deployment.bundle import FOLDER, Service, make_bundle, write_bundle
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.runtime import RUNTIMES
+from edgeemo.edge.inference.interpreter import RUNTIMES
 
 pytestmark = pytest.mark.native("starts Python, sh and sshd of this machine")
 

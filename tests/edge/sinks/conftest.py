@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeemo.edge.detect import Box
-from edgeemo.edge.emotion import FaceResult, FrameResult, StageTimes
+from edgeemo.edge.faces.analysis import FaceResult, FrameResult, StageTimes
+from edgeemo.edge.faces.haar import Box
+from edgeemo.edge.faces.tracker import Track
+from edgeemo.edge.sinks.base import State, Status, Update
 from edgeemo.edge.sources import Frame
-from edgeemo.edge.tracks import Track
-from edgeemo.edge.update import State, Status, Update
 
 Make = Callable[..., Update]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -12,9 +12,9 @@ from typing import Any, TextIO
 
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.sinks.base import State, Update
 from edgeemo.edge.sinks.jsonlines import QUEUE, JsonLines
-from edgeemo.edge.update import State, Update
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)

@@ -19,9 +19,9 @@ pytest.importorskip("paho.mqtt.client")
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.sinks.base import State, Update
 from edgeemo.edge.sinks.mqtt import Broker, Mqtt, message_of
-from edgeemo.edge.update import State, Update
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)

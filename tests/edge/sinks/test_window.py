@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sinks import window
 from edgeemo.edge.sinks.window import Window
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from edgeemo.train.datasets.dataset import Dataset, Sample, pixel_digest
 from edgeemo.train.datasets.labels import CANONICAL
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
 
 #: split, class, pixels
 Picture = tuple[str, str, np.ndarray]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.datasets.audit import (
     BROKEN,
     CONFLICT,
@@ -142,7 +142,7 @@ def test_the_command_s_list_is_one_to_exclude_by(forms: Forms) -> None:
     source = with_a_leak(forms).folder()
     result = CliRunner().invoke(edgeemo, ["data", "audit", str(source), "--out", str(listed)])
     assert result.exit_code == 0, result.output
-    from edgeemo.train.datasets.reader import read_dataset
+    from edgeemo.train.datasets.registry import read_dataset
 
     assert rows(exclude_listed(read_dataset(source), listed)) == rows(drop_leaks(read_dataset(source)))
 

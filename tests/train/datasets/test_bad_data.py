@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.train.datasets.registry import read_dataset
 
 if TYPE_CHECKING:
     from .conftest import Forms

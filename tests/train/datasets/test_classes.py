@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.datasets.choice import Choice
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.datasets.classes import choose_classes, parse_classes
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
+from edgeemo.train.datasets.selection import Choice
 
 if TYPE_CHECKING:
     from .conftest import Forms, MakeDataset

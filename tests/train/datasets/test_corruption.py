@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.preprocess import InputSpec
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.corruption import KINDS, SEVERITIES, corrupt, corrupted
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.reader import synthetic_dataset
+from edgeemo.train.datasets.registry import synthetic_dataset
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.preprocess import InputSpec, fit
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.vision.preprocess import InputSpec, fit
 from edgeemo.train.datasets.dataset import Dataset, class_counts, pixel_digest
 from edgeemo.train.datasets.table import counts_table
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.train.datasets.choice import Choice
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.ferplus import Mode, read_votes, with_votes
 from edgeemo.train.datasets.labels import CANONICAL
-from edgeemo.train.datasets.reader import read_dataset
+from edgeemo.train.datasets.registry import read_dataset
+from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.datasets.splits import training_data
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeemo.edge.card import ModelCard, Provenance
-from edgeemo.edge.errors import EdgeemoError
-from edgeemo.edge.preprocess import InputSpec
-from edgeemo.train.datasets.choice import Choice
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.model.card import ModelCard, Provenance
+from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.draws import fold_numbers
-from edgeemo.train.datasets.reader import read_dataset, read_evaluation_set
+from edgeemo.train.datasets.registry import read_dataset, read_evaluation_set
+from edgeemo.train.datasets.sampling import fold_numbers
+from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.datasets.splits import Holdout, holdout_of, training_data
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeemo.edge.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.splits import calibration_set, stratified, training_data
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.card import ModelCard
-from edgeemo.edge.preprocess import InputSpec
+from edgeemo.edge.model.card import ModelCard
+from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.dataset import Dataset, Sample
 from edgeemo.train.evaluation import report as module
 from edgeemo.train.evaluation.report import Report

@@ -1,0 +1,1 @@
+"""The state of the measuring machine, and what makes a measurement unreliable."""

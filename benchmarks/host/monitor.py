@@ -1,0 +1,158 @@
+"""The state of the device, looked at every second while something is measured."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from ...edge.host.hardware import DeviceState, read_state
+from ..power import read_power
+from .cpu_time import busy_by_others
+
+#: Seconds between two looks.
+PERIOD = 1.0
+#: Processor time is counted in hundredths of a second: shorter spans say nothing of it.
+_LEAST_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the device.
+
+    Args:
+        seconds: since the first look.
+        state: of the device.
+        power_w: see :func:`edgeemo.benchmarks.power.read_power`.
+        others_s: see :func:`edgeemo.benchmarks.host.cpu_time.busy_by_others`.
+    """
+
+    seconds: float
+    state: DeviceState
+    power_w: float | None
+    others_s: float | None = None
+
+
+def cores_of_others(first: Look, last: Look) -> float | None:
+    """Cores that other programs kept busy between two looks, on average; None when unknown."""
+    elapsed = last.seconds - first.seconds
+    if first.others_s is None or last.others_s is None or elapsed < _LEAST_SECONDS:
+        return None
+    return max(0.0, last.others_s - first.others_s) / elapsed
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The looks of a run, column by column. None stands for what the device does not tell.
+
+    Args:
+        seconds: since the first look.
+        governor: of the CPU frequency.
+        clock_khz, max_khz: of the fastest core, and its ceiling.
+        temperature_mc: millidegrees Celsius.
+        throttled: bits of ``vcgencmd get_throttled``.
+        load: load average over one minute.
+        power_w: of all rails that the board measures.
+        others: cores that other programs kept busy since the look before; missing in records of schema 3.
+    """
+
+    seconds: tuple[float, ...]
+    governor: tuple[str, ...]
+    clock_khz: tuple[int | None, ...]
+    max_khz: tuple[int | None, ...]
+    temperature_mc: tuple[int | None, ...]
+    throttled: tuple[int | None, ...]
+    load: tuple[float | None, ...]
+    power_w: tuple[float | None, ...]
+    others: tuple[float | None, ...] = ()
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> Trace:
+        """The columns of some looks."""
+        states = [look.state for look in looks]
+        others = [None, *(cores_of_others(before, after) for before, after in itertools.pairwise(looks))]
+        return cls(
+            seconds=tuple(round(look.seconds, 2) for look in looks),
+            governor=tuple(state.governor for state in states),
+            clock_khz=tuple(state.clock_khz for state in states),
+            max_khz=tuple(state.max_khz for state in states),
+            temperature_mc=tuple(state.temperature_mc for state in states),
+            throttled=tuple(state.throttled for state in states),
+            load=tuple(state.load[0] if state.load else None for state in states),
+            power_w=tuple(look.power_w if look.power_w is None else round(look.power_w, 3) for look in looks),
+            others=tuple(cores if cores is None else round(cores, 2) for cores in others),
+        )
+
+    def __str__(self) -> str:
+        """Least and most of everything that the device tells."""
+        parts = [f"governor {', '.join(dict.fromkeys(filter(None, self.governor)))}"] if any(self.governor) else []
+        for name, values, scale, unit in (
+            ("clock", self.clock_khz, 1e-3, "MHz"),
+            ("temperature", self.temperature_mc, 1e-3, "C"),
+            ("load", self.load, 1.0, ""),
+            ("others busy on", self.others, 1.0, "cores"),
+            ("power", self.power_w, 1.0, "W"),
+        ):
+            known = [value * scale for value in values if value is not None]
+            if known:
+                low, high = f"{min(known):.4g}", f"{max(known):.4g}"
+                parts.append(f"{name} {low if low == high else f'{low} to {high}'} {unit}".strip())
+        if bits := dict.fromkeys(hex(bits) for bits in self.throttled if bits is not None):
+            parts.append(f"throttle bits {', '.join(bits)}")
+        return ", ".join(parts)
+
+
+class Watch:
+    """Looks at the device when its block is entered, every second inside it, and when the block ends.
+
+    A thread does it; it costs about a millisecond a second, with ``vcgencmd`` some more, while the process that
+    measures is another.
+
+    Args:
+        root: see :func:`edgeemo.edge.host.hardware.read_device`.
+        period: seconds between two looks.
+        pids: of the processes that measure, this one apart; alive until the block ends.
+    """
+
+    def __init__(self, *, root: str | Path = "/", period: float = PERIOD, pids: Iterable[int] = ()) -> None:
+        self.looks: list[Look] = []
+        self._root, self._period, self._pids = root, period, (os.getpid(), *pids)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._began = time.monotonic()
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+
+    @property
+    def states(self) -> list[DeviceState]:
+        """Of all looks, in the order of time."""
+        return [look.state for look in self.looks]
+
+    @property
+    def others(self) -> float | None:
+        """Cores that other programs kept busy from the first look to the last, on average; None when unknown."""
+        return cores_of_others(self.looks[0], self.looks[-1])
+
+    def _run(self) -> None:
+        while not self._over.wait(self._period):
+            self._look()
+
+    def _look(self) -> None:
+        seconds = time.monotonic() - self._began
+        others = busy_by_others(self._root, self._pids)
+        self.looks.append(Look(seconds, read_state(self._root), read_power(), others))

@@ -1,0 +1,1 @@
+"""What is measured of a model: latency, throughput, stages, loading, operator profiles and the roofline."""

@@ -1,0 +1,70 @@
+"""The steps from a frame, or a face crop, to an emotion, timed for several models in turns."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError
+from ..record import Stages
+from ..worker.client import ModelProcess
+
+#: Face crops or frames of one turn: few, so that a slow moment hits all models alike.
+_TURN = 5
+
+
+def measure_stages(
+    processes: Sequence[ModelProcess], frames: Sequence[Path], *, queries: int, seed: int = 0
+) -> list[Stages | None]:
+    """Time the stages of models in turns, in an order that is drawn anew each round.
+
+    Args:
+        processes: the models, alive; those without a card have no stages.
+        frames: pictures with faces, gone through in turn; without them face crops are fed.
+        queries: at least so many of each; every frame once at least.
+        seed: of the order.
+
+    Returns:
+        One for each process; None without a card.
+
+    Raises:
+        EdgeemoError: no face was found, or a model failed.
+    """
+    paths = [str(path) for path in frames]
+    wanted = max(queries, len(paths))
+    carded = [process for process in processes if process.card is not None]
+    turns: dict[ModelProcess, list[dict[str, Any]]] = {process: [] for process in carded}
+    draw = random.Random(seed)
+    for start in range(0, wanted, _TURN):
+        draw.shuffle(carded)
+        for process in carded:
+            n = min(_TURN, wanted - start)
+            asked = process.ask("frames", paths=paths, start=start, n=n) if paths else process.ask("stages", n=n)
+            turns[process].append(asked)
+    return [_joined(turns[process], frames=bool(paths)) if process in turns else None for process in processes]
+
+
+def _joined(turns: Sequence[dict[str, Any]], *, frames: bool) -> Stages:
+    """Medians over all turns."""
+    spans: dict[str, list[float]] = {
+        name: [span for turn in turns for span in turn["ns"][name]] for name in turns[0]["ns"]
+    }
+    faces = [count for turn in turns for count in turn["faces"]] if frames else []
+    if frames and not any(faces):
+        raise EdgeemoError("no face was found in the frames", mend="give pictures of people who face the camera")
+    medians = {name: float(np.median(found)) / 1e6 for name, found in spans.items()}
+    stages = Stages(
+        preprocess=medians["preprocess"],
+        invoke=medians["invoke"],
+        postprocess=medians["postprocess"],
+        crop=tuple(next(turn["crop"] for turn in turns if turn["crop"])),
+        decode=medians.get("decode"),
+        detect=medians.get("detect"),
+        total=medians.get("total"),
+    )
+    return replace(stages, frames=len(faces), faces=float(np.mean(faces))) if frames else stages

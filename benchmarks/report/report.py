@@ -1,0 +1,208 @@
+"""A report of benchmark records: figures, pictures, and what was in the way. One page of HTML, or Markdown."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.files import write_text
+from ...edge.common.html import Page
+from ...edge.common.markdown import MarkdownReport
+from ..measure.profile import Profile
+from ..record import BenchmarkRecord
+from .charts import course_chart, histogram_chart, profile_chart, stage_chart
+from .cost import LATENCY, costs_of
+from .scatter import SUFFIXES, plot_records
+from .sections import cost_cells, drift_cells, instruction_cells, percentile_cells, stage_cells
+from .table import cells, notes, profile_cells, profile_notes
+
+FORMATS = (".html", ".md")
+_METHOD = (
+    "Every model ran in a process of its own. In each round each had one turn, one query at a time, in an order drawn "
+    "anew; ratios are between medians of the same round. A percentile is given only where the number of queries "
+    "supports it (64 for p90, 130 for p95, 662 for p99). See docs/benchmarks.md."
+)
+_BOUNDS = (
+    "In brackets what LoadGen's early stopping would report: with 99 % confidence the percentile is at most that, if "
+    "queries are independent."
+)
+_INSTRUCTIONS = (
+    "Millions of one inference with one thread on an emulated processor, how they divide into classes, and millions of "
+    "the stages around it. A busy machine does not change them. See docs/instructions.md."
+)
+
+
+class Report(Protocol):
+    """What a report is built with."""
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+
+    def paragraph(self, text: str, *, note: bool = False) -> None:
+        """Running text; ``note`` sets it off."""
+
+    def items(self, lines: Sequence[str]) -> None:
+        """A list."""
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """A table with its head."""
+
+    def picture(self, path: str | Path, caption: str) -> None:
+        """A picture, carried along."""
+
+
+def write_report(
+    records: Sequence[BenchmarkRecord],
+    path: str | Path,
+    *,
+    profiles: Sequence[Profile] = (),
+    title: str = "Benchmark",
+    foreword: str = "",
+    pictures: str = "",
+) -> None:
+    """Write a report. Records of several runs or devices are shown apart.
+
+    Without matplotlib it has no pictures, and says so.
+
+    Args:
+        records: to show.
+        path: of the report; ``.html`` for one self-contained page, ``.md`` for Markdown with its pictures in a folder
+            of the same name beside it.
+        profiles: operators of some models, to show below.
+        title: of the report.
+        foreword: a paragraph ahead of everything else.
+        pictures: ``.png`` or ``.svg``; by default ``.png``.
+
+    Raises:
+        EdgeemoError: no records, an unknown format, or the place cannot be written.
+    """
+    path, suffix = Path(path), pictures or ".png"
+    if not records:
+        raise EdgeemoError("nothing to report", expected="at least one record")
+    if path.suffix.lower() not in FORMATS:
+        raise EdgeemoError("unknown format of a report", expected=" or ".join(FORMATS), got=repr(path.suffix))
+    if suffix not in SUFFIXES:
+        raise EdgeemoError("unknown picture format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+    page, markdown = Page(title), MarkdownReport(title, path, path.with_suffix(""))
+    report: Report = page if path.suffix.lower() == ".html" else markdown
+    if foreword:
+        report.paragraph(foreword)
+    report.paragraph(_METHOD)
+    runs = list(dict.fromkeys(record.run for record in records))
+    with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder:
+        for number, run in enumerate(runs, 1):
+            prefix = f"{number}-" if len(runs) > 1 else ""
+            _run(report, [record for record in records if record.run == run], _Pictures(report, folder, prefix, suffix))
+        _profiles(report, profiles, _Pictures(report, folder, "", suffix))
+    if report is page:
+        write_text(path, page.render())
+    else:
+        markdown.write()
+
+
+class _Pictures:
+    """Draws pictures for a report, until it turns out that there can be none.
+
+    Args:
+        report: that shows them.
+        folder: for the files.
+        prefix: of their names.
+        suffix: of their format.
+    """
+
+    def __init__(self, report: Report, folder: str, prefix: str, suffix: str) -> None:
+        self._report, self._folder, self._prefix, self._suffix = report, folder, prefix, suffix
+        self._missing = False
+
+    def show(self, name: str, draw: Callable[[Path], None], caption: str) -> None:
+        """Draw one and show it."""
+        if self._missing:
+            return
+        path = Path(self._folder, f"{self._prefix}{name}{self._suffix}")
+        try:
+            draw(path)
+        except MissingExtra as error:
+            self._missing = True
+            self._report.paragraph(f"There are no pictures: {error.message}")
+            return
+        self._report.picture(path, caption)
+
+
+def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures) -> None:
+    first = records[0]
+    report.heading(f"{first.device}, {first.created}")
+    tainted = [record for record in records if record.tainted]
+    if tainted:
+        reasons = dict.fromkeys(reason for record in tainted for reason in record.reasons)
+        what = "All figures are" if len(tainted) == len(records) else f"{len(tainted)} of {len(records)} models are"
+        report.paragraph(f"{what} tainted, do not quote them: {'; '.join(reasons)}.", note=True)
+    head, rows = cells(records)
+    report.table([head, *rows])
+    report.items(notes(records, figures=False))
+    _draw(records, pictures)
+    report.heading("Percentiles")
+    report.paragraph(_BOUNDS)
+    report.table(percentile_cells(records))
+    report.heading("Load, memory, cost")
+    report.table(cost_cells(records))
+    if any(record.stages for record in records):
+        report.heading("Stages, median ms")
+        staged = [record.stages for record in records if record.stages and record.stages.frames]
+        if staged:
+            frames = dict.fromkeys(f"{stages.frames} frames, {stages.faces:.1f} faces in each" for stages in staged)
+            report.paragraph(f"Medians of {'; '.join(frames)}. The total is the median of the whole.")
+        report.table(stage_cells(records))
+    if any(record.drift for record in records):
+        report.heading("Drift of the sustained run")
+        report.table(drift_cells(records))
+    if any(record.instructions for record in records):
+        report.heading("Executed instructions")
+        report.paragraph(_INSTRUCTIONS)
+        report.table(instruction_cells(records))
+
+
+def _draw(records: Sequence[BenchmarkRecord], pictures: _Pictures) -> None:
+    rated = any(record.accuracy for record in records)
+    for cost in costs_of(records):
+        if cost is LATENCY and not rated:
+            pictures.show(cost.name, lambda place: plot_records(records, place), "Latency.")
+        elif rated:
+            front = "; what no other model beats in both is on the front" if cost is LATENCY else ""
+            pictures.show(
+                f"accuracy-{cost.name}",
+                lambda place, cost=cost: plot_records(records, place, cost=cost),  # type: ignore[misc]
+                f"Accuracy against {cost.label}{front}.",
+            )
+    if any(record.histogram for record in records):
+        pictures.show(
+            "histogram",
+            lambda place: histogram_chart(records, place),
+            "How the latencies of single queries are distributed.",
+        )
+    if any(record.stages for record in records):
+        frames = any(record.stages and record.stages.frames for record in records)
+        caption = "Stages of a frame, from the compressed picture" if frames else "Stages of a face crop"
+        pictures.show("stages", lambda place: stage_chart(records, place), f"{caption} to the label.")
+    if any(record.rounds_at_s for record in records):
+        pictures.show(
+            "course",
+            lambda place: course_chart(records, place),
+            "The course of the run: what moves all models is the machine.",
+        )
+
+
+def _profiles(report: Report, profiles: Sequence[Profile], pictures: _Pictures) -> None:
+    for number, profile in enumerate(profiles, 1):
+        report.heading(f"Operators of {profile.name}")
+        if profile.tainted:
+            report.paragraph(f"Tainted, do not quote it: {'; '.join(profile.reasons)}.", note=True)
+        report.items(profile_notes(profile))
+        report.table(profile_cells(profile))
+        pictures.show(
+            f"operators-{number}",
+            lambda place, profile=profile: profile_chart(profile, place),  # type: ignore[misc]
+            f"What each operator of {profile.name} adds to an invoke.",
+        )

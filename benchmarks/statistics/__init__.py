@@ -1,0 +1,1 @@
+"""Percentiles, histograms, bootstrap intervals and trends of measured times."""

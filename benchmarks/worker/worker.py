@@ -1,0 +1,282 @@
+"""The child process that holds one model: ``python -m edgeemo.benchmarks.worker.worker``, one JSON line in, one or
+more out.
+
+A model gets a fresh process of its own, so that its load time, first inference and peak memory are its own. The process
+ends when its standard input does: it cannot outlive its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.inference.classifier import Classifier, check_card
+from ...edge.inference.delegate import DelegateError, DelegateSpec
+from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, version
+from ...edge.model.card import ModelCard
+from .batch import Batch, OneByOne
+from .delegation import operators_taken
+from .frame_timer import Film
+from .memory import memory_mb
+
+#: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
+STEADY = 0.05
+#: ...or this many seconds have passed.
+WARM_UP_SECONDS = 3.0
+_BATCH_MS = 20.0
+_LEAST_BATCH = 5
+# The first queries of a turn find the caches full of the other models' data.
+_TURN_WARM_UP = 2
+_INPUTS = 16
+_PREDICTIONS_PER_REPORT = 64
+#: Sizes of batches that are tried: more pictures than fit into the caches gain nothing.
+_BATCHES = (8, 32)
+_BATCH_TURNS = 5
+#: A face crop for the preprocessing stage when no pictures are given: what a face at arm's length fills of a VGA frame.
+NOISE_CROP = (120, 120, 3)
+
+
+class Worker:
+    """A loaded model and what can be asked of it: every public method answers one operation.
+
+    Args:
+        path: of the model.
+        runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
+        delegate: its fields as a dictionary, or None for the CPU.
+        card: as a dictionary, or None for a model without one.
+        pictures: .npz with face crops to classify, or None for noise.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        runtime: str,
+        threads: int,
+        delegate: dict[str, Any] | None,
+        card: dict[str, Any] | None,
+        pictures: str | None,
+    ) -> None:
+        spec = DelegateSpec(**{**delegate, "options": tuple(map(tuple, delegate["options"]))}) if delegate else None
+        started = time.perf_counter_ns()
+        _import_runtime(runtime)
+        imported = time.perf_counter_ns()
+        base = memory_mb()
+        loading = time.perf_counter_ns()
+        self.session: Session = load(path, runtime=runtime, threads=threads, delegate=spec)
+        loaded = time.perf_counter_ns()
+        self.card = ModelCard.from_dict(card) if card else None
+        if self.card:
+            check_card(self.card, self.session)
+        self._classifier = Classifier(self.card, self.session) if self.card else None
+        self.crops = self._crops(pictures)
+        self.inputs = self._encoded()
+        first = self._query(0)
+        self.facts = {
+            "pid": os.getpid(),
+            "runtime": self.session.runtime,
+            "version": version(self.session.runtime),
+            "delegate": self.session.delegate,
+            "import_ms": (imported - started) / 1e6,
+            "load_ms": (loaded - loading) / 1e6,
+            "first_ms": first / 1e6,
+            "base_rss_mb": base,
+            "input_shape": self.session.input.shape,
+            "input_dtype": str(self.session.input.dtype),
+        }
+        self._path, self._threads, self._spec = path, threads, spec
+        self._film: Film | None = None
+
+    def delegated(self) -> dict[str, Any]:
+        """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
+        if self._spec is None:
+            found = self.session.delegated
+            return {"operators": None if found is None else len(found)}
+        return {"operators": operators_taken(self._path, self._spec, runtime=self.session.runtime)}
+
+    def warm(self) -> dict[str, Any]:
+        """Run until the latency is steady: median of the last batch, queries run, and whether it became steady."""
+        began, queries, medians = time.monotonic(), 0, list[float]()
+        size = _LEAST_BATCH
+        while True:
+            batch = [self._query(index) / 1e6 for index in range(size)]
+            medians.append(float(np.median(batch)))
+            queries += size
+            size = max(_LEAST_BATCH, int(_BATCH_MS / medians[-1]))
+            last = medians[-3:]
+            if len(last) == 3 and max(last) - min(last) <= STEADY * last[-1]:
+                return {"ms": medians[-1], "queries": queries, "steady": True}
+            if time.monotonic() - began > WARM_UP_SECONDS and len(last) == 3:
+                return {"ms": medians[-1], "queries": queries, "steady": False}
+
+    def measure(self, n: int) -> dict[str, Any]:
+        """One turn: nanoseconds of n queries one after the other."""
+        for index in range(_TURN_WARM_UP):
+            self._query(index)
+        return {"ns": [self._query(index) for index in range(n)]}
+
+    def memory(self) -> dict[str, Any]:
+        """Peak resident memory of this process so far, in MiB."""
+        return {"peak_rss_mb": memory_mb()}
+
+    def batches(self) -> dict[str, Any]:
+        """Find the fastest size of a batch: that size, and milliseconds of one invoke."""
+        candidates: list[Batch | OneByOne] = [OneByOne(self.session, self.inputs)]
+        for size in _BATCHES if self._spec is None else ():
+            with contextlib.suppress(ValueError):
+                candidates.append(Batch(self.session, self.inputs, size=size, threads=self._threads))
+        counts = []
+        for candidate in candidates:
+            candidate.run(2)
+            counts.append(max(1, int(_BATCH_MS * 1e6 / candidate.run(1))))
+        # In turns: a slow moment would decide otherwise.
+        runs = [
+            [candidate.run(count) / count for candidate, count in zip(candidates, counts, strict=True)]
+            for _ in range(_BATCH_TURNS)
+        ]
+        times = np.median(runs, axis=0)
+        best = int(np.argmin(times / [candidate.size for candidate in candidates]))
+        self._batch = candidates[best]
+        return {"batch": self._batch.size, "ms": float(times[best]) / 1e6}
+
+    def offline(self, n: int) -> dict[str, Any]:
+        """Nanoseconds of n batches of the size that :meth:`batches` found."""
+        return {"ns": self._batch.run(n)}
+
+    def stages(self, n: int) -> dict[str, Any]:
+        """Nanoseconds of n times preprocess, invoke and postprocess, from a face crop to an emotion."""
+        classifier = self._classifier
+        if classifier is None:
+            return {}
+        clock = time.perf_counter_ns
+        times: dict[str, list[int]] = {"preprocess": [], "invoke": [], "postprocess": []}
+        for index in range(-_TURN_WARM_UP, n):
+            crop = self.crops[index % len(self.crops)]
+            t0 = clock()
+            tensor = classifier.encode(crop)
+            t1 = clock()
+            output = self.session.invoke(tensor)
+            t2 = clock()
+            _ = classifier.card.labels[int(classifier.decode(output).argmax())]
+            t3 = clock()
+            if index < 0:
+                continue
+            for name, span in zip(times, (t1 - t0, t2 - t1, t3 - t2), strict=True):
+                times[name].append(span)
+        return {"ns": times, "crop": self.crops[0].shape}
+
+    def frames(self, paths: list[str], start: int, n: int) -> dict[str, Any]:
+        """Nanoseconds of n frames, from compressed picture to labels, and the faces that were found in each.
+
+        The paths are gone through in turn, from the start-th on; what decodes, detects and classifies is what
+        ``edgeemo predict`` and ``edgeemo run`` use.
+        """
+        assert self._classifier is not None
+        if self._film is None:
+            self._film = Film(paths, self._classifier)
+        return self._film.times(start, n)
+
+    def predict(self, pixels: str, out: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Classify fitted pixels (.npy, uint8 (n, h, w, c)); probabilities go to ``out`` (.npy)."""
+        classifier = self._classifier
+        assert classifier is not None
+        batch = np.load(pixels, mmap_mode="r")
+        rows = []
+        for start in range(0, len(batch), _PREDICTIONS_PER_REPORT):
+            rows.append(classifier.predict(batch[start : start + _PREDICTIONS_PER_REPORT]))
+            report({"done": sum(map(len, rows))})
+        np.save(out, np.concatenate(rows))
+        return {"n": len(batch)}
+
+    def _query(self, index: int) -> int:
+        tensor = self.inputs[index % len(self.inputs)]
+        started = time.perf_counter_ns()
+        self.session.invoke(tensor)
+        return time.perf_counter_ns() - started
+
+    def _crops(self, pictures: str | None) -> list[np.ndarray]:
+        if pictures:
+            with np.load(pictures) as archive:
+                return [archive[name] for name in archive.files]
+        source = np.random.default_rng(0)
+        return [source.integers(0, 256, NOISE_CROP, np.uint8) for _ in range(_INPUTS)]
+
+    def _encoded(self) -> list[np.ndarray]:
+        tensor = self.session.input
+        if self._classifier:
+            return [self._classifier.encode(crop) for crop in self.crops]
+        source = np.random.default_rng(0)
+        if tensor.dtype.kind in "iu":
+            limits = np.iinfo(tensor.dtype)
+            return [source.integers(limits.min, limits.max, tensor.shape, tensor.dtype) for _ in range(_INPUTS)]
+        return [source.random(tensor.shape).astype(tensor.dtype) for _ in range(_INPUTS)]
+
+
+def serve(commands: TextIO, answers: TextIO) -> None:
+    """Answer commands, one JSON line each, until there are no more. A failure that has a sentence is an answer too."""
+
+    def reply(value: dict[str, Any]) -> None:
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+    worker: Worker | None = None
+    for line in commands:
+        command = json.loads(line)
+        operation = command.pop("op")
+        try:
+            if worker is None:
+                worker = Worker(**command)
+                reply(worker.facts)
+            elif operation == "warm":
+                reply(worker.warm())
+            elif operation == "measure":
+                reply(worker.measure(**command))
+            elif operation == "delegated":
+                reply(worker.delegated())
+            elif operation == "memory":
+                reply(worker.memory())
+            elif operation == "batches":
+                reply(worker.batches())
+            elif operation == "offline":
+                reply(worker.offline(**command))
+            elif operation == "stages":
+                reply(worker.stages(**command))
+            elif operation == "frames":
+                reply(worker.frames(**command))
+            elif operation == "predict":
+                reply(worker.predict(report=reply, **command))
+            else:
+                raise EdgeemoError("unknown operation", got=repr(operation))
+        except EdgeemoError as error:
+            reply({"error": error.message, "delegate": isinstance(error, DelegateError)})
+
+
+def main() -> None:
+    """Serve on standard input and output; what libraries print goes to standard error instead."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        # A parent that is gone leaves nobody to tell.
+        with contextlib.suppress(BrokenPipeError):
+            serve(sys.stdin, answers)
+
+
+def _import_runtime(runtime: str) -> None:
+    """Import a runtime ahead of the load, so that the load time is the model's alone."""
+    for name in installed() if runtime == "auto" else [runtime]:
+        if name in RUNTIMES:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(RUNTIMES[name])
+                return
+
+
+if __name__ == "__main__":
+    main()

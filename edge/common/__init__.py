@@ -1,0 +1,1 @@
+"""What every package uses: errors, files, console output, tables and pages."""

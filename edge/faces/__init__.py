@@ -1,0 +1,1 @@
+"""Face detectors, the tracker, and the analysis of the faces of an image."""

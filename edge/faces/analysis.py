@@ -1,0 +1,124 @@
+"""The emotions in one frame: detect, then classify every face, with the time that each stage took."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..inference.classifier import Classifier
+from .haar import Box, Detector
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """Milliseconds that the stages of one frame took, all its faces together.
+
+    Args:
+        detect: finding the faces.
+        preprocess: crop, colours, size, normalisation, quantisation.
+        invoke: the model.
+        postprocess: dequantisation and choice of the label.
+    """
+
+    detect: float
+    preprocess: float
+    invoke: float
+    postprocess: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the stages."""
+        return self.detect + self.preprocess + self.invoke + self.postprocess
+
+    def to_dict(self) -> dict[str, float]:
+        """For JSON: every stage and the total, rounded to microseconds."""
+        return {name: round(value, 3) for name, value in {**vars(self), "total": self.total}.items()}
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """What the model says of one face.
+
+    Args:
+        box: where the face is, in pixels of the frame.
+        label: the most probable one.
+        probabilities: label -> probability, in the order of the card.
+    """
+
+    box: Box
+    label: str
+    probabilities: dict[str, float]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of :attr:`label`."""
+        return self.probabilities[self.label]
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What was found in one frame.
+
+    Args:
+        faces: largest first; empty when there is none.
+        times: of the stages.
+    """
+
+    faces: tuple[FaceResult, ...]
+    times: StageTimes
+
+
+def classify_frame(
+    frame: np.ndarray, detector: Detector, classifier: Classifier, *, small: np.ndarray | None = None
+) -> FrameResult:
+    """Find and classify the faces of one frame.
+
+    Args:
+        frame: uint8 (h, w) gray or (h, w, 3) RGB.
+        detector: finds them.
+        classifier: judges them.
+        small: the same view, reduced by the camera itself: faces are searched there, and cut from ``frame``.
+
+    Raises:
+        EdgeemoError: the model gives values that are not numbers.
+    """
+    start = time.perf_counter()
+    boxes = detector(frame) if small is None else _scaled(detector(small), small, frame)
+    detect = time.perf_counter() - start
+    preprocess = invoke = postprocess = 0.0
+    faces = []
+    for box in boxes:
+        began = time.perf_counter()
+        tensor = classifier.encode(box.grown(classifier.card.margin).crop(frame))
+        encoded = time.perf_counter()
+        output = classifier.session.invoke(tensor)
+        invoked = time.perf_counter()
+        faces.append(_face(box, classifier.decode(output), classifier.card.labels))
+        preprocess += encoded - began
+        invoke += invoked - encoded
+        postprocess += time.perf_counter() - invoked
+    times = StageTimes(*(1e3 * seconds for seconds in (detect, preprocess, invoke, postprocess)))
+    return FrameResult(tuple(faces), times)
+
+
+def _scaled(boxes: list[Box], small: np.ndarray, frame: np.ndarray) -> list[Box]:
+    height, width = frame.shape[:2]
+    across, down = width / small.shape[1], height / small.shape[0]
+    scaled = (
+        Box(
+            round(box.x * across),
+            round(box.y * down),
+            max(1, round(box.width * across)),
+            max(1, round(box.height * down)),
+        )
+        for box in boxes
+    )
+    return [box.inside(width, height) for box in scaled]
+
+
+def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> FaceResult:
+    values = [float(value) for value in probabilities]
+    best = max(range(len(labels)), key=values.__getitem__)
+    return FaceResult(box, labels[best], dict(zip(labels, values, strict=True)))

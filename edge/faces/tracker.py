@@ -1,0 +1,276 @@
+"""One identity for each face over time, and a label that does not flicker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..common.errors import EdgeemoError
+from .analysis import FaceResult, FrameResult
+from .haar import Box
+
+#: Label of a face whose smoothed probabilities favour nothing.
+UNCERTAIN = "uncertain"
+#: Time constant of the smoothing in seconds. docs/tracks.md has flicker and delay for other values.
+SMOOTH_S = 0.5
+#: A track that was not seen for so long has ended. Haar misses a face for some frames when it blinks or turns; somebody
+#: who comes back later may be somebody else.
+LOST_S = 1.5
+#: A label stays until another one's smoothed probability is higher by this much.
+MARGIN = 0.1
+#: Below the first smoothed confidence a label becomes :data:`UNCERTAIN`; it takes the second to become certain again.
+UNSURE, SURE = 0.35, 0.45
+#: Largest step from a track's predicted place to a face that may be its own, in sides of the face: further than a head
+#: moves in the 0.1 s between frames, nearer than the next head.
+GATE = 0.9
+#: Sightings before a track is reported: a false hit of a detector seldom comes twice at one place.
+SIGHTINGS = 2
+
+#: Standard deviations in sides of the face: of a detector's centre, of its size, of the acceleration (per s^2) and of
+#: the change of size (per s). Haar's boxes on drawn clips scatter by 0.02 of a side; heads accelerate by several.
+_SPOT, _SIZE, _ACCELERATION, _GROWTH = 0.04, 0.08, 1.0, 0.5
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face, followed.
+
+    Args:
+        id: from 1, never used again in a run.
+        box: of the face in pixels of the frame; where it is not :attr:`seen`, the predicted one, which may reach
+            beyond the frame.
+        label: the stable one, or :data:`UNCERTAIN`.
+        confidence: smoothed probability of the label; of the most probable one while that is :data:`UNCERTAIN`.
+        probabilities: label -> smoothed probability, in the order of the card.
+        seen: found in this very frame; False while a detector misses it.
+        face: its place among the frame's faces; None when it was not seen.
+        age_s: seconds since it was first seen.
+    """
+
+    id: int
+    box: Box
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    seen: bool
+    face: int | None
+    age_s: float
+
+
+class Tracker:
+    """Follows faces from frame to frame.
+
+    A constant-velocity Kalman filter (Kalman 1960) predicts where each face is; faces go to the nearest prediction in
+    place and size, the best pair first. An exact assignment differs from that only where two faces lie within one
+    head's width of each other's prediction, and would need scipy, which the base install leaves out.
+
+    Args:
+        smooth_s: time constant of the exponential smoothing in seconds, independent of the frame rate; 0 for none.
+        lost_s: how long a face may be unseen.
+
+    Raises:
+        EdgeemoError: a negative time.
+    """
+
+    def __init__(self, *, smooth_s: float = SMOOTH_S, lost_s: float = LOST_S) -> None:
+        for name, value in (("smoothing", smooth_s), ("time until a track is lost", lost_s)):
+            if not (math.isfinite(value) and value >= 0):
+                raise EdgeemoError(f"{name} out of range", expected="0 seconds or more", got=str(value))
+        self._smooth_s = smooth_s
+        self._lost_s = lost_s
+        self._followed: list[_Followed] = []
+        self._next_id = 1
+        self._time = -math.inf
+
+    def update(self, result: FrameResult, time_s: float) -> tuple[Track, ...]:
+        """Take the faces of the next frame.
+
+        Args:
+            result: of that frame.
+            time_s: of that frame, on a clock that does not jump. A time before the last frame's starts anew, as a
+                video that is played again does; no identity is kept then.
+
+        Returns:
+            Every track that is being followed, oldest first, those that this frame's faces belong to with
+            :attr:`Track.seen`.
+        """
+        if time_s < self._time:
+            self._followed = []
+        self._time = time_s
+        self._followed = [one for one in self._followed if time_s - one.seen_at <= self._lost_s]
+        for one in self._followed:
+            one.predict(time_s)
+        pairs = self._pair([face.box for face in result.faces])
+        tracks = []
+        for place, one in enumerate(self._followed):
+            index = pairs.get(place)
+            if index is not None:
+                one.take(result.faces[index], time_s, self._smooth_s)
+            if one.sightings >= SIGHTINGS:
+                tracks.append(one.track(result, index, time_s))
+        # A single miss right after the first sighting: rather a false hit than a face.
+        self._followed = [one for one in self._followed if one.sightings >= SIGHTINGS or one.seen_at == time_s]
+        for index in sorted(set(range(len(result.faces))) - set(pairs.values())):
+            self._followed.append(_Followed(self._next_id, result.faces[index], time_s))
+            self._next_id += 1
+        return tuple(tracks)
+
+    def _pair(self, found: list[Box]) -> dict[int, int]:
+        """By prediction, and what is left by where it was last: a head that turns back is not where it was bound."""
+        pairs = match([one.box for one in self._followed], found)
+        lone = [place for place in range(len(self._followed)) if place not in pairs]
+        free = [index for index in range(len(found)) if index not in pairs.values()]
+        back = match([self._followed[place].last for place in lone], [found[index] for index in free])
+        return {**pairs, **{lone[place]: free[index] for place, index in back.items()}}
+
+
+def match(predicted: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
+    """Pair predictions with found boxes, the nearest pair first.
+
+    Returns:
+        Index of a prediction -> index of its box; without those that are further than :data:`GATE` apart.
+    """
+    steps = [
+        (_step(there, here), place, index) for place, there in enumerate(predicted) for index, here in enumerate(found)
+    ]
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for step, place, index in sorted(steps):
+        if step > GATE:
+            break
+        if place not in pairs and index not in taken:
+            pairs[place] = index
+            taken.add(index)
+    return pairs
+
+
+def _step(one: Box, other: Box) -> float:
+    """Distance of the centres in sides of the face, plus the logarithm of the ratio of the sizes."""
+    side = math.sqrt(math.sqrt(one.area * other.area))
+    across = one.x + one.width / 2 - other.x - other.width / 2
+    down = one.y + one.height / 2 - other.y - other.height / 2
+    return math.hypot(across, down) / side + 0.5 * abs(math.log(one.area / other.area))
+
+
+class _Followed:
+    """One face's filter (centre x, y, width, height, and the centre's velocity), smoothing and label."""
+
+    def __init__(self, number: int, face: FaceResult, time_s: float) -> None:
+        self.id = number
+        self.born = self.seen_at = self._at = time_s
+        self.sightings = 1
+        self.last = face.box
+        self._smoothed = np.array(list(face.probabilities.values()))
+        self._label = UNCERTAIN
+        self._decide(list(face.probabilities))
+        side = math.sqrt(face.box.area)
+        # Nothing is known of the velocity at first: a head may cross its own width in half a second.
+        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in _centre(face.box))
+        self._width, self._height = (
+            _Changing(length, (_SIZE * side) ** 2) for length in (face.box.width, face.box.height)
+        )
+
+    @property
+    def box(self) -> Box:
+        """The latest estimate."""
+        x, y, width, height = self._x.place, self._y.place, self._width.length, self._height.length
+        width, height = max(width, 1.0), max(height, 1.0)
+        return Box(round(x - width / 2), round(y - height / 2), max(1, round(width)), max(1, round(height)))
+
+    def predict(self, time_s: float) -> None:
+        dt = time_s - self._at
+        self._at = time_s
+        side = math.sqrt(self.box.area)
+        jolt, growth = (_ACCELERATION * side) ** 2 * dt, (_GROWTH * side) ** 2 * dt
+        self._x.predict(dt, jolt)
+        self._y.predict(dt, jolt)
+        self._width.predict(growth)
+        self._height.predict(growth)
+
+    def take(self, face: FaceResult, time_s: float, smooth_s: float) -> None:
+        side, (x, y) = math.sqrt(face.box.area), _centre(face.box)
+        self._x.correct(x, (_SPOT * side) ** 2)
+        self._y.correct(y, (_SPOT * side) ** 2)
+        self._width.correct(face.box.width, (_SIZE * side) ** 2)
+        self._height.correct(face.box.height, (_SIZE * side) ** 2)
+        share = 1 - math.exp(-(time_s - self.seen_at) / smooth_s) if smooth_s else 1.0
+        self._smoothed += share * (np.array(list(face.probabilities.values())) - self._smoothed)
+        self.seen_at = time_s
+        self.sightings += 1
+        self.last = face.box
+        self._decide(list(face.probabilities))
+
+    def _decide(self, labels: list[str]) -> None:
+        self._labels = labels
+        best = int(self._smoothed.argmax())
+        top = self._smoothed[best]
+        if self._label == UNCERTAIN:
+            if top >= SURE:
+                self._label = labels[best]
+        elif top < UNSURE:
+            self._label = UNCERTAIN
+        elif top - self._smoothed[labels.index(self._label)] >= MARGIN:
+            self._label = labels[best]
+
+    def track(self, result: FrameResult, index: int | None, time_s: float) -> Track:
+        values = [float(value) for value in self._smoothed]
+        probabilities = dict(zip(self._labels, values, strict=True))
+        return Track(
+            id=self.id,
+            box=self.box if index is None else result.faces[index].box,
+            label=self._label,
+            confidence=probabilities.get(self._label, max(values)),
+            probabilities=probabilities,
+            seen=index is not None,
+            face=index,
+            age_s=time_s - self.born,
+        )
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return box.x + box.width / 2, box.y + box.height / 2
+
+
+class _Moving:
+    """Kalman filter of one coordinate that moves, with white noise for its acceleration.
+
+    Neither the motion nor the noise of x, y, width and height touch one another, so four small filters are one large
+    one, without its matrices: these cost as much as all else of a track.
+    """
+
+    def __init__(self, place: float, variance: float, speed_variance: float) -> None:
+        self.place, self._speed = place, 0.0
+        self._pp, self._ps, self._ss = variance, 0.0, speed_variance
+
+    def predict(self, dt: float, jolt: float) -> None:
+        self.place += self._speed * dt
+        self._pp += dt * (2 * self._ps + dt * self._ss) + jolt * dt * dt / 3
+        self._ps += dt * self._ss + jolt * dt / 2
+        self._ss += jolt
+
+    def correct(self, place: float, noise: float) -> None:
+        total, step = self._pp + noise, place - self.place
+        gain, speed_gain = self._pp / total, self._ps / total
+        self.place += gain * step
+        self._speed += speed_gain * step
+        self._ss -= speed_gain * self._ps
+        self._ps -= gain * self._ps
+        self._pp -= gain * self._pp
+
+
+class _Changing:
+    """Kalman filter of a length that drifts."""
+
+    def __init__(self, length: float, variance: float) -> None:
+        self.length, self._variance = length, variance
+
+    def predict(self, growth: float) -> None:
+        self._variance += growth
+
+    def correct(self, length: float, noise: float) -> None:
+        gain = self._variance / (self._variance + noise)
+        self.length += gain * (length - self.length)
+        self._variance -= gain * self._variance

@@ -1,0 +1,150 @@
+"""What a machine has and lacks for edgeemo, from its board to its power supply."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .check import Finding, Status, problem, warning
+from .hardware import DeviceState, read_device, read_state, text_of
+from .peripheral_checks import accelerator_findings, camera_findings
+from .software_checks import numpy_findings, opencv_findings, python_finding, runtime_findings
+
+#: A Pi's firmware lowers the clock from 80 degrees Celsius (``temp_soft_limit`` aside); ten below is the time to act.
+_HOT_C = 80
+_WARM_C = 70
+#: The process takes 80 to 120 MB; below this the kernel starts to kill or to swap.
+_MEMORY_MB = 200
+#: Room for an update of the packages; and for a log line.
+_DISK_MB = 500
+_DISK_FULL_MB = 20
+#: Below this the Pi 5 reports under-voltage soon (its threshold is 4.63 V; USB allows 4.75 V at least).
+_SUPPLY_V = 4.75
+#: Throttle bit's name -> what to do about it.
+_MENDS = {
+    "under-voltage": "use the board's own supply (Pi 4: 5.1 V 3 A, Pi 5: 5 V 5 A) and a short, thick cable",
+    "clock capped": "see the supply and the cooling",
+    "throttled": "see the supply and the cooling",
+    "soft temperature limit": "give it a heat sink or a fan",
+}
+
+
+def examine(root: str | Path = "/") -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        root: where the machine's /proc, /sys, /dev and /etc are; another folder in tests.
+    """
+    root = Path(root)
+    state = read_state(root)
+    return [
+        *_machine(root),
+        python_finding(),
+        *numpy_findings(),
+        *runtime_findings(),
+        *opencv_findings(),
+        *accelerator_findings(root),
+        *camera_findings(root),
+        *_memory(root),
+        disk_finding(shutil.disk_usage(root).free // 1024**2),
+        *_temperature(state),
+        *_throttling(state),
+        *_governor(state),
+        *_power(),
+    ]
+
+
+def runs(findings: list[Finding]) -> bool:
+    """Nothing that was found keeps edgeemo from running."""
+    return all(finding.status is not Status.PROBLEM for finding in findings)
+
+
+def disk_finding(free_mb: int) -> Finding:
+    """Whether ``free_mb`` MiB of free disk are enough."""
+    text = f"{free_mb:,} MB of disk are free"
+    if free_mb < _DISK_FULL_MB:
+        return problem("disk", text, "delete something: nothing can be written")
+    if free_mb < _DISK_MB:
+        return warning("disk", text, "make room: updates and recorded video will not fit")
+    return Finding("disk", text)
+
+
+def _machine(root: Path) -> list[Finding]:
+    device = read_device(root)
+    processor = f"{device.cores} cores {device.cpu}".strip()
+    return [Finding("board", f"{device.board or 'no single-board computer'}, {processor}"), Finding("os", device.os)]
+
+
+def _memory(root: Path) -> list[Finding]:
+    fields = dict(re.findall(r"^(\w+):\s*(\d+) kB", text_of(root / "proc/meminfo"), re.MULTILINE))
+    if "MemTotal" not in fields or "MemAvailable" not in fields:
+        return []
+    total, free = (int(fields[name]) // 1024 for name in ("MemTotal", "MemAvailable"))
+    text = f"{free:,} of {total:,} MB of memory are free"
+    if free < _MEMORY_MB:
+        return [warning("memory", text, "end other programs: edgeemo takes about 100 MB")]
+    return [Finding("memory", text)]
+
+
+def _temperature(state: DeviceState) -> list[Finding]:
+    if state.temperature_mc is None:
+        return []
+    degrees = state.temperature_mc / 1000
+    text = f"{degrees:.0f} °C"
+    if degrees >= _HOT_C:
+        return [warning("temperature", f"{text}: the clock is being lowered", "give it a heat sink or a fan")]
+    if degrees >= _WARM_C:
+        return [
+            warning("temperature", f"{text}: {_HOT_C - degrees:.0f} below the limit", "see that air gets to the board")
+        ]
+    return [Finding("temperature", text)]
+
+
+def _throttling(state: DeviceState) -> list[Finding]:
+    if state.throttled is None:
+        return []
+    now, before = state.throttled_now, state.throttled_since_boot
+    findings = [warning("throttling", f"{name} at this moment", _MENDS[name]) for name in now]
+    findings += [
+        warning("throttling", f"{name} at some time since boot", _MENDS[name]) for name in before if name not in now
+    ]
+    return findings or [Finding("throttling", "none since boot")]
+
+
+def _governor(state: DeviceState) -> list[Finding]:
+    if not state.governor:
+        return []
+    clock = f", {state.clock_khz / 1000:,.0f}" if state.clock_khz else ""
+    limit = f" of {state.max_khz / 1000:,.0f} MHz" if clock and state.max_khz else ""
+    text = f"{state.governor}{clock}{limit}"
+    if state.governor == "powersave":
+        mend = "echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        return [warning("governor", f"{text}: the clock stays low", mend)]
+    return [Finding("governor", text)]
+
+
+def _power() -> list[Finding]:
+    """What a Pi 5's power chip measures; older boards answer with an error, others have no ``vcgencmd``."""
+    tool = shutil.which("vcgencmd")
+    if tool is None:
+        return []
+    try:
+        command = [tool, "pmic_read_adc"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=2, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    currents = dict(re.findall(r"(\w+)_A current\(\d+\)=([\d.]+)A", answer))
+    volts = dict(re.findall(r"(\w+)_V volt\(\d+\)=([\d.]+)V", answer))
+    watts = sum(float(amperes) * float(volts[rail]) for rail, amperes in currents.items() if rail in volts)
+    if not watts:
+        return []
+    text = f"{watts:.1f} W on the board's rails (without USB and losses)"
+    if "EXT5V" not in volts:
+        return [Finding("power", text)]
+    supply = float(volts["EXT5V"])
+    text = f"{text}, supply {supply:.2f} V"
+    if supply < _SUPPLY_V:
+        return [warning("power", text, _MENDS["under-voltage"])]
+    return [Finding("power", text)]

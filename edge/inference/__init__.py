@@ -1,0 +1,1 @@
+"""TFLite runtimes, delegates, subprocess isolation and the classifier."""

@@ -1,0 +1,178 @@
+"""A model with its card: face crops in, probabilities out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..common.errors import EdgeemoError
+from ..model.card import ModelCard, read_card
+from ..vision.preprocess import Encoder, fit
+from .delegate import uncompiled
+from .interpreter import Inference, load
+
+#: Below what float32 softmax outputs tell apart from 0 in earnest.
+FLOOR = 1e-7
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model and what its card says of it.
+
+    Args:
+        card: labels and preprocessing.
+        session: the loaded model.
+    """
+
+    card: ModelCard
+    session: Inference
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        card: ModelCard | None = None,
+        runtime: str = "auto",
+        threads: int = 1,
+        session: Inference | None = None,
+    ) -> Classifier:
+        """Load a .tflite with its card.
+
+        Args:
+            path: of the model.
+            card: replaces the embedded card; needed when there is none.
+            runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
+            session: the model, loaded already, in place of those two.
+
+        Raises:
+            EdgeemoError: the model cannot be loaded, has no card, or contradicts its card.
+        """
+        session = session or load(path, runtime=runtime, threads=threads)
+        # The Edge TPU's compiler does not copy the card.
+        beside = uncompiled(Path(path))
+        card = card or read_card(path) or (read_card(beside) if beside.is_file() else None)
+        if card is None:
+            raise EdgeemoError(
+                f"{path} has no model card",
+                expected="labels and preprocessing inside the model",
+                mend="make one with edgeemo models card, or give a card file with --card",
+            )
+        check_card(card, session)
+        return cls(card, session)
+
+    def probabilities(self, face: np.ndarray) -> np.ndarray:
+        """Classify one face crop.
+
+        Args:
+            face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB, any size.
+
+        Returns:
+            float32 (labels,), sums to 1 up to quantisation.
+        """
+        return self.decode(self.session.invoke(self.encode(face)))
+
+    def from_fitted(self, pixels: np.ndarray) -> np.ndarray:
+        """Classify pixels that have the model's size and colours already: uint8 (height, width, channels)."""
+        return self.decode(self.session.invoke(self._encoder(pixels)[None]))
+
+    def encode(self, face: np.ndarray) -> np.ndarray:
+        """Face crop, as for :meth:`probabilities`, to the model's input tensor (1, height, width, channels)."""
+        return self._encoder(fit(face, self.card.input))[None]
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.card.input, self.session.input.encode)
+
+    def decode(self, output: np.ndarray) -> np.ndarray:
+        """The model's output tensor (1, ...) to probabilities, float32 (labels,).
+
+        Raises:
+            EdgeemoError: the model gave values that are not numbers.
+        """
+        values = self.session.output.decode(output)[0].ravel()
+        # Integers are always numbers.
+        if not self.session.output.scale and not np.isfinite(values).all():
+            raise EdgeemoError(
+                f"{self.session.path} gives values that are not numbers", mend="train or convert the model again"
+            )
+        found = as_probabilities(values, self.card)
+        return found if self.card.temperature == 1 else tempered(found, self.card.temperature, floor=self.floor)
+
+    @property
+    def floor(self) -> float:
+        """The smallest probability that is told from 0; see :func:`tempered`."""
+        return FLOOR if self.card.logits else self.session.output.scale / 2 or FLOOR
+
+    def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
+        """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
+        rows = [self.from_fitted(pixels) for pixels in batch]
+        return np.stack(rows) if rows else np.empty((0, len(self.card.labels)), np.float32)
+
+
+def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Real outputs of a model, float (..., outputs), to probabilities (..., labels); binary p becomes (1-p, p)."""
+    if card.logits:
+        # One output is the logit of the second label against the first.
+        both = np.concatenate([np.zeros_like(outputs), outputs], axis=-1) if card.task == "binary" else outputs
+        powers = np.exp(both - both.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if card.task == "binary":
+        return np.concatenate([1 - outputs, outputs], axis=-1)
+    return outputs
+
+
+def tempered(probabilities: np.ndarray, temperature: float, *, floor: float = FLOOR) -> np.ndarray:
+    """Probabilities with corrected confidence: temperature scaling (Guo et al. 2017, arXiv:1706.04599).
+
+    Logarithms of softmax outputs are its inputs up to a constant, so that they can be divided by the temperature in
+    their place; for a sigmoid the logarithms of (1-p, p) do the same. The most probable label stays the same.
+
+    Args:
+        probabilities: float (..., labels).
+        temperature: above 1 makes surer answers less sure, below 1 more.
+        floor: what is below counts as this. A quantised output of 0 stands for anything that rounds to it, up to half a
+            step; it is taken for that half step, because 0 would stay 0 at every temperature.
+
+    Returns:
+        float32 of the same shape, sums to 1.
+    """
+    logits = np.log(np.maximum(probabilities, floor, dtype=np.float64)) / temperature
+    values = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def check_card(card: ModelCard, session: Inference) -> None:
+    """Hold a card against its model.
+
+    Raises:
+        EdgeemoError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
+            normalisation gives.
+    """
+    wanted, found = (1, *card.input.shape), session.input.shape
+    if found != wanted:
+        first = found == (1, card.input.depth, card.input.height, card.input.width)
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's input",
+            expected=f"{wanted} by the card",
+            got=f"{found} in the model",
+            mend="convert the model with its channels last" if first else "use the card that belongs to this model",
+        )
+    if session.input.dtype.kind in "iu" and not session.input.scale and card.input.normalisation != "raw":
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's input",
+            expected=f"normalisation 'raw': the input is {session.input.dtype} and has no scale",
+            got=repr(card.input.normalisation),
+        )
+    outputs = int(np.prod(session.output.shape))
+    if outputs != card.outputs:
+        raise EdgeemoError(
+            f"the card of {session.path} contradicts the model's output",
+            expected=f"{card.outputs} outputs for labels {', '.join(card.labels)}",
+            got=f"{outputs} in the model",
+            mend="use the card that belongs to this model",
+        )

@@ -1,0 +1,1 @@
+"""What a .tflite is made of, which accelerators take it, and what it costs."""

@@ -1,0 +1,1 @@
+"""Model cards, the shipped models, and descriptions of models without a card."""

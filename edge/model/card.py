@@ -1,0 +1,312 @@
+"""The model card: what a device needs to use a model, and what a person needs to trust it.
+
+It travels inside the .tflite as a zip appended to the flatbuffer (``labels.txt`` and ``edgeemo.json``, the
+associated-file form of TFLite metadata), so that ``zipfile`` alone can read it and every runtime still loads the model.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import EdgeemoError
+from ..common.files import existing, write_bytes
+from ..vision.preprocess import NORMALISATIONS, InputSpec
+
+SCHEMA = 1
+CARD_NAME = "edgeemo.json"
+LABELS_NAME = "labels.txt"
+TASKS = ("multiclass", "binary")
+_LARGEST_CARD = 1 << 20
+TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
+
+INTENDED_USE = (
+    "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a "
+    "person feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, "
+    "Art. 5(1)(f)) forbids inferring emotions at work and in education, and asks (Art. 50(3)) that people are told."
+)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model comes from.
+
+    Args:
+        architecture: name of the network.
+        recipe: name of the recipe that trained it.
+        dataset: name of the data set; ``synthetic`` data is named so.
+        dataset_hash: content hash of the data set.
+        split_hashes: role -> content hash of the pictures in that role.
+        holdout: share and seed of the test role that was drawn from a source without a test split; empty otherwise.
+        seed: of the training.
+        versions: package -> version.
+    """
+
+    architecture: str = "unknown"
+    recipe: str = "unknown"
+    dataset: str = "unknown"
+    dataset_hash: str = ""
+    split_hashes: dict[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    holdout: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How a model was quantised.
+
+    Args:
+        method: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int8-float-io``, ``int16x8`` (post-training) or
+            ``qat``.
+        calibration_hash: content hash of the calibration set.
+        calibration_size: number of pictures in it.
+        calibration_seed: seed of its draw.
+        ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
+        rounding: ``compensated`` where weights were not rounded to the nearest step, or empty.
+        per_channel: whether each output channel of the weights has a scale; None where weights have none.
+        kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
+    """
+
+    method: str = "float32"
+    calibration_hash: str = ""
+    calibration_size: int = 0
+    calibration_seed: int | None = None
+    ranges: str = ""
+    rounding: str = ""
+    per_channel: bool | None = None
+    kept: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that has to be known about one model.
+
+    Args:
+        name: of the model.
+        labels: class names in the order of the outputs; for a binary task (negative, positive).
+        input: size, colours and normalisation.
+        task: ``multiclass`` (softmax) or ``binary`` (one sigmoid output, the probability of ``labels[1]``).
+        provenance: where it comes from.
+        quantisation: how it was quantised.
+        metrics: name -> figure with data, split, n and confidence interval.
+        licence: of the weights.
+        intended_use: what it may be used for.
+        notes: anything that a user must know; says so when the training data is synthetic.
+        temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
+            :func:`edgeemo.edge.inference.classifier.tempered`.
+        margin: how much larger than a detector's box the crop is, as a share of its side; see docs/faces.md.
+        logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    task: str = "multiclass"
+    provenance: Provenance = Provenance()
+    quantisation: Quantisation = Quantisation()
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licence: str = "unstated"
+    intended_use: str = INTENDED_USE
+    notes: str = ""
+    temperature: float = 1.0
+    margin: float = 0.0
+    logits: bool = False
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise EdgeemoError("unknown task in a model card", expected=" or ".join(TASKS), got=repr(self.task))
+        if not -0.5 <= self.margin <= 2:
+            raise EdgeemoError("margin in a model card out of range", expected="-0.5 to 2", got=str(self.margin))
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise EdgeemoError(
+                "labels in a model card do not fit", expected="at least two different names", got=str(self.labels)
+            )
+        if self.task == "binary" and len(self.labels) != 2:
+            raise EdgeemoError("a binary card", expected="exactly two labels", got=str(len(self.labels)))
+        if type(self.temperature) not in (int, float) or not 0 < self.temperature < math.inf:
+            raise EdgeemoError(
+                "the temperature in a model card does not fit", expected="a number above 0", got=repr(self.temperature)
+            )
+
+    @property
+    def outputs(self) -> int:
+        """Number of values that the model gives for one picture."""
+        return 1 if self.task == "binary" else len(self.labels)
+
+    def with_metric(self, name: str, figure: dict[str, Any]) -> ModelCard:
+        """A copy with one more figure."""
+        return replace(self, metrics={**self.metrics, name: figure})
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; carries the schema number."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def to_json(self) -> str:
+        """Stable, readable JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_dict(cls, value: Any, where: str = "the card") -> ModelCard:
+        """Read what :meth:`to_dict` wrote.
+
+        Args:
+            value: the parsed JSON.
+            where: file name for messages.
+
+        Raises:
+            EdgeemoError: a field is missing, unknown, or of another schema.
+        """
+        if not isinstance(value, dict) or "labels" not in value or "input" not in value:
+            raise EdgeemoError(f"{where} is not an edgeemo model card", expected="an object with labels and input")
+        fields = dict(value)
+        schema = fields.pop("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise EdgeemoError(
+                f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), mend="update edgeemo"
+            )
+        if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
+            # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
+            raise EdgeemoError(
+                f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
+                mend="update edgeemo, or mend the card",
+            )
+        if isinstance(fields["input"], dict) and "normalisation" not in fields["input"]:
+            # A default would ruin many a model without a word.
+            raise EdgeemoError(
+                f"{where} does not say how pixels become values",
+                expected=f"input.normalisation: {', '.join(NORMALISATIONS)}, or mean=M;std=S",
+                mend="ask whoever trained the model",
+            )
+        try:
+            fields["labels"] = tuple(str(label) for label in fields["labels"])
+            fields["input"] = InputSpec(**fields["input"])
+            fields["provenance"] = Provenance(**fields.get("provenance", {}))
+            fields["quantisation"] = Quantisation(**fields.get("quantisation", {}))
+            fields.setdefault("name", Path(where).name.removesuffix(".json").removesuffix(".card"))
+            return cls(**fields)
+        except TypeError as error:
+            reason = str(error).split("__init__() ")[-1]
+            raise EdgeemoError(f"{where} is not a valid model card ({reason})", mend="write the card anew") from error
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str = "the card") -> ModelCard:
+        """Parse JSON text; see :meth:`from_dict`."""
+        try:
+            return cls.from_dict(json.loads(text), where)
+        except ValueError as error:
+            raise EdgeemoError(f"{where} is not JSON ({error})", mend="write the card anew") from error
+
+
+def split_model(data: bytes) -> tuple[bytes, bytes]:
+    """Split the bytes of a .tflite into the flatbuffer and the zip appended to it (empty when there is none)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            start = min((entry.header_offset for entry in archive.infolist()), default=len(data))
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return data, b""
+    return data[:start], data[start:]
+
+
+def read_card(path: str | Path) -> ModelCard | None:
+    """The card of a model file: the one inside it, or else the one beside it; None when it has none.
+
+    Raises:
+        EdgeemoError: the file is not there, or its card cannot be read.
+    """
+    path = existing(path, "a model")
+    return card_of(path.read_bytes(), str(path)) or read_card_beside(path)
+
+
+def card_beside(path: str | Path) -> Path:
+    """Where the card of a model stands that carries none: ``net.card.json`` beside ``net.tflite``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.card.json")
+
+
+def read_card_beside(path: str | Path) -> ModelCard | None:
+    """The card that stands beside a model file, or None when there is none.
+
+    Raises:
+        EdgeemoError: it cannot be read.
+    """
+    beside = card_beside(path)
+    return read_card_file(beside) if beside.is_file() else None
+
+
+def read_card_file(path: str | Path) -> ModelCard:
+    """A card that stands in a JSON file of its own, for a model that carries none.
+
+    Raises:
+        EdgeemoError: it is not there, cannot be read, or is not a card.
+    """
+    path = existing(path, "a model card (JSON)")
+    try:
+        return ModelCard.from_json(path.read_bytes(), str(path))
+    except OSError as error:
+        raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a model card (JSON)") from error
+
+
+def card_of(data: bytes, where: str) -> ModelCard | None:
+    """The card inside the bytes of a .tflite, or None when there is none.
+
+    Args:
+        data: the whole file.
+        where: file name for messages.
+
+    Raises:
+        EdgeemoError: there is a card, but it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if CARD_NAME not in archive.namelist():
+                return None
+            text = _unpacked(archive, where)
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return None
+    return ModelCard.from_json(text, f"the card in {where}")
+
+
+def _unpacked(archive: zipfile.ZipFile, where: str) -> bytes:
+    size = archive.getinfo(CARD_NAME).file_size
+    if size > _LARGEST_CARD:
+        raise EdgeemoError(
+            f"the card in {where} is too large", expected=f"at most {_LARGEST_CARD:,} bytes", got=f"{size:,}"
+        )
+    try:
+        # No more than it says of itself is ever unpacked.
+        return archive.read(CARD_NAME)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise EdgeemoError(
+            f"the card in {where} is damaged ({error})", mend="copy or convert the model again"
+        ) from error
+
+
+def with_card(model: bytes, card: ModelCard) -> bytes:
+    """The bytes of a .tflite with ``card`` embedded; a card that was there is replaced.
+
+    The result depends on the model and the card alone: entries carry a fixed date. The card is compressed, for models
+    of less than 100 KB; the labels are not, since other readers of TFLite's associated files take no compressed ones.
+    """
+    flatbuffer, _ = split_model(model)
+    stream = io.BytesIO(flatbuffer)
+    compact = json.dumps(card.to_dict(), separators=(",", ":"), ensure_ascii=False)
+    with zipfile.ZipFile(stream, "a") as archive:
+        labels = "\n".join(card.labels) + "\n"
+        for name, text, packing in (
+            (LABELS_NAME, labels, zipfile.ZIP_STORED),
+            (CARD_NAME, compact, zipfile.ZIP_DEFLATED),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, packing, compresslevel=9)
+    return stream.getvalue()
+
+
+def write_model(path: str | Path, model: bytes, card: ModelCard) -> None:
+    """Write a .tflite with its card, atomically."""
+    write_bytes(path, with_card(model, card))

@@ -1,0 +1,1 @@
+"""The loop from frames to labels, and its systemd watchdog."""

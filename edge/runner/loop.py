@@ -1,0 +1,213 @@
+"""The runner: frames from a source, faces and emotions out to sinks, until the source ends or a signal comes."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+from ..faces.analysis import FrameResult, classify_frame
+from ..faces.haar import Detector
+from ..faces.tracker import Tracker
+from ..inference.classifier import Classifier
+from ..inference.interpreter import FrameLost, Stopped
+from ..sinks.base import Listener, State, Status, Update
+from ..sources import Frame, Source
+from .systemd import Watchdog
+
+#: Medians are over so many of the latest frames: a run of a month must not grow.
+RECENT = 1000
+#: Seconds over which the rate is taken.
+_RATE_S = 5.0
+#: A second signal later than this many seconds ends the process at once, for somebody whose reader of our output hangs.
+#: Sooner ones are the same Ctrl-C, sent on by a parent process.
+_INSIST_S = 1.0
+
+
+@dataclass
+class Tally:
+    """What a run has done so far.
+
+    Args:
+        frames, faces: classified.
+        skipped: pictures that could not be read.
+        seconds: from the first frame's arrival being awaited to the end.
+        recent: ms of each stage of the latest frames, by stage.
+    """
+
+    frames: int = 0
+    faces: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    recent: dict[str, deque[float]] = field(default_factory=dict)
+
+    def add(self, result: FrameResult) -> None:
+        """Count one frame."""
+        self.frames += 1
+        self.faces += len(result.faces)
+        for stage, value in result.times.to_dict().items():
+            self.recent.setdefault(stage, deque(maxlen=RECENT)).append(value)
+
+    @property
+    def rate(self) -> float:
+        """Frames a second; 0 for no time."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def median_ms(self) -> dict[str, float]:
+        """Stage -> median ms over the latest :data:`RECENT` frames; empty when there were none."""
+        return {stage: statistics.median(values) for stage, values in self.recent.items()}
+
+    def __str__(self) -> str:
+        parts = [_count(self.frames, "frame"), _count(self.faces, "face")]
+        if self.skipped:
+            parts.append(_count(self.skipped, "picture") + " skipped")
+        parts.append(f"{self.rate:.1f} frames/s")
+        medians = ", ".join(f"{stage} {value:.2f}" for stage, value in self.median_ms().items())
+        return ", ".join(parts) + (f"; median ms: {medians}" if medians else "")
+
+
+def run_loop(
+    source: Source,
+    detector: Detector,
+    classifier: Classifier,
+    sinks: Sequence[Listener],
+    *,
+    tracker: Tracker | None = None,
+    watchdog: Watchdog | None = None,
+    max_frames: int | None = None,
+    tally: Tally | None = None,
+) -> Tally:
+    """Classify frame after frame until the source ends, is stopped, or ``max_frames`` are done.
+
+    Args:
+        source: entered already.
+        detector, classifier: what is done with a frame.
+        sinks: started already; take every update, in this order.
+        tracker: gives faces an identity over time; pictures, which have no time, get none.
+        watchdog: hears that we are alive: frames are classified or judged unfit, or a lost camera is looked for.
+        max_frames: None for no limit.
+        tally: counts into this one, so that the caller has it even when a sink or the source fails.
+
+    Raises:
+        EdgeemoError: from the source or the model.
+        OSError: from a sink.
+    """
+    tally = Tally() if tally is None else tally
+    watchdog = Watchdog() if watchdog is None else watchdog
+    rate = Rate()
+    start = time.monotonic()
+
+    def publish(status: Status, frame: Frame | None = None, result: FrameResult | None = None) -> None:
+        now = time.monotonic()
+        tracks: tuple[Any, ...] = ()
+        if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
+            tracks = tracker.update(result, frame.time_s)
+        status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
+        for sink in sinks:
+            sink.publish(Update(frame, result, status, time.time(), now, tracks))
+        watchdog.status(_sentence(status))
+
+    try:
+        publish(source.status)
+        watchdog.ready()
+        for frame in source:
+            if frame is None:
+                publish(source.status)
+                if source.status.active:
+                    watchdog.alive()
+                continue
+            try:
+                result = classify_frame(frame.image, detector, classifier, small=frame.small)
+            except Stopped:
+                # The source knows of the end, too; it is no trouble to be told of.
+                continue
+            except FrameLost as error:
+                # The frame is lost, and old by now; the next one is fresh.
+                publish(replace(source.status, reason=error.message))
+                continue
+            rate.add(time.monotonic())
+            publish(source.status, frame, result)
+            watchdog.alive()
+            tally.add(result)
+            if max_frames is not None and tally.frames >= max_frames:
+                break
+        publish(replace(source.status, state=State.ENDED))
+    finally:
+        watchdog.stopping()
+        tally.seconds = time.monotonic() - start
+        tally.skipped = source.skipped
+    return tally
+
+
+class Rate:
+    """Frames a second, over the last seconds."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def add(self, now: float) -> None:
+        """Count a frame, at a monotonic second."""
+        self._times.append(now)
+
+    def fps(self, now: float) -> float:
+        """The rate at a monotonic second; 0 when the last frame is long past."""
+        while self._times and now - self._times[0] > _RATE_S:
+            self._times.popleft()
+        span = now - self._times[0] if self._times else 0.0
+        return round((len(self._times) - 1) / span, 2) if len(self._times) > 1 and span > 0 else 0.0
+
+
+def _sentence(status: Status) -> str:
+    return f"{status.state.value}: {status.reason}" if status.reason else status.state.value
+
+
+class Stop:
+    """That the run is to end, and who has to know.
+
+    Attributes:
+        requested: True from the first signal on.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.requested = False
+        self._source = source
+
+    def request(self) -> None:
+        """Ask for the end; only sets flags: safe in a signal handler."""
+        self.requested = True
+        self._source.stop()
+
+
+@contextlib.contextmanager
+def stop_on_signals(source: Source) -> Iterator[Stop]:
+    """While in it, SIGINT and SIGTERM ask the source to end instead of killing the process.
+
+    A second one, at least a second later, raises KeyboardInterrupt.
+    """
+    first = None
+    stop = Stop(source)
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        nonlocal first
+        stop.request()
+        if first is None:
+            first = time.monotonic()
+        elif time.monotonic() - first > _INSIST_S:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,47 @@
+"""Tells whoever started a run how its source is: one line on standard error for each change."""
+
+from __future__ import annotations
+
+import click
+
+from .base import State, Update
+
+_TEXTS = {
+    State.RECONNECTING: "camera lost, it is being looked for",
+    State.FROZEN: "nothing is classified",
+    State.BLACK: "nothing is classified",
+}
+
+
+class Announcer:
+    """A sink that says what is wrong when it begins, and for how long it was when it ends. Says nothing twice."""
+
+    name = "standard error"
+    dropped = 0
+
+    def __init__(self) -> None:
+        self._state = State.STARTING
+        self._reason = ""
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def publish(self, update: Update) -> None:
+        """Write a line if something changed."""
+        status = update.status
+        if status.state in _TEXTS:
+            self._since = update.monotonic if self._since is None else self._since
+            # The state tells enough: attempts fail for changing reasons, night after night.
+            if status.state is not self._state:
+                click.echo(f"Warning: {_TEXTS[status.state]} ({status.reason})", err=True)
+        elif status.state is State.RUNNING:
+            if self._since is not None:
+                click.echo(f"The camera is back after {update.monotonic - self._since:.1f} s", err=True)
+                self._since = None
+            if status.reason and status.reason != self._reason:
+                click.echo(f"Warning: {status.reason}", err=True)
+        self._state, self._reason = status.state, status.reason
+
+    def close(self, timeout: float) -> None:
+        """Nothing to end."""

@@ -1,0 +1,1 @@
+"""The live page: server, state, authentication, health and metrics."""

@@ -1,0 +1,1 @@
+"""Cameras read on a thread of their own, with deadlines and reconnection."""

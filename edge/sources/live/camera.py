@@ -1,0 +1,83 @@
+"""What a camera has to offer to be watched over: to be opened, read and closed, in a thread that may hang.
+
+The threads, deadlines and reconnections are not a camera's business: see :mod:`edgeemo.edge.sources.live.source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ...common.errors import EdgeemoError
+
+
+class Lost(Exception):
+    """The camera will give no more pictures through this capture; says why, in a few words, without credentials."""
+
+
+class Ended(Exception):
+    """There are no more pictures, and that is as it should be (the end of standard input).
+
+    Args:
+        failure: what to say when it is not, because there was none at all.
+    """
+
+    def __init__(self, failure: EdgeemoError | None) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One picture as it came from a camera, not decoded yet.
+
+    Args:
+        arrived: monotonic seconds when we had it.
+        taken: monotonic seconds before which it was certainly not taken, as well as this kind of camera lets us know:
+            what lay in a buffer has a ``taken`` long before ``arrived``.
+        decode: to uint8 (h, w, 3) RGB; None when the picture is damaged. Called at most once, and only for pictures
+            that are wanted, so that catching up costs little.
+        small: the same view in gray for the detector, uint8 (h', w'), or None.
+        count: pictures that came since the last one; only the newest of them is here.
+    """
+
+    arrived: float
+    taken: float
+    decode: Callable[[], np.ndarray | None]
+    small: np.ndarray | None = None
+    count: int = 1
+
+
+class Capture(Protocol):
+    """An open camera, used by one thread."""
+
+    def read(self) -> Shot | None:
+        """Wait for the next picture; None when none came within about a second.
+
+        Raises:
+            Lost: there will be no more.
+            Ended: there are no more.
+        """
+
+    def close(self) -> None:
+        """Let the device go."""
+
+
+class Camera(Protocol):
+    """Something that can be opened again and again.
+
+    Attributes:
+        name: what it is called, without credentials.
+    """
+
+    name: str
+
+    def open(self) -> Capture:
+        """Open it.
+
+        Raises:
+            EdgeemoError: it cannot be opened; says what to do.
+        """

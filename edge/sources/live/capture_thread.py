@@ -1,0 +1,102 @@
+"""The thread that reads from a camera, and the slot in which it leaves the newest picture."""
+
+from __future__ import annotations
+
+import threading
+
+from ...common.errors import EdgeemoError
+from .camera import Camera, Capture, Ended, Lost, Shot
+
+
+class Reader:
+    """Opens a camera in a thread of its own and keeps its newest picture.
+
+    A thread that hangs in a driver cannot be ended. So a reader is used for one opening only: whoever waits for it goes
+    on by its own clock, gives the reader up and makes another. A reader that was given up and comes back to life closes
+    its camera and ends.
+
+    Args:
+        camera: to be opened.
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._stopping = False
+        self._changed = threading.Condition()
+        # Guarded by _changed.
+        self._opened = False
+        self._newest: Shot | None = None
+        self._count = 0
+        self._end: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"capture {camera.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def opened(self) -> bool:
+        """Whether the camera is open."""
+        return self._opened
+
+    @property
+    def end(self) -> Exception | None:
+        """What ended it: an EdgeemoError (could not be opened), Lost or Ended; None while it goes on."""
+        return self._end
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs or hangs."""
+        return self._thread.is_alive()
+
+    def newest(self, after: int, timeout: float) -> tuple[int, Shot | None]:
+        """The newest picture, if there is one behind number ``after``; waits for it up to ``timeout`` seconds.
+
+        Returns:
+            How many pictures there were so far, and the newest; or ``after`` and None.
+        """
+        with self._changed:
+            if self._count <= after and self._end is None:
+                self._changed.wait(timeout)
+            return (self._count, self._newest) if self._count > after else (after, None)
+
+    def wait_opened(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds until it is open or has ended."""
+        with self._changed:
+            if not self._opened and self._end is None:
+                self._changed.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask the thread to end. Does not wait."""
+        self._stopping = True
+
+    def join(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for the thread's end."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        end: Exception
+        try:
+            capture = self._camera.open()
+            try:
+                with self._changed:
+                    self._opened = True
+                    self._changed.notify_all()
+                self._read_from(capture)
+            finally:
+                capture.close()
+            end = Lost("it was closed")
+        except (EdgeemoError, Lost, Ended) as error:
+            end = error
+        except Exception as error:
+            # A driver's own exception is a lost camera too: the runner goes on.
+            end = Lost(f"it failed ({type(error).__name__})")
+        with self._changed:
+            self._end = end
+            self._changed.notify_all()
+
+    def _read_from(self, capture: Capture) -> None:
+        while not self._stopping:
+            shot = capture.read()
+            if shot is not None:
+                with self._changed:
+                    self._newest = shot
+                    self._count += shot.count
+                    self._changed.notify_all()

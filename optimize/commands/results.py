@@ -1,0 +1,59 @@
+"""``edgeemo summary``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ...edge.common.files import new_file, write_text
+
+
+@click.command("summary")
+@click.argument("sources", metavar="RUN...", nargs=-1, required=True)
+@click.option("--records", multiple=True, metavar="FILE", help="records.jsonl of edgeemo benchmark --out; repeatable.")
+@click.option("--out", metavar="FILE", help="Write the table to FILE instead of to standard output.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("--readme", metavar="FILE", help="Put the table between <!-- summary --> and <!-- /summary --> of FILE.")
+@click.option("--by-model", is_flag=True, help="A row for each model instead of one for each system.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of Markdown.")
+def command(
+    sources: tuple[str, ...],
+    records: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    readme: str | None,
+    by_model: bool,
+    as_json: bool,
+) -> None:
+    """Make one table of systems: size, cost, published figure, accuracy, drift, latency.
+
+    RUN is a run folder, a folder of models, or a .tflite: its recipe, its cards and the benchmark records say
+    everything. Or it is a .json that --json wrote earlier: its rows stay, but for systems whose run is given too.
+    A figure that is nowhere is a dash, and the command that makes it stands below the table.
+
+    Example: edgeemo summary runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
+    """
+    from dataclasses import replace
+
+    from ..results import System, gather, markdown, markdown_by_model, replace_block
+    from ..results.stored import to_list
+    from ..results.timing import Subject, find_timings, read_records
+
+    target = new_file(out, force=force) if out else None
+    measured = read_records(records)
+
+    def timed(system: System) -> System:
+        subjects = {m: Subject(model.name, model.sha256, model.macs) for m, model in system.models.items()}
+        return replace(system, timings={**system.timings, **find_timings(measured, subjects)})
+
+    systems = [timed(system) for system in gather(sources)]
+    table = (markdown_by_model if by_model else markdown)(systems)
+    text = json.dumps(to_list(systems), indent=2, ensure_ascii=False) + "\n" if as_json else table
+    if readme:
+        replace_block(readme, table)
+        click.echo(f"wrote the table of {len(systems)} systems into {readme}", err=True)
+    if target:
+        write_text(target, text)
+    elif not readme or as_json:
+        click.echo(text, nl=False)

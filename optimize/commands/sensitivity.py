@@ -1,0 +1,81 @@
+"""``edgeemo blame``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import new_file, write_json
+from .options import described_source, rounding_option
+
+
+@click.command("blame")
+@click.argument("model", metavar="RUN_OR_MODEL")
+@described_source
+@click.option("--calibration-size", default=500, show_default=True, help="Training faces to calibrate on.")
+@click.option(
+    "--pictures",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Faces of the validation role to measure on, stratified by class.",
+)
+@rounding_option("Of the weights, as with edgeemo quantize.")
+@click.option("--rows", type=click.IntRange(1), help="Rows of the table.  [default: all]")
+@click.option("--plot", metavar="FILE", help="Draw the ranking (.png or .svg).")
+@click.option("--out", metavar="FILE", help="Write the ranking as JSON.")
+@click.option("--force", is_flag=True, help="Overwrite plot and JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON.")
+def command(
+    model: str,
+    description: Any,
+    data: str | None,
+    calibration_size: int,
+    pictures: int,
+    rounding: str,
+    rows: int | None,
+    plot: str | None,
+    out: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Rank the operators of a float model by the damage that quantising each to int8 does.
+
+    Every operator is quantised alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
+    spared alone while all others are int8. Measured on the validation role, never on test pictures.
+
+    Example: edgeemo blame runs/cnn3 --plot blame.png
+    """
+    from ...edge.line import Line
+    from ..data_roles import source_roles
+    from ..float_model import open_source
+
+    drawn = new_file(plot, force=force) if plot else None
+    written = new_file(out, force=force) if out else None
+    source = open_source(model, description)
+    roles = source_roles(source, data)
+    if roles is None:
+        raise EdgeemoError(
+            "blame needs faces to calibrate on and to measure with",
+            expected="faces of the kind the model was trained on",
+            mend="give them with --data",
+        )
+    from ..sensitivity.ranking import blame_source, plot_blame
+
+    with Line(quiet=as_json) as line:
+        result = blame_source(
+            source,
+            roles,
+            calibration_size=calibration_size,
+            pictures=pictures,
+            rounding=rounding,
+            progress=lambda done, of: line.tell(f"operator {done + 1} of {of}"),
+        )
+    if drawn:
+        plot_blame(result, drawn, title=source.card.name)
+    if written:
+        write_json(written, result.to_dict())
+    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else f"{source.card.name}: {result.table(rows)}")

@@ -1,0 +1,1 @@
+"""Converters from a float network to a .tflite, and what calibrates them."""

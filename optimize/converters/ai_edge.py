@@ -1,0 +1,159 @@
+"""Static quantisation of a float .tflite operator by operator, by ai-edge-quantizer."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.tflite.graph import Operator, read_graph
+from ..graph.passes import finished
+from ..silence import silence
+from .gptq import Rounding
+
+#: Where an operator may be kept out of int8: in float, or with 16-bit activations.
+KEPT = ("float32", "int16")
+
+
+class Selective:
+    """A float model and the ranges of its activations, to be quantised in part or whole, as often as need be.
+
+    Args:
+        model: float .tflite, without a card.
+        ranges: name of an activation tensor -> (low, high); see
+            :func:`edgeemo.optimize.converters.activation_ranges.observe`.
+        rounding: how its weights are rounded; None for each to the nearest step.
+
+    Raises:
+        EdgeemoError: the model cannot be taken apart.
+    """
+
+    def __init__(self, model: bytes, ranges: dict[str, tuple[float, float]], rounding: Rounding | None = None) -> None:
+        self.model = model
+        self._rounding = rounding
+        self.operators: tuple[Operator, ...] = read_graph(model).operators
+        # An activation that is always 0 may have any step but one that is next to nothing: kernels refuse that.
+        self._ranges = {
+            name: {"min": np.array([[low]], np.float32), "max": np.array([[high if low or high else 1]], np.float32)}
+            for name, (low, high) in ranges.items()
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """What the operators are called by: the tensor that each writes."""
+        return [operator.outputs[0].name for operator in self.operators]
+
+    def quantise(
+        self,
+        *,
+        only: Collection[str] | None = None,
+        kept: Collection[str] = (),
+        kept_in: str = "float32",
+        float_io: bool = False,
+        per_channel: bool = True,
+        activations: int = 8,
+    ) -> bytes:
+        """Quantise.
+
+        Args:
+            only: operators to quantise, by the tensor that they write; all others, input and output stay float32.
+                None for all.
+            kept: operators to keep out of int8.
+            kept_in: one of :data:`KEPT`.
+            float_io: keep input and output in float32.
+            per_channel: a scale for each output channel of the weights.
+            activations: bits, 8 or 16.
+
+        Raises:
+            EdgeemoError: ai-edge-quantizer is not installed, or refused the model.
+        """
+        package = _package()
+        recipe = package.recipe_manager.RecipeManager()
+        everything = package.qtyping.TFLOperationName.ALL_SUPPORTED
+        grain = package.qtyping.QuantGranularity
+        weights = grain.CHANNELWISE if per_channel else grain.TENSORWISE
+
+        def static(pattern: str, bits: int) -> None:
+            recipe.add_static_config(pattern, everything, bits, 8, weights)
+
+        for pattern in [".*"] if only is None else map(_pattern, only):
+            static(pattern, activations)
+        for name in kept:
+            if kept_in == "int16":
+                static(_pattern(name), 16)
+            else:
+                recipe.add_quantization_config(
+                    _pattern(name), everything, algorithm_key=package.algorithm_manager.AlgorithmName.NO_QUANTIZE
+                )
+        if float_io:
+            for edge in (package.qtyping.TFLOperationName.INPUT, package.qtyping.TFLOperationName.OUTPUT):
+                recipe.add_quantization_config(
+                    ".*", edge, algorithm_key=package.algorithm_manager.AlgorithmName.NO_QUANTIZE
+                )
+        made = _run(self.model, recipe.get_quantization_recipe(), self._ranges)
+        return self._rounding.applied(made) if self._rounding else made
+
+
+def weights_only(model: bytes, method: str, *, per_channel: bool = True) -> bytes:
+    """Quantise the weights of a float .tflite and leave its activations in float32.
+
+    Args:
+        model: float .tflite, without a card.
+        method: ``dynamic`` (int8 weights, integer arithmetic on activations that are quantised on the fly) or
+            ``float16``.
+        per_channel: a scale for each output channel of int8 weights.
+
+    Raises:
+        EdgeemoError: ai-edge-quantizer is not installed, or refused the model.
+    """
+    package = _package()
+    recipe, types = package.recipe_manager.RecipeManager(), package.qtyping
+    everything, grain = types.TFLOperationName.ALL_SUPPORTED, types.QuantGranularity
+    if method == "dynamic":
+        recipe.add_dynamic_config(".*", everything, 8, grain.CHANNELWISE if per_channel else grain.TENSORWISE)
+    else:
+        halves = types.OpQuantizationConfig(
+            weight_tensor_config=types.TensorQuantizationConfig(num_bits=16, dtype=types.TensorDataType.FLOAT),
+            compute_precision=types.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        )
+        names = types.TFLOperationName
+        for operator in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.FULLY_CONNECTED):
+            casting = package.algorithm_manager.AlgorithmName.FLOAT_CASTING
+            recipe.add_quantization_config(".*", operator, halves, casting)
+    return _run(model, recipe.get_quantization_recipe(), None)
+
+
+def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
+    try:
+        with silence():
+            tool = _package().quantizer.Quantizer(bytearray(model), recipe)
+            made = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    except MemoryError as error:
+        raise EdgeemoError(
+            "the quantisation ran out of memory", mend="close other programs, or use a larger machine"
+        ) from error
+    except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise EdgeemoError(f"ai-edge-quantizer refused the model ({reason})") from error
+    return finished(bytes(made.quantized_model))
+
+
+def _pattern(name: str) -> str:
+    # The quantizer searches for a pattern in the names of the tensors that an operator writes, each closed by ";".
+    return f"^{re.escape(name)};?$"
+
+
+def _package() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import ai_edge_quantizer
+            from ai_edge_quantizer import algorithm_manager, quantizer, recipe_manager  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("ai-edge-quantizer", "train") from error
+    return ai_edge_quantizer

@@ -1,0 +1,84 @@
+"""The calibration (representative) set: real training faces, never noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.vision.preprocess import InputSpec
+from ...train.datasets.dataset import Dataset
+
+#: Neighbouring pixels of photographs correlate above 0.9, of drawn, noisy faces above 0.6, of random noise about 0.
+MIN_CORRELATION = 0.3
+
+
+def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
+    """Fit a calibration set to the model's input and refuse what cannot stand for faces.
+
+    Args:
+        dataset: drawn from the training role.
+        spec: the model's input.
+
+    Returns:
+        uint8 (n, height, width, channels).
+
+    Raises:
+        EdgeemoError: no pictures, or random noise, or pictures of one colour.
+    """
+    if not len(dataset):
+        raise EdgeemoError("the calibration set is empty", expected="training faces")
+    pixels = dataset.pixels(spec)
+    found = neighbour_correlation(pixels)
+    if found < MIN_CORRELATION:
+        raise EdgeemoError(
+            f"the calibration set {dataset.name} looks like random noise or one flat colour, not like faces",
+            expected=f"neighbouring pixels that correlate above {MIN_CORRELATION}, as in any picture of a face",
+            got=f"{found:.2f}",
+            mend="calibrate on the training faces; ranges seen on noise would be wrong for faces",
+        )
+    return pixels
+
+
+def check_calibration(pixels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
+    """Refuse calibration pixels that are not what the model sees.
+
+    Args:
+        pixels: uint8 (n, height, width, channels), or None.
+        spec: the model's input.
+
+    Returns:
+        The same pixels.
+
+    Raises:
+        EdgeemoError: none at all, another size, another number of channels, or not 8-bit pixels.
+    """
+    wanted = f"uint8 pictures of {spec.height} x {spec.width} pixels and {spec.depth} channels"
+    if pixels is None or not len(pixels):
+        raise EdgeemoError(
+            "static quantisation needs calibration faces", expected=wanted, got="none", mend="give them with --data"
+        )
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != spec.shape:
+        raise EdgeemoError(
+            "the calibration faces do not fit the model",
+            expected=wanted,
+            got=f"{pixels.dtype} of shape {pixels.shape}",
+            mend="fit them with Dataset.pixels(card.input)",
+        )
+    return pixels
+
+
+def neighbour_correlation(pixels: np.ndarray) -> float:
+    """Median over pictures of Pearson's correlation between horizontally neighbouring pixels.
+
+    Pictures of one colour count as 0: they tell as little about ranges as noise does.
+
+    Args:
+        pixels: uint8 (n, height, width, channels).
+    """
+    values = pixels.astype(np.float32)
+    left = values[:, :, :-1].reshape(len(values), -1)
+    right = values[:, :, 1:].reshape(len(values), -1)
+    left -= left.mean(axis=1, keepdims=True)
+    right -= right.mean(axis=1, keepdims=True)
+    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+    return float(np.median(np.divide((left * right).sum(axis=1), spread, out=np.zeros_like(spread), where=spread > 0)))

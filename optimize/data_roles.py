@@ -1,0 +1,57 @@
+"""The faces that a model is calibrated on and chosen by: always of the training split, never of the test split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..edge.common.errors import EdgeemoError
+from ..train.datasets.registry import read_dataset
+from ..train.datasets.splits import TrainingData, holdout_of, training_data
+from ..train.fit.run import Run
+from .float_model import RUN, Source
+
+#: Share of the training split on which a model without a run is compared with its int8 form.
+VALIDATION = 0.1
+
+
+def training_roles(run: Run, source: str | None = None) -> TrainingData:
+    """The roles with which a run was trained, read again.
+
+    Args:
+        run: a finished run.
+        source: where the data set lies now, if it has moved.
+
+    Raises:
+        EdgeemoError: the pictures are not those with which the run was trained.
+    """
+    settings = run.settings if source is None else replace(run.settings, data=source)
+    data = settings.training_data(run.recipe)
+    expected, got = run.card.provenance.split_hashes.get("train", ""), data.hashes["train"]
+    if expected != got:
+        raise EdgeemoError(
+            f"{settings.data} is not the data with which {run.folder} was trained",
+            expected=f"content hash {expected[:16]}",
+            got=got[:16],
+            mend="give the original data with --data",
+        )
+    return data
+
+
+def source_roles(source: Source, data: str | None) -> TrainingData | None:
+    """Roles for any source: those of a run, or new ones drawn from a data set's training split.
+
+    Args:
+        source: the model.
+        data: where the data set lies; a run knows by itself. None without one.
+
+    Raises:
+        EdgeemoError: the data set cannot be read, has other classes, or is not that of the run.
+    """
+    if source.kind == RUN:
+        return training_roles(Run.open(source.path), data)
+    if data is None:
+        return None
+    dataset, holdout = read_dataset(data), holdout_of([source.card])
+    if holdout and holdout.needed_by(dataset):
+        dataset = holdout.carve(dataset)
+    return training_data(dataset.relabelled(source.card.labels), validation=VALIDATION, seed=source.seed)

@@ -1,0 +1,235 @@
+"""What people bring to be quantised: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..edge.common.console import quiet_native
+from ..edge.common.errors import EdgeemoError
+from ..edge.common.files import existing
+from ..edge.model.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, split_model
+from ..edge.model.describe import Description, describe, shapes_of
+from ..edge.model.zoo import Catalogue, find_model
+from ..edge.tflite.graph import read_graph
+from ..train.config.recipe import Recipe
+from ..train.fit.run import Run
+from ..train.network.model import load_model
+from ..train.predictor import KerasPredictor, Predictor
+from .converters.tensorflow import to_float
+from .sensitivity.scoring import classifier_of
+
+#: Kinds of sources, by the words that messages use.
+RUN, TF_KERAS, KERAS3 = "a run", "a tf_keras model", "a Keras 3 model"
+SAVED_MODEL, TFLITE = "a SavedModel", "a .tflite"
+_EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float .tflite"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model that can be quantised.
+
+    Args:
+        path: where it lies.
+        kind: one of the five kinds above.
+        card: labels, input and what is known of its training.
+        model: callable ``model(face, training=False)``; None for a .tflite.
+        flatbuffer: of a .tflite.
+        recipe: of the training, when known.
+        seed: of the training, or of the draws to come.
+    """
+
+    path: Path
+    kind: str
+    card: ModelCard
+    model: Any = None
+    flatbuffer: bytes = b""
+    recipe: Recipe | None = None
+    seed: int = 0
+
+    @classmethod
+    def of_run(cls, run: Run) -> Source:
+        """The finished model of a run."""
+        model = load_model(run.model_path, compile=False)
+        return cls(run.folder, RUN, run.card, model, recipe=run.recipe, seed=run.settings.seed)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether quantization-aware training can start from it."""
+        return self.kind in (RUN, TF_KERAS)
+
+    def float_flatbuffer(self) -> bytes:
+        """The model as a float32 .tflite without a card."""
+        return self.flatbuffer or to_float(self.model, self.card.input)
+
+    def predictor(self) -> Predictor:
+        """The float model, to be compared with."""
+        if hasattr(self.model, "predict_on_batch"):
+            return KerasPredictor(self.card, self.model)
+        return classifier_of(self.float_flatbuffer(), self.card)
+
+
+def open_source(path: str | Path, description: Description | None = None, *, seed: int = 0) -> Source:
+    """Open whatever somebody wants to have quantised.
+
+    Args:
+        path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, a float
+            .tflite, or the name of one that ships.
+        description: what is to be known of a model that is no run and carries no card.
+        seed: for the draws, when there is no run to tell one.
+
+    Raises:
+        EdgeemoError: none of these, not readable, not one picture in and one answer out, or it contradicts its card.
+    """
+    if str(path) in Catalogue.open().names:
+        path = find_model(path)
+    path, description = existing(path, _EXPECTED), description or Description()
+    if path.is_dir() and (path / "recipe.toml").is_file():
+        if description != Description():
+            raise EdgeemoError(
+                f"{path} is a run, and a run has its own card", mend="leave out --card, --labels and what goes with it"
+            )
+        return Source.of_run(Run.open(path))
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return _described(path, SAVED_MODEL, _SavedNet(path), description, seed)
+    if path.is_dir():
+        raise EdgeemoError(f"{path} is not a run folder and not a SavedModel", expected=_EXPECTED, got="a folder")
+    if path.suffix in (".keras", ".h5", ".hdf5"):
+        if keras_generation(path) >= 3:
+            source = _described(path, KERAS3, _load_keras3(path), description, seed)
+            return replace(source, model=_exported(source))
+        return _described(path, TF_KERAS, load_model(path, compile=False), description, seed)
+    with open(path, "rb") as stream:
+        magic = stream.read(8)[4:]
+    if magic == TFLITE_MAGIC:
+        return _tflite(path, description, seed)
+    raise EdgeemoError(
+        f"{path} is not a model that can be quantised",
+        expected=_EXPECTED,
+        got=f"a {path.suffix or 'plain'} file" + ("" if path.stat().st_size else " that is empty"),
+    )
+
+
+def keras_generation(path: Path) -> int:
+    """Major version of the Keras that wrote a file, 0 when it does not tell."""
+    version = ""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
+        elif path.suffix != ".keras":
+            import h5py
+
+            with h5py.File(path, "r") as stored:
+                found = stored.attrs.get("keras_version", b"")
+                version = found.decode() if isinstance(found, bytes) else str(found)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        # The loader says what is wrong with the file.
+        return 0
+    major = version.split(".")[0]
+    return int(major) if major.isdigit() else 0
+
+
+def _load_keras3(path: Path) -> Any:
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with quiet_native(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EdgeemoError(f"{path} cannot be loaded as a Keras 3 model ({_first_line(error)})") from error
+
+
+def _exported(source: Source) -> _SavedNet:
+    """A Keras 3 model by way of its own export: its variables are none that the converter of TensorFlow would find."""
+    from ..train.backend import tf
+
+    signature = [tf.TensorSpec((1, *source.card.input.shape), tf.float32, name="face")]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with quiet_native(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                source.model.export(folder, verbose=False, input_signature=signature)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise EdgeemoError(f"{source.path} cannot be exported by Keras 3 ({_first_line(error)})") from error
+        return _SavedNet(Path(folder))
+
+
+class _SavedNet:
+    """A SavedModel's serving signature as a callable like a Keras model.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from ..train.backend import tf
+
+        try:
+            with quiet_native(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.loaded = tf.saved_model.load(str(path))
+        except Exception as error:
+            raise EdgeemoError(f"{path} cannot be loaded as a SavedModel ({_first_line(error)})") from error
+        if "serving_default" not in self.loaded.signatures:
+            raise EdgeemoError(
+                f"{path} cannot be called",
+                expected="a SavedModel with the signature serving_default",
+                got=", ".join(self.loaded.signatures) or "none",
+                mend="save it with model.export",
+            )
+        self.signature = self.loaded.signatures["serving_default"]
+        arguments = self.signature.structured_input_signature[1]
+        self.inputs, self.outputs = list(arguments.values()), list(self.signature.structured_outputs.values())
+        self._name = next(iter(arguments), "")
+
+    def __call__(self, face: Any, training: bool = False) -> Any:
+        """The first output for a batch of faces."""
+        return next(iter(self.signature(**{self._name: face}).values()))
+
+
+def _tflite(path: Path, description: Description, seed: int) -> Source:
+    data = path.read_bytes()
+    flatbuffer, card = split_model(data)[0], card_of(data, str(path))
+    graph = read_graph(flatbuffer, str(path))
+    # Integer constants are indices and shapes in a float model; activations are what tells.
+    quantised = {t.type for o in graph.operators for t in o.outputs} & {"INT8", "UINT8", "INT16"}
+    if quantised or any(t.type in ("INT8", "FLOAT16") and len(t.shape) > 1 for o in graph.operators for t in o.inputs):
+        raise EdgeemoError(
+            f"{path} is quantised already",
+            expected="a float32 .tflite",
+            got=", ".join(sorted(quantised)) or "int8 or float16 weights",
+            mend="start from the float model",
+        )
+    card = _card(path, description, *shapes_of(path, graph), card)
+    return Source(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
+
+
+def _described(path: Path, kind: str, model: Any, description: Description, seed: int) -> Source:
+    shapes = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
+    return Source(path, kind, _card(path, description, *shapes), model, seed=seed)
+
+
+def _card(
+    path: Path,
+    description: Description,
+    inputs: Sequence[tuple[int | None, ...]],
+    outputs: Sequence[tuple[int | None, ...]],
+    carried: ModelCard | None = None,
+) -> ModelCard:
+    """The card of a float model, whatever was said of its quantisation."""
+    return replace(describe(path, description, inputs, outputs, carried), quantisation=Quantisation())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""Passes over a converted .tflite graph, and the check of what a method promises."""

@@ -1,0 +1,1 @@
+"""Quantization-aware training, and the rewriting that prepares a network for it."""

@@ -1,0 +1,83 @@
+"""Knowledge distillation: the quantised network also learns from the float one that it was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...train.backend import keras, tf
+from .options import Distillation
+
+_EPSILON = 1e-7  # as in Keras's cross-entropy: keeps logarithms finite
+
+
+class DistilledLoss(keras.losses.Loss):
+    """weight * T^2 * KL(teacher || student), both softened by T, plus (1 - weight) * the usual loss on the labels.
+
+    T^2 keeps the size of the gradients (Hinton et al., section 2). Targets (n, 2 * outputs) are the labels and behind
+    them the teacher's probabilities; targets (n, outputs), as in validation, give the usual loss alone.
+
+    Args:
+        usual: Keras loss on labels.
+        distillation: temperature and weight.
+        outputs: of the network; 1 is a sigmoid.
+    """
+
+    def __init__(self, usual: Any, distillation: Distillation, outputs: int) -> None:
+        super().__init__(name="distilled")
+        self.usual, self.distillation, self.outputs = usual, distillation, outputs
+
+    def call(self, expected: Any, predicted: Any) -> Any:
+        """Loss of each picture, float32 (n,)."""
+        usual = self.usual.call(expected[:, : self.outputs], predicted)
+        if expected.shape[-1] == self.outputs:
+            return usual
+        settings = self.distillation
+        teacher, student = (
+            softened(values, settings.temperature) for values in (expected[:, self.outputs :], predicted)
+        )
+        divergence = tf.reduce_sum(teacher * (tf.math.log(teacher) - tf.math.log(student)), axis=-1)
+        return settings.weight * settings.temperature**2 * divergence + (1 - settings.weight) * usual
+
+
+def softened(probabilities: Any, temperature: float) -> Any:
+    """Probabilities of the same logits divided by ``temperature``.
+
+    softmax(z / T) is p^(1/T) brought to the sum of 1, so the logits themselves are not needed.
+
+    Args:
+        probabilities: float32 (n, outputs), of a softmax, or of a sigmoid (one output).
+        temperature: above 0.
+
+    Returns:
+        float32 (n, classes); the sigmoid's become two.
+    """
+    if probabilities.shape[-1] == 1:
+        probabilities = tf.concat([1 - probabilities, probabilities], axis=-1)
+    raised = tf.clip_by_value(probabilities, _EPSILON, 1.0) ** (1 / temperature)
+    return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
+
+
+def with_teacher(batches: Any, teacher: Any) -> Any:
+    """Put the teacher's outputs behind the targets of each batch.
+
+    Args:
+        batches: tf.data.Dataset of inputs, targets and sample weights.
+        teacher: the float model.
+    """
+
+    def extend(inputs: Any, expected: Any, weights: Any) -> tuple[Any, Any, Any]:
+        return inputs, tf.concat([expected, teacher(inputs, training=False)], axis=-1), weights
+
+    return batches.map(extend).prefetch(2)
+
+
+def compile_distilled(model: Any, distillation: Distillation) -> None:
+    """Compile a compiled model again, with its own optimiser and :class:`DistilledLoss` around its own loss."""
+    outputs = model.output_shape[-1]
+    right = keras.metrics.binary_accuracy if outputs == 1 else keras.metrics.categorical_accuracy
+
+    def accuracy(expected: Any, predicted: Any) -> Any:
+        return right(expected[:, :outputs], predicted)
+
+    loss = DistilledLoss(model.loss, distillation, outputs)
+    model.compile(model.optimizer, loss, metrics=[accuracy], jit_compile=False)

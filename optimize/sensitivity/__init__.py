@@ -1,0 +1,1 @@
+"""Rank layers by quantization damage, and keep the worst in float."""

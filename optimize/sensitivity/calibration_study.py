@@ -1,0 +1,150 @@
+"""How the drift of an int8 model depends on the number of calibration faces and on their draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...edge.common.tables import aligned
+from ...train.datasets.splits import TrainingData, calibration_set
+from ...train.evaluation.plots import figure, save
+from ..converters.activation_ranges import Extremes
+from ..converters.ai_edge import Selective
+from ..converters.representative_set import calibration_pixels
+from ..float_model import Source
+from .scoring import Exam
+
+SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
+SEEDS = (0, 1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One calibration set and what came of it.
+
+    Args:
+        size: faces in it.
+        seed: of the draw.
+        accuracy, agreement, kl: of the int8 model, see :class:`edgeemo.optimize.sensitivity.scoring.Marks`.
+    """
+
+    size: int
+    seed: int
+    accuracy: float
+    agreement: float
+    kl: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """All draws of a study.
+
+    Args:
+        name: of the model.
+        n: pictures of the validation role.
+        reference: accuracy of the float model on them.
+        draws: every size with every seed.
+    """
+
+    name: str
+    n: int
+    reference: float
+    draws: tuple[Draw, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Sizes, ascending."""
+        return sorted({draw.size for draw in self.draws})
+
+    def values(self, size: int, of: str) -> np.ndarray:
+        """One figure (``accuracy``, ``agreement``, ``kl``, or ``change`` of the accuracy in points) by seed."""
+        if of == "change":
+            return 100 * (self.values(size, "accuracy") - self.reference)
+        return np.array([getattr(draw, of) for draw in self.draws if draw.size == size])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.name,
+            "n": self.n,
+            "float_accuracy": self.reference,
+            "draws": [asdict(draw) for draw in self.draws],
+        }
+
+    def table(self) -> str:
+        """Mean and range over the seeds, a row for each size."""
+        rows = [["faces", "change, points", "from .. to", "agreement", "lowest", "KL", "highest"]]
+        for size in self.sizes:
+            change, agreement, kl = (self.values(size, of) for of in ("change", "agreement", "kl"))
+            rows.append(
+                [
+                    f"{size:,}",
+                    f"{change.mean():+.2f}",
+                    f"{change.min():+.2f} .. {change.max():+.2f}",
+                    f"{agreement.mean():.2%}",
+                    f"{agreement.min():.2%}",
+                    f"{kl.mean():.5f}",
+                    f"{kl.max():.5f}",
+                ]
+            )
+        seeds = len({draw.seed for draw in self.draws})
+        head = f"{self.name}: float {self.reference:.2%} on the validation role, n = {self.n:,}; {seeds} draws a size"
+        return f"{head}\n\n{aligned(rows)}"
+
+
+def study(
+    source: Source,
+    data: TrainingData,
+    *,
+    sizes: Sequence[int] = SIZES,
+    seeds: Sequence[int] = SEEDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Study:
+    """Quantise with many calibration sets, by the smallest and largest values seen, per channel, to full int8.
+
+    Args:
+        source: a float model.
+        data: calibration sets are drawn from the training role; the validation role is measured on.
+        sizes: of the calibration sets; those beyond the training role are left out.
+        seeds: draws for each size.
+        progress: told draws done and draws in all.
+    """
+    model, card = source.float_flatbuffer(), source.card
+    exam, seen = Exam.of(data.validation, model, card), Extremes(model, card.input)
+    planned = [(size, seed) for size in sizes if size <= len(data.train) for seed in seeds]
+    draws: list[Draw] = []
+    for number, (size, seed) in enumerate(planned):
+        if progress:
+            progress(number, len(planned))
+        pixels = calibration_pixels(calibration_set(data.train, size=size, seed=seed), card.input)
+        marks = exam.sit(Selective(model, seen.of(pixels)).quantise(), card)
+        draws.append(Draw(size, seed, marks.accuracy, marks.agreement, marks.kl))
+    return Study(card.name, len(exam.targets), exam.accuracy, tuple(draws))
+
+
+def plot_study(result: Study, path: str | Path) -> None:
+    """Divergence and change of accuracy by the number of calibration faces: every draw, and the mean."""
+    drawing, axes = figure(11, 4.2, columns=2)
+    for plane, of, label in zip(
+        axes, ("kl", "change"), ("KL from the float model (nats)", "change of accuracy (points)"), strict=True
+    ):
+        for size in result.sizes:
+            values = result.values(size, of)
+            plane.plot([size] * len(values), values, "o", color="#7a8ca3", markersize=4, alpha=0.7)
+        means = [result.values(size, of).mean() for size in result.sizes]
+        plane.plot(result.sizes, means, color="#c4512d", label="mean")
+        plane.set_xscale("log")
+        plane.set_xticks(result.sizes, [f"{size:,}" for size in result.sizes], rotation=45)
+        plane.minorticks_off()
+        plane.set_xlabel("calibration faces")
+        plane.set_ylabel(label)
+        plane.grid(alpha=0.3)
+    axes[0].set_ylim(bottom=0)
+    axes[1].axhline(0, color="black", linewidth=0.8)
+    axes[0].legend()
+    drawing.suptitle(f"{result.name}, int8, validation role, n = {result.n:,}: one dot a draw")
+    save(drawing, path)

@@ -1,0 +1,250 @@
+"""Accuracy-aware fallback: keep the worst operators out of int8, one by one, until the gate passes."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.tables import aligned
+from ...edge.model.card import ModelCard
+from ...train.datasets.dataset import Dataset
+from ...train.datasets.splits import stratified
+from ..converters.activation_ranges import ESTIMATORS, observe
+from ..converters.ai_edge import Selective
+from ..converters.gptq import Rounding
+from ..float_model import Source
+from ..graph.verify import require_kept
+from ..validation import Drift, drift, score_interval
+from .ranking import Bench, Blame, blame, layer_name
+from .scoring import Exam, Marks, classifier_of, latency_ratio
+
+#: Pictures of the validation role that are enough to rank operators; the gate takes all of them.
+RANKING_PICTURES = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was tried.
+
+    Args:
+        what: for people.
+        kl: divergence from the float model, nats.
+        loss: accuracy that was lost, points.
+        worst_loss: its upper 95 % bound.
+        bytes: size of the model.
+        taken: whether it stayed.
+    """
+
+    what: str
+    kl: float
+    loss: float
+    worst_loss: float
+    bytes: int
+    taken: bool
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What :func:`repair` has come to.
+
+    Args:
+        model: the flatbuffer.
+        ranges: the estimator of ranges that was taken.
+        rounding: of the weights, that was taken.
+        kept: operators kept out of int8, by the tensor that they write -> type.
+        steps: all that was tried, in order; the first is int8 throughout.
+        blame: the ranking that led it; None when no operator had to be kept.
+        drift: of the result on the validation role.
+        passed: whether the gate passes.
+        plain_bytes: size of the model that is int8 throughout.
+        slower: latency of the result against int8 throughout, median of paired ratios.
+        faster: latency of the float model against the result, likewise.
+    """
+
+    model: bytes
+    ranges: str
+    rounding: str
+    kept: dict[str, str]
+    steps: tuple[Step, ...]
+    blame: Blame | None
+    drift: Drift
+    passed: bool
+    plain_bytes: int
+    slower: float
+    faster: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "passed": self.passed,
+            "ranges": self.ranges,
+            "rounding": self.rounding,
+            "kept": self.kept,
+            "steps": [asdict(step) for step in self.steps],
+            "drift": self.drift.to_dict(),
+            "bytes": len(self.model),
+            "int8_bytes": self.plain_bytes,
+            "latency_to_int8": self.slower,
+            "float_latency_to_this": self.faster,
+            "blame": self.blame.to_dict() if self.blame else None,
+        }
+
+    def table(self) -> str:
+        """Every step, and what the result costs."""
+        rows = [["tried", "KL", "loss, points", "upper bound", "bytes", ""]]
+        for step in self.steps:
+            verdict = "taken" if step.taken else "left"
+            rows.append(
+                [step.what, f"{step.kl:.5f}", f"{step.loss:+.2f}", f"{step.worst_loss:.2f}", f"{step.bytes:,}", verdict]
+            )
+        more = len(self.model) - self.plain_bytes
+        kept = ", ".join(f"{layer_name(name)} in {kind}" for name, kind in self.kept.items()) or "none"
+        return (
+            f"{aligned(rows, left=(0, 5))}\n\n"
+            f"kept out of int8: {kept}; ranges by {self.ranges}; weights rounded: {self.rounding}\n"
+            f"that costs {more:+,} bytes ({more / self.plain_bytes:+.1%}) and {self.slower:.2f} times the latency of "
+            f"int8 throughout; float takes {self.faster:.2f} times as long as the result (one thread, paired)"
+        )
+
+
+def repair(
+    source: Source,
+    calibration: np.ndarray,
+    validation: Dataset,
+    *,
+    max_drop: float,
+    kept_in: str = "float32",
+    float_io: bool = False,
+    per_channel: bool = True,
+    rounding: str = "nearest",
+    progress: Callable[[str], None] | None = None,
+) -> Repaired:
+    """Quantise to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
+
+    The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
+    device. Then operators are kept out of int8 in the order of the damage that each does alone, until the gate passes:
+    an activation is spared only when the operator that writes it and those that read it are, so a single one may gain
+    nothing by itself. Last, each is put back into int8 if the gate passes without it. All choices hang on the
+    validation role.
+
+    Args:
+        source: the float model.
+        calibration: uint8 (n, height, width, channels).
+        validation: the validation role.
+        max_drop: accuracy that may be lost at the upper 95 % bound, percentage points.
+        kept_in: ``float32`` or ``int16``.
+        float_io: keep input and output in float32.
+        per_channel: a scale for each output channel of the weights.
+        rounding: of the weights to begin with, one of :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
+        progress: told in words what is done next.
+
+    Raises:
+        EdgeemoError: too few pictures: not even the float model would pass the gate.
+    """
+    _require_enough(len(validation), max_drop)
+    told = progress or (lambda words: None)
+    model, card = source.float_flatbuffer(), source.card
+    exam = Exam.of(validation, model, card)
+    told("seeing what the activations hold")
+    seen = observe(model, card.input, calibration)
+    together = Rounding(model, card.input, calibration)
+
+    def throughout(estimator: str, rounding: str) -> _Trial:
+        told(f"ranges by {estimator}, weights rounded: {rounding}")
+        ranges = {name: found.clipped(estimator) for name, found in seen.items()}
+        selective = Selective(model, ranges, together if rounding == "compensated" else None)
+        flatbuffer = selective.quantise(float_io=float_io, per_channel=per_channel)
+        rounded = "" if rounding == "nearest" else f", weights {rounding}"
+        trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, exam, card)
+        trial.estimator, trial.rounding, trial.selective = estimator, rounding, selective
+        return trial
+
+    def order(trial: _Trial) -> tuple[bool, float]:
+        return not trial.drift.passes(max_drop), trial.marks.kl
+
+    trials: list[_Trial] = []
+    for estimator in ESTIMATORS:
+        trials.append(throughout(estimator, rounding))
+        if trials[-1].drift.passes(max_drop):
+            break
+    else:
+        if rounding == "nearest":
+            trials.append(throughout(min(trials, key=order).estimator, "compensated"))
+    plain = min(trials, key=order)
+    steps = [trial.step(taken=trial is plain) for trial in trials]
+    best, ranking = plain, None
+    kept: list[str] = []
+    if not plain.drift.passes(max_drop):
+        selective = plain.selective
+        make = functools.partial(selective.quantise, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
+        few = Exam.of(stratified(validation, RANKING_PICTURES), model, card)
+        bench = Bench(few, selective, card)
+        ranking = blame(bench, progress=lambda done, of: told(f"blame: operator {done + 1} of {of}"))
+        for share in ranking.shares:
+            told(f"keeping {share.layer} in {kept_in}")
+            kept.append(share.tensor)
+            best = _Trial.of(f"keep {share.layer} in {kept_in}", make(kept=kept), exam, card)
+            steps.append(best.step(taken=True))
+            if best.drift.passes(max_drop):
+                break
+        # The last one made the gate pass: without it, it fails.
+        for tensor in kept[:-1] if best.drift.passes(max_drop) else []:
+            rest = [name for name in kept if name != tensor]
+            told(f"trying {layer_name(tensor)} in int8 again")
+            trial = _Trial.of(f"{layer_name(tensor)} in int8 again", make(kept=rest), exam, card)
+            passes = trial.drift.passes(max_drop)
+            steps.append(trial.step(taken=passes))
+            if passes:
+                best, kept = trial, rest
+    if kept_in == "float32":
+        require_kept(best.model, kept)
+    first, second = classifier_of(plain.model, card), classifier_of(best.model, card)
+    return Repaired(
+        model=best.model,
+        ranges=plain.estimator,
+        rounding=plain.rounding,
+        kept=dict.fromkeys(kept, kept_in),
+        steps=tuple(steps),
+        blame=ranking,
+        drift=best.drift,
+        passed=best.drift.passes(max_drop),
+        plain_bytes=len(plain.model),
+        slower=latency_ratio(first, second),
+        faster=latency_ratio(second, classifier_of(model, card)),
+    )
+
+
+@dataclass
+class _Trial:
+    """One model that was made and measured."""
+
+    what: str
+    model: bytes
+    marks: Marks
+    drift: Drift
+    estimator: str = ""
+    rounding: str = ""
+    selective: Any = None
+
+    @classmethod
+    def of(cls, what: str, model: bytes, exam: Exam, card: ModelCard) -> _Trial:
+        marks = exam.sit(model, card)
+        return cls(what, model, marks, drift(exam.targets, exam.reference, marks.probabilities, card.labels))
+
+    def step(self, *, taken: bool) -> Step:
+        return Step(self.what, self.marks.kl, -self.drift.difference, self.drift.worst_loss, len(self.model), taken)
+
+
+def _require_enough(n: int, max_drop: float) -> None:
+    least = -score_interval(0, 0, n)[0]
+    if least > max_drop:
+        raise EdgeemoError(
+            f"a gate of {max_drop:g} points cannot be passed on {n:,} faces, not even by the float model itself",
+            expected=f"--max-drop {math.ceil(100 * least) / 100:.2f} or more, or more faces",
+        )

@@ -1,0 +1,123 @@
+"""Models that are tried and thrown away: run from memory, compared with the float model, timed against each other."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...edge.inference.classifier import Classifier
+from ...edge.model.card import ModelCard, with_card
+from ...train.datasets.dataset import Dataset
+
+#: Half a step of an int8 probability. A zero there says "less than that", and no smaller floor may punish it.
+_FLOOR = 1 / 512
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Pictures of the validation role with the float model's answers. Never test pictures: choices hang on it.
+
+    Args:
+        pixels: uint8 (n, height, width, channels).
+        targets: int64 (n,).
+        reference: the float model's probabilities, float32 (n, labels).
+    """
+
+    pixels: np.ndarray
+    targets: np.ndarray
+    reference: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset, model: bytes, card: ModelCard) -> Exam:
+        """The answers of a float .tflite to all pictures of a data set."""
+        dataset = dataset.relabelled(card.labels)
+        pixels = dataset.pixels(card.input)
+        return cls(pixels, dataset.targets, classifier_of(model, card).predict(pixels))
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy of the float model."""
+        return float((self.reference.argmax(axis=1) == self.targets).mean())
+
+    def sit(self, model: bytes, card: ModelCard) -> Marks:
+        """What another model makes of the same pictures."""
+        found = classifier_of(model, card).predict(self.pixels)
+        return Marks(
+            accuracy=float((found.argmax(axis=1) == self.targets).mean()),
+            agreement=float((found.argmax(axis=1) == self.reference.argmax(axis=1)).mean()),
+            kl=mean_kl(self.reference, found),
+            probabilities=found,
+        )
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How a model did in an :class:`Exam`.
+
+    Args:
+        accuracy: top-1.
+        agreement: fraction with the float model's label.
+        kl: mean Kullback-Leibler divergence from the float model's probabilities, nats.
+        probabilities: float32 (n, labels).
+    """
+
+    accuracy: float
+    agreement: float
+    kl: float
+    probabilities: np.ndarray
+
+
+def classifier_of(model: bytes, card: ModelCard) -> Classifier:
+    """A classifier of bytes instead of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{card.name}.tflite"
+        path.write_bytes(with_card(model, card))
+        return Classifier.open(path)
+
+
+def mean_kl(reference: np.ndarray, candidate: np.ndarray) -> float:
+    """Mean Kullback-Leibler divergence of the candidate's probabilities from the reference's, nats.
+
+    Probabilities below half a step of int8 count as that much.
+
+    Args:
+        reference, candidate: float (n, labels).
+    """
+    p, q = (np.clip(values, _FLOOR, 1) for values in (reference, candidate))
+    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
+    return float((p * np.log(p / q)).sum(axis=1).mean())
+
+
+def latency_ratio(first: Classifier, second: Classifier, *, rounds: int = 15, seconds: float = 0.02) -> float:
+    """How many times as long the second takes as the first: median over rounds in which both have one turn.
+
+    Args:
+        first, second: the models, one thread each.
+        rounds: turns of each.
+        seconds: about so long a turn, so that a slice of the scheduler does not hit one of them alone.
+    """
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, first.card.input.shape, np.uint8)
+    calls = []
+    for model in (first, second):
+        tensor = model.encode(pixels)
+        model.session.invoke(tensor)
+        began = time.perf_counter()
+        model.session.invoke(tensor)
+        count = max(1, int(seconds / max(time.perf_counter() - began, 1e-6)))
+        calls.append((model.session, tensor, count))
+    ratios = []
+    for number in range(rounds):
+        times = {}
+        for index in (0, 1) if number % 2 else (1, 0):
+            session, tensor, count = calls[index]
+            began = time.perf_counter()
+            for _ in range(count):
+                session.invoke(tensor)
+            times[index] = (time.perf_counter() - began) / count
+        ratios.append(times[1] / times[0])
+    return float(np.median(ratios))

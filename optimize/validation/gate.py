@@ -1,0 +1,67 @@
+"""What may be lost, and the verdict on a drift report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .paired_stats import PairedChange, least_provable
+from .report import Drift
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Limits in percentage points; both hold for upper 95 % bounds, not for what was found.
+
+    Args:
+        max_drop: of the accuracy.
+        max_class_drop: of the recall of any one class; None holds no class to anything.
+    """
+
+    max_drop: float
+    max_class_drop: float | None = None
+
+    def judge(self, report: Drift) -> Verdict:
+        """Hold a report against the limits."""
+        failed = {} if self.max_class_drop is None else report.failed_classes(self.max_class_drop)
+        text = f"the loss is at most {report.worst_loss:.2f} points (upper 95 % bound), allowed are {self.max_drop:g}"
+        if self.max_class_drop is not None:
+            text += f"; {_told(failed, self.max_class_drop)}"
+        return Verdict(self, report.passes(self.max_drop) and not failed, tuple(failed), text)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a gate was passed.
+
+    Args:
+        gate: the limits.
+        passed: whether all of them were met.
+        failed_classes: classes that may have lost more than allowed.
+        text: the same, for people.
+    """
+
+    gate: Gate
+    passed: bool
+    failed_classes: tuple[str, ...]
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; without the text."""
+        return {
+            "max_drop": self.gate.max_drop,
+            "max_class_drop": self.gate.max_class_drop,
+            "failed_classes": list(self.failed_classes),
+            "passed": self.passed,
+        }
+
+
+def _told(failed: dict[str, PairedChange], allowed: float) -> str:
+    if not failed:
+        return f"no class lost more than {allowed:g} points of its recall (upper 95 % bounds)"
+    told = []
+    for name, change in failed.items():
+        least = least_provable(change.n)
+        why = f", which cannot prove less than {least:.1f}" if least > allowed else ""
+        told.append(f"{name} up to {change.worst_loss:.1f} (n = {change.n:,}{why})")
+    return f"classes may have lost more than {allowed:g} points of their recall: {', '.join(told)}"

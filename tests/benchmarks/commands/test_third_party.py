@@ -1,0 +1,32 @@
+"""A model of others in a benchmark: the card beside it is enough, and its notes stand with the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from edgeemo.benchmarks.commands.benchmark import command
+from edgeemo.benchmarks.record import read_records
+from edgeemo.cli import edgeemo
+from edgeemo.edge.common.files import sha256_file
+from edgeemo.edge.model.card import split_model
+
+LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
+
+
+def test_a_model_of_others_is_measured_on_the_pictures_that_are_left(tiny_float: Path, tmp_path: Path) -> None:
+    model = tmp_path / "theirs.tflite"
+    model.write_bytes(split_model(tiny_float.read_bytes())[0])
+    words = ["--labels", LABELS, "--normalisation", "unit", "--notes", "chosen on PublicTest"]
+    assert CliRunner().invoke(edgeemo, ["models", "card", str(model), *words]).exit_code == 0
+    listed = tmp_path / "leaks.csv"
+    listed.write_text("key\ntest face 1\ntest face 4\nelsewhere\n")
+    options = ["--data", "synthetic:train=1,test=21", "--exclude", str(listed), "--queries", "12"]
+    result = CliRunner().invoke(command, [str(model), *options, "--out", str(tmp_path / "report")])
+    assert result.exit_code == 0, result.output
+    (record,) = read_records(tmp_path / "report" / "records.jsonl")
+    assert record.sha256 == sha256_file(model)
+    assert record.accuracy is not None
+    assert (record.accuracy.n, record.accuracy.dataset) == (19, "synthetic without 2 of leaks.csv")
+    assert "theirs: chosen on PublicTest" in result.output

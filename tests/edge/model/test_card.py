@@ -1,0 +1,150 @@
+"""The card inside a model."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inference.interpreter import load
+from edgeemo.edge.model.card import ModelCard, card_of, read_card, split_model, with_card, write_model
+from edgeemo.edge.vision.preprocess import InputSpec
+
+CARD = ModelCard(name="m", labels=("no", "yes"), input=InputSpec(48, 48))
+
+
+def test_card_comes_back_as_it_was(tiny_int8: Path) -> None:
+    card = CARD.with_metric("accuracy", {"value": 0.5, "n": 10})
+    assert card_of(with_card(tiny_int8.read_bytes(), card), "it") == card
+
+
+def test_card_is_readable_with_zipfile_alone(tiny_int8: Path) -> None:
+    with zipfile.ZipFile(tiny_int8) as archive:
+        assert archive.read("labels.txt").decode().split()[0] == "angry"
+        assert json.loads(archive.read("edgeemo.json"))["schema"] == 1
+
+
+def test_the_labels_are_readable_without_unpacking_and_the_card_is_packed(tiny_int8: Path) -> None:
+    data = with_card(tiny_int8.read_bytes(), read_card(tiny_int8))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        labels, card = archive.getinfo("labels.txt"), archive.getinfo("edgeemo.json")
+    assert labels.compress_type == zipfile.ZIP_STORED
+    assert b"angry\n" in data
+    assert card.compress_size < 0.7 * card.file_size
+
+
+def test_a_damaged_card_is_no_missing_card(tiny_int8: Path) -> None:
+    data = bytearray(with_card(tiny_int8.read_bytes(), read_card(tiny_int8)))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        card = archive.getinfo("edgeemo.json")
+    middle = card.header_offset + 30 + len("edgeemo.json") + card.compress_size // 2
+    data[middle : middle + 8] = bytes(8)
+    with pytest.raises(EdgeemoError, match=r"the card in net.tflite is damaged \(.+\); copy or convert"):
+        card_of(bytes(data), "net.tflite")
+
+
+def test_a_card_that_would_fill_the_memory_is_not_unpacked(tiny_int8: Path) -> None:
+    stream = io.BytesIO(split_model(tiny_int8.read_bytes())[0])
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("edgeemo.json", " " * (64 << 20))
+    assert len(stream.getvalue()) < 1 << 20
+    with pytest.raises(
+        EdgeemoError, match=r"the card in net.tflite is too large, expected at most 1,048,576 bytes, got 67"
+    ):
+        card_of(stream.getvalue(), "net.tflite")
+
+
+def test_new_card_replaces_the_old(tiny_int8: Path) -> None:
+    data = tiny_int8.read_bytes()
+    once, twice = with_card(data, CARD), with_card(with_card(data, replace(CARD, notes="long " * 99)), CARD)
+    assert once == twice
+
+
+def test_model_bytes_are_untouched(tiny_int8: Path) -> None:
+    data = tiny_int8.read_bytes()
+    assert split_model(with_card(data, CARD))[0] == split_model(data)[0]
+
+
+def test_model_with_a_card_loads(tiny_int8: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "m.tflite", tiny_int8.read_bytes(), CARD)
+    assert load(tmp_path / "m.tflite").input.shape == (1, 48, 48, 1)
+
+
+def test_model_without_a_card_has_none_and_says_so(tiny_int8: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(split_model(tiny_int8.read_bytes())[0])
+    assert read_card(path) is None
+    with pytest.raises(EdgeemoError, match=r"bare\.tflite has no model card.*--card"):
+        Classifier.open(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"labels": ("a", "b", "c")}, "contradicts the model's output, expected 3 outputs.*got 7"),
+        ({"task": "binary", "labels": ("a", "b")}, "contradicts the model's output, expected 1 outputs.*got 7"),
+        (
+            {"input": InputSpec(64, 64)},
+            r"contradicts the model's input, expected \(1, 64, 64, 1\).*got \(1, 48, 48, 1\)",
+        ),
+        ({"input": InputSpec(48, 48, "rgb")}, r"expected \(1, 48, 48, 3\) by the card"),
+    ],
+)
+def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence: str) -> None:
+    card = read_card(tiny_int8)
+    assert card is not None
+    with pytest.raises(EdgeemoError, match=sentence):
+        Classifier.open(tiny_int8, card=replace(card, **changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "c.json is not JSON"),
+        ("{", "c.json is not JSON"),
+        ("[]", "c.json is not an edgeemo model card"),
+        ('{"labels": ["a", "b"]}', "c.json is not an edgeemo model card"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}}',
+            "c.json does not say how pixels become values, expected input.normalisation: unit, symmetric",
+        ),
+        ('{"labels": ["a", "b"], "input": {"height": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": ["a", "b"], "input": {"height": "48", "width": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": 7, "input": {"height": 48, "width": 48, NORM}}', "c.json is not a valid model card"),
+        ('{"labels": ["a", "b"], "input": 48}', "c.json is not a valid model card"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "colour": 1}',
+            "c.json says something that this version of edgeemo does not know (colour); update edgeemo",
+        ),
+        ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 1, got 99"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": 9}',
+            "margin in a model card out of range, expected -0.5 to 2, got 9",
+        ),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": "9"}',
+            "c.json is not a valid model card",
+        ),
+        ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48, NORM}}', "labels in a model card do not fit"),
+        (
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "task": "x"}',
+            "unknown task in a model card",
+        ),
+    ],
+)
+def test_bad_card_is_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(EdgeemoError) as caught:
+        ModelCard.from_json(text.replace("NORM", '"normalisation": "unit"'), "c.json")
+    assert caught.value.message.startswith(sentence)
+
+
+def test_shortest_card_is_enough() -> None:
+    size = '{"height": 48, "width": 48, "normalisation": "unit"}'
+    card = ModelCard.from_json(f'{{"labels": ["a", "b"], "input": {size}}}', "folder/mine.json")
+    assert card == ModelCard("mine", ("a", "b"), InputSpec(48, 48))

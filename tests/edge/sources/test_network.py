@@ -1,0 +1,225 @@
+"""Network cameras on loopback, in this process: what is asked at the door, and what is understood."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.sources import Frame, open_source
+from edgeemo.edge.sources.backoff import Backoff
+from edgeemo.edge.sources.live.gap_detector import Pauses
+from edgeemo.edge.sources.live.source import Limits, LiveSource
+from edgeemo.edge.sources.rtsp import StreamClock
+from edgeemo.edge.sources.status import State
+from edgeemo.edge.sources.url import Address
+
+from .streams.mjpeg import MjpegServer
+from .streams.rtsp import RtspServer
+from .streams.scene import Scene, number_in
+
+# Real time against deadlines: a shared machine may stop for a second.
+pytestmark = pytest.mark.flaky(reruns=2)
+
+LIMITS = Limits(stall_s=0.6, frozen_s=0.5, backoff=Backoff(0.1, 0.3))
+PARAMETERS = {"mjpeg": MjpegServer, "rtsp": RtspServer}
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def serve(scene: Scene) -> Iterator[Callable[..., MjpegServer | RtspServer]]:
+    """Starts a server; it is stopped at the end."""
+    started = []
+
+    def start(kind: type = MjpegServer, **options: str) -> MjpegServer | RtspServer:
+        started.append(kind(scene, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+def frames(source: LiveSource) -> Iterator[Frame]:
+    return (frame for frame in source if frame is not None)
+
+
+def until(source: LiveSource, passing: Iterator[Frame | None], state: State) -> float:
+    """Go on until the source has a state; returns the seconds that it took."""
+    began = time.monotonic()
+    while source.status.state is not state:
+        next(passing)
+        assert time.monotonic() - began < 15
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("kind", PARAMETERS.values(), ids=PARAMETERS)
+def test_first_frame_is_a_fresh_one(kind: type, scene: Scene, serve: Callable) -> None:
+    with open_source(serve(kind).url(), limits=LIMITS) as source:
+        frame = next(frames(source))
+        assert scene.number - number_in(frame.image) < 0.5 * scene.rate
+    assert frame.name == source.name
+    assert "?" not in frame.name
+
+
+def test_camera_that_goes_and_comes_back(scene: Scene, serve: Callable) -> None:
+    server = serve()
+    with open_source(server.url(), limits=LIMITS) as source:
+        passing = iter(source)
+        until(source, passing, State.RUNNING)
+        for fault, mend in (
+            (lambda: setattr(scene, "mood", "stall"), lambda: setattr(scene, "mood", "play")),
+            (server.stop, server.start),
+        ):
+            fault()
+            assert until(source, passing, State.RECONNECTING) < 2
+            mend()
+            assert until(source, passing, State.RUNNING) < 3
+    assert source.status.reconnects == 2
+
+
+@pytest.mark.parametrize("login", ["me:word", "me:p%40ss%2Fword", "me:"])
+def test_password_opens_the_camera(login: str, serve: Callable) -> None:
+    import urllib.parse
+
+    server = serve(login=urllib.parse.unquote(login))
+    with open_source(server.url(login), limits=LIMITS) as source:
+        assert next(frames(source)).name == f"http://127.0.0.1:{server.port}/cam"
+
+
+@pytest.mark.parametrize("login", ["", "me:secret"])
+def test_wrong_password_is_one_sentence_that_does_not_hold_it(login: str, serve: Callable) -> None:
+    server = serve(login="me:word")
+    with pytest.raises(EdgeemoError, match=r"cannot be opened \(it refuses the user or password\)") as caught:
+        open_source(server.url(login)).__enter__()
+    assert "secret" not in caught.value.message
+
+
+def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from edgeemo.edge.sources import http_mjpeg as mjpeg
+
+    monkeypatch.setattr(mjpeg, "CONNECT_S", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/cam"
+        began = time.monotonic()
+        with pytest.raises(EdgeemoError, match=r"cannot be opened \(it does not answer\)"):
+            open_source(url).__enter__()
+        assert time.monotonic() - began < 2
+
+
+def test_video_over_http_goes_to_ffmpeg(clip_avi: Path) -> None:
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(clip_avi.parent))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        limits = Limits(stall_s=5, frozen_s=0, retries=0)
+        url = f"http://127.0.0.1:{server.server_address[1]}/{clip_avi.name}"
+        with open_source(url, limits=limits) as source, pytest.raises(EdgeemoError, match="did not come back"):
+            # A file is read faster than it plays, so it is never known to be at its live end.
+            list(source)
+        assert source.status.dropped > 0
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_no_picture_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serve: Callable) -> None:
+    scene.mood = "stall"
+    limits = Limits(stall_s=0.3, retries=1, backoff=Backoff(0.05, 0.05))
+    with (
+        open_source(serve().url(), limits=limits) as source,
+        pytest.raises(EdgeemoError, match=r"is lost and did not come back in 1 attempt \(no picture for 0\.3 s\)"),
+    ):
+        list(source)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "user", "password"),
+    [
+        ("rtsp://me:word@host:554/a/b?x=1", "rtsp://host:554/a/b", "me", "word"),
+        ("http://host/a?user=me&pwd=word#x", "http://host/a", "", ""),
+        ("https://me:a%3Ab%40c@[::1]:8/x", "https://[::1]:8/x", "me", "a:b@c"),
+        ("RTSP://host/x", "rtsp://host/x", "", ""),
+    ],
+)
+def test_address_hides_what_is_secret(text: str, shown: str, user: str, password: str) -> None:
+    address = Address.parse(text)
+    assert (address.shown, address.user, address.password) == (shown, user, password)
+    assert "word" not in f"{address} {address!r}"
+
+
+def ages(frames: list[tuple[float, float]]) -> list[float]:
+    clock = StreamClock()
+    return [clock.age(position, arrived) for position, arrived in frames]
+
+
+LIVE = [(0.04 * n, 100 + 0.04 * n) for n in range(50)]
+#: 20 frames that FFmpeg had collected, then live ones.
+PROBED = [(0.04 * n, 100.8 + 0.001 * n) for n in range(20)] + [(0.04 * n, 100 + 0.04 * n) for n in range(21, 60)]
+WAITING = [(2 + 0.04 * n, 105 + 0.001 * n) for n in range(75)]
+#: We slept for 3 s: 75 frames had been waiting and are read at once.
+SLEPT = LIVE + WAITING + [(5 + 0.04 * n, 105.08 + 0.04 * n) for n in range(20)]
+TIMELESS = [(0.0, 100.0 + n) for n in range(9)]
+#: The camera counts frames as 25 a second but sends 24.9.
+DRIFTING = [(0.04 * n, 100 + 0.04016 * n) for n in range(5000)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "unknown", "oldest_known"),
+    [
+        (LIVE, 8, 0.001),
+        (PROBED, 29, 0.001),
+        (SLEPT, 8, 3.0),
+        (DRIFTING, 8, 0.01),
+        ([(0.0, 100 + n) for n in range(9)], 1, 0),
+    ],
+    ids=["live", "probed", "slept", "drifting", "no times"],
+)
+def test_age_of_a_frame_is_told_by_the_stream_s_clock(
+    frames: list[tuple[float, float]], unknown: int, oldest_known: float
+) -> None:
+    found = ages(frames)
+    known = [age for age in found if age != float("inf")]
+    assert len(found) - len(known) <= unknown
+    assert found[-1] < 0.1
+    assert max(known) == pytest.approx(oldest_known, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "pauses"),
+    [
+        ([0.04 * n for n in range(50)], []),
+        ([0.04 * n for n in range(50)] + [5.0, 5.001, 5.002], [50]),
+        ([2.0 * n for n in range(30)], []),
+    ],
+    ids=["steady", "pause and burst", "a picture every other second"],
+)
+def test_pauses_out_of_the_ordinary(arrivals: list[float], pauses: list[int]) -> None:
+    watch = Pauses()
+    found = [index for index, arrived in enumerate(arrivals) if watch.before(arrived)]
+    assert found == pauses
+
+
+def test_waits_double_up_to_a_limit_and_never_overflow() -> None:
+    backoff = Backoff(1, 8, jitter=0.1)
+    waits = [backoff.wait_s(attempt) for attempt in (1, 2, 3, 4, 5, 6, 10_000)]
+    assert [round(wait / scale, 1) for wait, scale in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True)] == pytest.approx(
+        [1] * 7, abs=0.11
+    )

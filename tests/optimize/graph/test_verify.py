@@ -1,0 +1,41 @@
+"""Each method's graph is what it promises, and no other method's promise holds for it by accident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.optimize.graph.verify import require_kept, require_promise
+from edgeemo.optimize.quantize import METHODS
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_graph_is_what_was_promised(converted: dict[str, Path], method: str) -> None:
+    require_promise(converted[method].read_bytes(), method)
+
+
+@pytest.mark.parametrize(
+    ("made", "promised", "sentence"),
+    [
+        ("int8", "float32", "not float32, expected float32 weights, input and output, got INT8"),
+        ("float32", "float16", r"not float16, .* got 0 tensors in float16, \d+ weights in float32"),
+        ("float32", "dynamic", r"not dynamic-range quantised, .* got (\d+) of \1 such weights in float"),
+        ("dynamic", "int8", "not full int8, expected no floating-point operator"),
+        ("int8-float-io", "int8", "not full int8, .* got 1 QUANTIZE, 1 DEQUANTIZE|1 DEQUANTIZE, 1 QUANTIZE"),
+        ("int8", "int8-float-io", "not int8 with float input and output, .* got INT8"),
+        ("dynamic", "int8-float-io", "not int8 with float input and output, .* got .*CONV_2D"),
+        ("int8", "int16x8", "not int16x8, .* got INT8"),
+        ("int16x8", "qat", "not full int8, .* got INT16"),
+    ],
+)
+def test_a_broken_promise_is_named(converted: dict[str, Path], made: str, promised: str, sentence: str) -> None:
+    with pytest.raises(EdgeemoError, match=f"the converted model is {sentence}"):
+        require_promise(converted[made].read_bytes(), promised)
+
+
+def test_only_what_was_to_be_kept_may_be_float(converted: dict[str, Path]) -> None:
+    require_kept(converted["int8"].read_bytes(), ())
+    with pytest.raises(EdgeemoError, match="not int8 but for the operators to be kept"):
+        require_kept(converted["float32"].read_bytes(), ())

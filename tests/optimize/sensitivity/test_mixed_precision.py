@@ -1,0 +1,291 @@
+"""Blame and repair, shown on a net that plain int8 ruins: its channels are badly scaled, its function is unchanged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeemo.cli import edgeemo
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.describe import Description
+from edgeemo.edge.tflite.graph import read_graph
+from edgeemo.edge.vision.preprocess import normalise
+from edgeemo.optimize.converters.activation_ranges import ESTIMATORS
+from edgeemo.optimize.converters.gptq import Rounding
+from edgeemo.optimize.data_roles import source_roles
+from edgeemo.optimize.float_model import Source, open_source
+from edgeemo.optimize.graph.verify import require_kept
+from edgeemo.optimize.sensitivity.calibration_study import study
+from edgeemo.optimize.sensitivity.mixed_precision import repair
+from edgeemo.optimize.sensitivity.ranking import Blame, Share, layer_name
+from edgeemo.optimize.sensitivity.scoring import mean_kl
+from edgeemo.train.datasets.splits import TrainingData, calibration_set
+from edgeemo.train.fit.run import Run
+from edgeemo.train.network.model import load_model
+
+#: On 250 faces the upper bound of no loss at all is 0.8 points.
+MAX_DROP = "3"
+
+
+def badly_scaled(model: Any) -> Any:
+    """Scale the channels behind the first ReLU by 1 to 1,000, and take it back in the convolution that reads them.
+
+    A ReLU lets positive factors through, so the function stays; the range of the activation is that of its largest
+    channel, and in int8 the small ones vanish (the inverse of cross-layer equalization, Nagel et al. 2019,
+    arXiv:1906.04721).
+    """
+    normal, reader = model.get_layer("stem1_bn"), model.get_layer("stem2_conv")
+    gamma, beta, mean, variance = normal.get_weights()
+    factors = np.geomspace(1, 1000, len(gamma)).astype(np.float32)
+    normal.set_weights([gamma * factors, beta * factors, mean, variance])
+    kernel, *bias = reader.get_weights()
+    reader.set_weights([kernel / factors[None, None, :, None], *bias])
+    return model
+
+
+@pytest.fixture(scope="module")
+def bad(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bad") / "bad.keras"
+    badly_scaled(load_model(trained_run / "model.keras", compile=False)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def words(trained_run: Path, faces_zip: Path) -> tuple[str, ...]:
+    """What describes the model, and the faces."""
+    return "--card", str(trained_run / "card.json"), "--data", str(faces_zip), "--calibration-size", "60"
+
+
+@pytest.fixture(scope="module")
+def source(bad: Path, trained_run: Path) -> Source:
+    return open_source(bad, Description(card=str(trained_run / "card.json")))
+
+
+@pytest.fixture(scope="module")
+def roles(source: Source, faces_zip: Path) -> TrainingData:
+    found = source_roles(source, str(faces_zip))
+    assert found is not None
+    return found
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(edgeemo, [*map(str, arguments)])
+
+
+def test_the_float_function_is_unchanged(source: Source, trained_run: Path, roles: TrainingData) -> None:
+    inputs = normalise(roles.validation.pixels(source.card.input), source.card.input)
+    original = load_model(Run.open(trained_run).model_path, compile=False).predict_on_batch(inputs)
+    assert np.abs(source.model.predict_on_batch(inputs) - original).max() < 1e-4
+
+
+def test_plain_int8_fails_the_gate(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
+    result = invoke("quantize", bad, *words, "--out", tmp_path / "x.tflite", "--max-drop", MAX_DROP)
+    assert result.exit_code == 3
+    assert "gate failed: the loss is at most" in result.output
+    assert "keep the worst operators out of int8 with --repair, or train quantization-aware" in result.output
+
+
+@pytest.fixture(scope="module")
+def repaired(
+    bad: Path, words: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """The repaired model, and what was printed."""
+    out = tmp_path_factory.mktemp("repaired") / "x.tflite"
+    result = invoke("quantize", bad, *words, "--out", out, "--max-drop", MAX_DROP, "--repair", "--json")
+    assert result.exit_code == 0, result.output
+    return out, json.loads(result.stdout)
+
+
+def test_repair_passes_the_gate(repaired: tuple[Path, dict[str, Any]], roles: TrainingData, source: Source) -> None:
+    path, printed = repaired
+    assert printed["repair"]["passed"]
+    assert printed["drift"]["worst_loss"] <= float(MAX_DROP)
+    pixels = roles.validation.pixels(source.card.input)
+    found = Classifier.open(path).predict(pixels)
+    assert (found.argmax(axis=1) == source.predictor().predict(pixels).argmax(axis=1)).mean() > 0.9
+
+
+def test_repair_keeps_the_writer_and_the_reader_of_what_was_scaled(repaired: tuple[Path, dict[str, Any]]) -> None:
+    path, printed = repaired
+    card = read_card(path)
+    assert card is not None
+    assert card.quantisation.kept == printed["repair"]["kept"]
+    assert {layer_name(name) for name in card.quantisation.kept} >= {"stem1_conv", "stem2_conv"}
+    require_kept(path.read_bytes(), card.quantisation.kept)
+    kinds = [operator.name for operator in read_graph(path.read_bytes()).operators if not operator.floating]
+    assert kinds.count("CONV_2D") >= 2
+
+
+def test_repair_tells_what_it_costs(repaired: tuple[Path, dict[str, Any]]) -> None:
+    path, printed = repaired
+    figures = printed["repair"]
+    assert figures["bytes"] > figures["int8_bytes"]
+    assert figures["bytes"] < path.stat().st_size < figures["bytes"] + 5000
+    assert 0.1 < figures["latency_to_int8"] < 10
+    assert figures["steps"][0]["worst_loss"] > float(MAX_DROP)
+
+
+def test_repair_tries_what_costs_nothing_first(repaired: tuple[Path, dict[str, Any]]) -> None:
+    _, printed = repaired
+    tried = [step["what"] for step in printed["repair"]["steps"]]
+    estimators = [f"int8 throughout, ranges by {estimator}" for estimator in ESTIMATORS]
+    assert tried[:3] == estimators
+    assert tried[3] in {f"{one}, weights compensated" for one in estimators}
+    assert tried[4].startswith("keep ")
+    costless = printed["repair"]["steps"][:4]
+    taken = min(costless, key=lambda step: step["kl"])
+    assert [step["taken"] for step in costless] == [step is taken for step in costless]
+    assert printed["repair"]["rounding"] == ("compensated" if taken is costless[3] else "nearest")
+    assert printed["card"]["quantisation"]["rounding"] == ("compensated" if taken is costless[3] else "")
+
+
+@pytest.mark.slow
+def test_a_repaired_model_keeps_the_rounding_that_was_asked_for(
+    bad: Path, words: tuple[str, ...], source: Source, tmp_path: Path
+) -> None:
+    out = tmp_path / "x.tflite"
+    how = ("--max-drop", MAX_DROP, "--repair", "--rounding", "compensated", "--json")
+    result = invoke("quantize", bad, *words, "--out", out, *how)
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed["repair"]["rounding"] == "compensated"
+    assert printed["repair"]["kept"]
+    assert all(step["what"].endswith("weights compensated") for step in printed["repair"]["steps"][:3])
+    card = read_card(out)
+    assert card is not None
+    assert card.quantisation.rounding == "compensated"
+    model = split_model(out.read_bytes())[0]
+    nothing = np.zeros((0, *source.card.input.shape), np.uint8)
+    quantised = [o for o in read_graph(model).operators if o.name == "CONV_2D" and o.inputs[1].type == "INT8"]
+    assert quantised
+    # Only weights that have been rounded to the nearest step are found again.
+    assert len(Rounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantised)
+
+
+@pytest.mark.slow
+def test_repair_leaves_a_good_model_alone(trained_run: Path, tmp_path: Path) -> None:
+    result = invoke("quantize", trained_run, "--out", tmp_path / "x.tflite", "--max-drop", "6", "--repair")
+    assert result.exit_code == 0, result.output
+    assert "kept out of int8" not in result.output
+    assert "gate passed: the loss is at most" in result.output
+
+
+@pytest.mark.slow
+def test_int16_activations_do_not_mend_weights(source: Source, roles: TrainingData) -> None:
+    # A full convolution takes the factors back within the weights of one output channel, which stay int8.
+    calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
+    result = repair(source, calibration, roles.validation, max_drop=float(MAX_DROP), kept_in="int16")
+    assert set(result.kept.values()) == {"int16"}
+    assert not read_graph(result.model).floating
+    assert result.steps[-1].loss < result.steps[0].loss
+    assert not result.passed
+
+
+def test_a_gate_that_nothing_could_pass_is_refused(source: Source, roles: TrainingData) -> None:
+    with pytest.raises(EdgeemoError, match="cannot be passed on 40 faces, not even by the float model itself"):
+        repair(source, np.empty(0), roles.validation.take(range(40)), max_drop=1.0)
+
+
+def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
+    plot, out = tmp_path / "blame.png", tmp_path / "blame.json"
+    result = invoke("blame", bad, *words, "--pictures", 100, "--plot", plot, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+    figures = json.loads(out.read_text())
+    shares = figures["operators"]
+    assert {row["layer"] for row in shares[:2]} == {"stem1_conv", "stem2_conv"}
+    assert [row["kl"] for row in shares] == sorted((row["kl"] for row in shares), reverse=True)
+    assert shares[0]["kl"] > 10 * shares[5]["kl"]
+    assert figures["int8_accuracy"] < figures["float_accuracy"]
+    assert "stem2_conv" in result.output.splitlines()[4] + result.output.splitlines()[5]
+
+
+@pytest.mark.slow
+def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str, ...]) -> None:
+    def ranking(*more: str) -> dict[str, Any]:
+        result = invoke("blame", bad, *words, "--pictures", 100, "--json", *more)
+        assert result.exit_code == 0, result.output
+        figures: dict[str, Any] = json.loads(result.stdout)
+        return figures
+
+    nearest, together = ranking(), ranking("--rounding", "compensated")
+    assert nearest["float_accuracy"] == together["float_accuracy"]
+    first, second = (
+        {row["tensor"]: row["kl"] for row in figures["operators"] if row["operator"] in ("CONV_2D", "FULLY_CONNECTED")}
+        for figures in (nearest, together)
+    )
+    assert set(first) == set(second)
+    assert any(first[name] != second[name] for name in first)
+
+
+def test_blame_says_what_it_needs(bad: Path, words: tuple[str, ...]) -> None:
+    result = invoke("blame", bad, *words[:2])
+    assert result.exit_code == 1
+    assert "blame needs faces to calibrate on and to measure with" in result.output
+
+
+def test_a_share_without_noise_is_null_in_json() -> None:
+    share = Share("RELU", "relu", "net/relu", float("inf"), 0.0, 0.5, 0.5, 0.1)
+    result = Blame(10, 0.5, 0.4, 0.2, (share,))
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["operators"][0]["snr"] is None
+    assert result.gain(share) == pytest.approx(0.5)
+    assert result.table().splitlines()[-1].split()[2] == "-"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "name"),
+    [
+        ("net/conv1_relu/Relu;net/conv1_bn/FusedBatchNormV3;net/conv1/Conv2D1", "conv1"),
+        ("net/dense/MatMul;net/dense/Relu;net/dense/BiasAdd", "dense"),
+        ("net/block/part/depthwise1;", "block/part"),
+        ("net/dw1/depthwise;net/dw1/BiasAdd/ReadVariableOp1", "dw1"),
+        ("StatefulPartitionedCall:0", "output"),
+    ],
+)
+def test_layers_have_readable_names(tensor: str, name: str) -> None:
+    assert layer_name(tensor) == name
+
+
+def test_a_divergence_below_the_resolution_of_int8_counts_nothing() -> None:
+    sure, almost = np.array([[1.0, 0.0]]), np.array([[0.999, 0.001]])
+    assert mean_kl(almost, sure) == pytest.approx(0, abs=1e-9)
+    assert mean_kl(np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])) == pytest.approx(
+        0.9 * np.log(1.8) + 0.1 * np.log(0.2)
+    )
+
+
+def test_the_study_has_every_draw(trained_run: Path, faces_zip: Path, tmp_path: Path) -> None:
+    source = Source.of_run(Run.open(trained_run))
+    roles = source_roles(source, None)
+    assert roles is not None
+    result = study(source, roles, sizes=(5, 20, 10_000), seeds=(0, 1))
+    assert [(draw.size, draw.seed) for draw in result.draws] == [(5, 0), (5, 1), (20, 0), (20, 1)]
+    assert all(0 <= draw.kl < 0.1 and draw.agreement > 0.7 for draw in result.draws)
+    assert result.values(20, "change") == pytest.approx(100 * (result.values(20, "accuracy") - result.reference))
+    assert len(result.table().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--rounding", "compensated"), "leave --rounding away"),
+        (("--ranges", "mse", "--per-tensor"), "leave --ranges, --per-tensor away"),
+        (("--method", "int16x8"), "leave --method away"),
+        (("--calibration-size", "50"), "leave --calibration-size away"),
+    ],
+)
+def test_the_study_refuses_what_it_would_leave_out(
+    trained_run: Path, tmp_path: Path, given: tuple[str, ...], named: str
+) -> None:
+    result = invoke("quantize", trained_run, "--calibration-study", tmp_path / "study", *given)
+    assert result.exit_code == 2
+    assert "--calibration-study quantises to int8 by the smallest and largest values seen" in result.output
+    assert named in result.output
+    assert not (tmp_path / "study").exists()

@@ -1,0 +1,149 @@
+"""Averages of the weights: what they follow, when the model has them, and that they survive on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.train.backend import keras, set_seed
+from edgeemo.train.fit.ema import Averages, decay_at, lend_averages
+
+STEPS = 4
+INPUTS = np.random.default_rng(0).random((4 * STEPS, 3), np.float32)
+TARGETS = INPUTS.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "decay", "expected"),
+    [(0, 0.99, 0.1), (10, 0.99, 11 / 20), (10, 0.5, 0.5), (100_000, 0.998, 0.998), (3, 0.0, 0.0)],
+)
+def test_the_beginning_is_forgotten_sooner(step: int, decay: float, expected: float) -> None:
+    assert decay_at(step, decay) == pytest.approx(expected)
+
+
+def make_model() -> Any:
+    set_seed(1)
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model
+
+
+class _Watch(keras.callbacks.Callback):
+    """Notes the kernel after every step, and what is validated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[np.ndarray] = []
+        self.validated: list[np.ndarray] = []
+
+    @property
+    def kernel(self) -> np.ndarray:
+        return self.model.layers[-1].kernel.numpy()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.steps.append(self.kernel)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.steps.append(self.kernel)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.validated.append(self.kernel)
+
+
+def fit(model: Any, averages: Averages, epochs: int, start: int = 0) -> _Watch:
+    watch = _Watch()
+    model.fit(
+        INPUTS,
+        TARGETS,
+        batch_size=4,
+        shuffle=False,
+        initial_epoch=start,
+        epochs=epochs,
+        validation_data=(INPUTS, TARGETS),
+        validation_batch_size=len(INPUTS),
+        callbacks=[averages, watch],
+        verbose=0,
+    )
+    return watch
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, _Watch, Path]:
+    """Two epochs with decay 0.3, and the averages' file."""
+    model, averages = make_model(), Averages(0.3, STEPS, 0)
+    watch, path = fit(model, averages, 2), tmp_path_factory.mktemp("averages") / "two.npz"
+    averages.save(path)
+    return model, watch, path
+
+
+def by_hand(steps: list[np.ndarray]) -> np.ndarray:
+    average = steps[0]
+    for step, kernel in enumerate(steps[1:]):
+        decay = decay_at(step, 0.3)
+        average = decay * average + (1 - decay) * kernel
+    return average
+
+
+def test_what_is_validated_is_the_average(trained: tuple[Any, _Watch, Path]) -> None:
+    _, watch, _ = trained
+    first, second = watch.validated
+    np.testing.assert_allclose(first, by_hand(watch.steps[: STEPS + 1]), rtol=1e-4)
+    np.testing.assert_allclose(second, by_hand(watch.steps), rtol=1e-4)
+
+
+def test_training_goes_on_with_the_last_step_s_weights(trained: tuple[Any, _Watch, Path]) -> None:
+    model, watch, _ = trained
+    assert np.array_equal(model.layers[-1].kernel.numpy(), watch.steps[-1])
+    assert np.isfinite(watch.steps).all()
+    assert not np.allclose(watch.steps[-1], watch.validated[-1], rtol=1e-3)
+
+
+def test_a_model_is_given_its_averages(trained: tuple[Any, _Watch, Path]) -> None:
+    model, watch, path = trained
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    lend_averages(other, path)
+    assert np.array_equal(other.layers[-1].kernel.numpy(), watch.validated[-1])
+    for own, lent in zip(model.non_trainable_variables, other.non_trainable_variables, strict=True):
+        assert np.array_equal(own.numpy(), lent.numpy())
+
+
+def test_averages_go_on_where_they_stood(trained: tuple[Any, _Watch, Path], tmp_path: Path) -> None:
+    model, averages = make_model(), Averages(0.3, STEPS, 0)
+    fit(model, averages, 1)
+    averages.save(tmp_path / "one.npz")
+    watch = fit(model, Averages(0.3, STEPS, 0, tmp_path / "one.npz"), 2, start=1)
+    np.testing.assert_allclose(watch.validated[0], trained[1].validated[1], rtol=1e-5)
+
+
+def test_frozen_weights_are_not_averaged(tmp_path: Path) -> None:
+    model, averages = make_model(), Averages(0.3, STEPS, 0)
+    model.layers[0].trainable = False
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    fit(model, averages, 1)
+    averages.save(tmp_path / "one.npz")
+    with np.load(tmp_path / "one.npz") as table:
+        assert sorted(array.shape for array in table.values()) == [(1,), (3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read"),
+        (b"", "cannot be read"),
+        (b"PK\x03\x04 cut", "cannot be read"),
+        ("other", "of another model"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(tmp_path: Path, content: bytes | str | None, sentence: str) -> None:
+    path = tmp_path / "averages.npz"
+    if content == "other":
+        np.savez(path, **{"0": np.zeros(7)})
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(EdgeemoError, match=sentence):
+        lend_averages(make_model(), path)

@@ -1,0 +1,163 @@
+"""A data set, or a part of one, as one small file that a device reads and checks: made for an SD card.
+
+The file is a zip of PNG pictures in folders ``<split>/<class>/``, which any tool can open, with a table of contents,
+:data:`CONTENTS`: labels, the content hash, how the pictures were chosen, and for each of them where it comes from and
+the hash of its pixels. Everything is checked on reading. The same choice of the same pictures gives the same bytes with
+the same versions of Pillow and zlib.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ....edge.common.errors import EdgeemoError
+from ....edge.common.files import atomic_path, sha256_file
+from ....edge.vision.image import decode
+from ....edge.vision.preprocess import InputSpec, fit
+from ..dataset import Dataset, Sample, pixel_digest
+from ..lazy_images import HELD_BYTES, Picture, Pictures
+from .folders import read_member
+
+#: Name of the table of contents in the zip.
+CONTENTS = "edgeemo-data.json"
+_FORMAT = 1
+#: zip cannot store earlier dates; a true one would change the hash of the file.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What was packed.
+
+    Args:
+        path, bytes, sha256: of the file.
+        n: pictures in it.
+        content_hash: see :attr:`edgeemo.train.datasets.dataset.Dataset.content_hash`.
+        counts: split -> class -> pictures.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    n: int
+    content_hash: str
+    counts: dict[str, dict[str, int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def fitted(dataset: Dataset, spec: InputSpec) -> Dataset:
+    """The same data set with small pictures that are the same to a model: fitted to its input."""
+    pictures = [
+        np.squeeze(fit(picture, spec)) if spec.channels == "gray" else fit(picture, spec)
+        for picture in dataset.pictures
+    ]
+    samples = [replace(s, digest=pixel_digest(pixels)) for s, pixels in zip(dataset.samples, pictures, strict=True)]
+    return replace(dataset, samples=tuple(samples), pictures=pictures)
+
+
+def write_pack(path: str | Path, dataset: Dataset, *, origin: str) -> Pack:
+    """Write a data set as a pack. Soft targets are left out: a device measures by labels.
+
+    Args:
+        path: of the file; it appears whole or not at all.
+        dataset: decoded pictures with labels.
+        origin: how they were chosen, one phrase for people.
+
+    Raises:
+        EdgeemoError: the place cannot be written, or a picture cannot be decoded.
+    """
+    dataset = replace(dataset, soft=None)
+    entries = []
+    with atomic_path(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for index, (sample, picture) in enumerate(zip(dataset.samples, dataset.pictures, strict=True)):
+                folder = dataset.labels[sample.label].replace("/", "_")
+                member = f"{sample.split}/{folder}/{index:06d}.png"
+                stream = io.BytesIO()
+                Image.fromarray(picture).save(stream, "PNG", optimize=True)
+                archive.writestr(zipfile.ZipInfo(member, _DATE), stream.getvalue())
+                entries.append({"file": member, **asdict(sample)})
+            contents = {
+                "format": _FORMAT,
+                "name": dataset.name,
+                "origin": origin,
+                "content_hash": dataset.content_hash,
+                "labels": dataset.labels,
+                "samples": entries,
+            }
+            text = json.dumps(contents, ensure_ascii=False, indent=0)
+            archive.writestr(zipfile.ZipInfo(CONTENTS, _DATE), text, zipfile.ZIP_DEFLATED)
+        size, digest = temporary.stat().st_size, sha256_file(temporary)
+    return Pack(str(path), size, digest, len(dataset), dataset.content_hash, dataset.counts)
+
+
+def is_pack(archive: zipfile.ZipFile) -> bool:
+    """Whether a zip is a pack."""
+    return CONTENTS in archive.namelist()
+
+
+def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
+    """Read a pack and check every picture in it.
+
+    Args:
+        archive: it must stay open while the pictures are used.
+        where: name of the file, for messages.
+
+    Raises:
+        EdgeemoError: it is of a newer format, damaged, or was changed after it was packed.
+    """
+    try:
+        contents = json.loads(read_member(archive, CONTENTS))
+        if contents["format"] != _FORMAT:
+            raise EdgeemoError(
+                f"{where} is packed in another format",
+                expected=f"format {_FORMAT}",
+                got=str(contents["format"]),
+                mend="pack it anew, or update edgeemo",
+            )
+        labels, name, origin = tuple(contents["labels"]), str(contents["name"]), str(contents["origin"])
+        files = [str(entry.pop("file")) for entry in contents["samples"]]
+        samples = tuple(Sample(**entry) for entry in contents["samples"])
+        wanted = contents["content_hash"]
+        if not all(isinstance(s.label, int) and 0 <= s.label < len(labels) for s in samples):
+            raise ValueError("a label is not one of its classes")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EdgeemoError(
+            f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", mend="pack it anew"
+        ) from error
+    members = frozenset(archive.namelist())
+    pictures: list[Picture] = []
+    held = 0
+    for file, sample in zip(files, samples, strict=True):
+        if file not in members:
+            raise _changed(where, f"{file} is missing")
+        pixels = _picture(archive, file)
+        if pixel_digest(pixels) != sample.digest:
+            raise _changed(where, f"{file} shows something else")
+        hold = held + pixels.nbytes <= HELD_BYTES
+        held += pixels.nbytes if hold else 0
+        pictures.append(pixels if hold else functools.partial(_picture, archive, file))
+    dataset = Dataset(name, labels, samples, Pictures(pictures), notes=(f"{where}: {origin}",))
+    if not samples or dataset.content_hash != wanted:
+        raise _changed(where, "its content hash is another")
+    return dataset
+
+
+def _picture(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+    return decode(read_member(archive, member), member)
+
+
+def _changed(where: str, how: str) -> EdgeemoError:
+    return EdgeemoError(f"{where} is not what was packed ({how})", mend="copy or pack it anew")

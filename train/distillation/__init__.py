@@ -1,0 +1,1 @@
+"""Soft targets: asking teachers, and the file that keeps their answers."""

@@ -1,0 +1,1 @@
+"""The training loop: phases, schedule, callbacks, averaging, distribution and run folders."""

@@ -1,0 +1,106 @@
+"""Exponential moving averages of the weights: what is validated, kept and deployed in the place of the last step's.
+
+Polyak & Juditsky 1992; as a mean teacher Tarvainen & Valpola 2017, arXiv:1703.01780. Only what is trained is averaged:
+the moving statistics of batch normalisations are averages already.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import atomic_path
+from ..backend import keras, tf
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Decay of the average at a step (from 0): lower at first, so that the random beginning is soon forgotten."""
+    return min(decay, (1 + step) / (10 + step))
+
+
+class Averages(keras.callbacks.Callback):
+    """Follows the trained weights step by step and lends the model its averages while it is validated.
+
+    Args:
+        decay: share of the average that stays in a step.
+        steps: per epoch.
+        start: finished epochs at which the averages begin.
+        saved: where a training that goes on finds them; they begin with the model's weights without it.
+    """
+
+    def __init__(self, decay: float, steps: int, start: int, saved: Path | None = None) -> None:
+        super().__init__()
+        self.decay, self.steps, self.start, self.saved = decay, steps, start, saved
+        self.epoch = start
+        self._trained: list[np.ndarray] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Keras's hook."""
+        places = {id(variable): place for place, variable in enumerate(self.model.weights)}
+        self._followed = {places[id(variable)]: variable for variable in self.model.trainable_variables}
+        begun = _read(self.saved) if self.saved else {}
+        self._averages = {
+            place: tf.Variable(begun[place] if self.saved else variable.numpy(), trainable=False)
+            for place, variable in self._followed.items()
+        }
+
+        def follow(share: Any) -> None:
+            for place, variable in self._followed.items():
+                average = self._averages[place]
+                average.assign_add(share * (variable - average))
+
+        # One call a step instead of two for every weight.
+        self._follow = tf.function(follow)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Keras's hook."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keras's hook."""
+        decay = decay_at((self.epoch - self.start) * self.steps + batch, self.decay)
+        self._follow(tf.constant(1 - decay, tf.float32))
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Keras's hook."""
+        self._trained = [variable.numpy() for variable in self._followed.values()]
+        for place, variable in self._followed.items():
+            variable.assign(self._averages[place])
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Keras's hook."""
+        for variable, trained in zip(self._followed.values(), self._trained, strict=True):
+            variable.assign(trained)
+        self._trained = []
+
+    def save(self, path: Path) -> None:
+        """Write the averages, each under its weight's place in ``model.weights``."""
+        with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, **{str(place): average.numpy() for place, average in self._averages.items()})
+
+
+def lend_averages(model: Any, path: Path) -> None:
+    """Give a model the averages that :meth:`Averages.save` has written.
+
+    Raises:
+        EdgeemoError: the file is not there, damaged, or of another model.
+    """
+    weights = model.weights
+    averages = _read(path)
+    if any(place >= len(weights) or weights[place].shape != array.shape for place, array in averages.items()):
+        raise EdgeemoError(f"{path} has averages of another model", mend="train again")
+    for place, array in averages.items():
+        weights[place].assign(array)
+
+
+def _read(path: Path) -> dict[int, np.ndarray]:
+    try:
+        # NumPy would leave a damaged file open.
+        with open(path, "rb") as stream, np.load(stream) as table:
+            return {int(name): table[name] for name in table.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise EdgeemoError(f"{path} cannot be read ({error})", mend="train again") from error

@@ -1,0 +1,107 @@
+"""Training that begins where another ended: fine-tuning on other pictures, or one more turn with better lessons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...edge.common.errors import EdgeemoError
+from ...edge.common.files import existing
+from ...edge.model.card import ModelCard
+from ..datasets.splits import TrainingData
+from ..network.ferplus_head import EMOTION, VOTES
+from ..network.model import load_model
+from .run import Run
+
+#: What such a file ends in; others hold the weights of a backbone alone.
+SUFFIX = ".keras"
+
+_BACKBONES = (".h5", ".hdf5")
+
+
+def is_start(weights: str) -> bool:
+    """Whether ``--weights`` names a whole network: a run folder or a .keras file.
+
+    Raises:
+        EdgeemoError: nothing is there, and by its name it could be a run folder.
+    """
+    if weights in ("imagenet", "none"):
+        return False
+    # Who reads a backbone's file says better what it should have been.
+    if not weights.endswith(_BACKBONES):
+        existing(weights, "a run folder, a .keras model, or imagenet or none for a pretrained backbone")
+    return Path(weights).is_dir() or weights.endswith(SUFFIX)
+
+
+def start_of(source: str | Path) -> Path:
+    """The model file to begin with: of a finished run, or the file itself.
+
+    Raises:
+        EdgeemoError: it is not there, or not finished.
+    """
+    path = existing(source, "a run folder or .keras model to begin with")
+    return (Run.open(path).model_path if path.is_dir() else path).absolute()
+
+
+def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
+    """Give a network the weights of another of the same architecture, layer by layer, by name.
+
+    The classifier begins anew for other classes. What is there for training alone keeps what it has.
+
+    Args:
+        model: changed in place.
+        path: of a .keras file; one in a run folder tells its classes by the card beside it.
+        labels: that the network is going to have.
+
+    Returns:
+        Whether the classifier's weights were taken as well.
+
+    Raises:
+        EdgeemoError: the file cannot be read, or it holds another architecture.
+    """
+    given = {layer.name: layer for layer in load_model(path, compile=False).layers if layer.weights}
+    own = {layer.name: layer for layer in model.layers if layer.weights and layer.name != VOTES}
+    others = {name for name in own.keys() | given.keys() if _shapes(own.get(name)) != _shapes(given.get(name))}
+    if strange := others - {EMOTION, VOTES}:
+        name = min(strange)
+        raise EdgeemoError(
+            f"{path} is not of the recipe's architecture",
+            expected=f"{name} with {_text(own.get(name))}",
+            got=_text(given.get(name)),
+            mend="begin with a model of the same recipe and options, or from scratch",
+        )
+    if _labels(Path(path)) not in (None, labels):
+        others.add(EMOTION)
+    for name in own.keys() - others:
+        own[name].set_weights(given[name].get_weights())
+    return EMOTION not in others
+
+
+def told_of(path: Path, data: TrainingData, whole: bool) -> list[str]:
+    """What a person has to know of a beginning, in sentences.
+
+    Args:
+        path: of the model that it begins with.
+        data: the roles of the training that begins.
+        whole: whether the classifier's weights were taken as well.
+    """
+    said = [] if whole else [f"{path} has other classes: the classifier begins anew"]
+    seen = Run(path.parent).hashes
+    if seen.get("validation") != data.hashes["validation"]:
+        said.append(
+            f"{path} may have been trained on pictures that are selected on here: validation accuracy can be too high"
+        )
+    return said
+
+
+def _labels(path: Path) -> tuple[str, ...] | None:
+    card = path.parent / "card.json"
+    return ModelCard.from_json(card.read_text(encoding="utf-8"), str(card)).labels if card.is_file() else None
+
+
+def _shapes(layer: Any) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in layer.weights] if layer else []
+
+
+def _text(layer: Any) -> str:
+    return f"weights of {', '.join('x'.join(map(str, shape)) or '1' for shape in _shapes(layer))}" if layer else "none"

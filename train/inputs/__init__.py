@@ -1,0 +1,1 @@
+"""Batches, augmentation and caching of training images."""

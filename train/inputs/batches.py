@@ -1,0 +1,169 @@
+"""Batches for training: shuffled, augmented and normalised in NumPy, one stream that can start at any epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...edge.vision.preprocess import InputSpec, normalise
+from ..backend import tf
+from ..config.sections import Augmentation, Loss
+from ..datasets.dataset import Dataset, class_counts
+from ..network.ferplus_head import EMOTION, VOTES
+from .augment import augment
+from .augmented_views import Lesson, Version
+from .image_cache import HELD_BYTES, fitted_pixels
+from .mixup import draw_blend
+
+#: Batches prepared ahead of the training step.
+AHEAD = 4
+
+#: Inputs, targets, sample weights: arrays, or with votes one for each head in the last two.
+Batch = tuple[Any, Any, Any]
+
+
+class Batches:
+    """Pictures of a data set in batches.
+
+    Everything random depends on (seed, epoch, batch) alone, so that a training that is resumed at an epoch sees the
+    batches that it would have seen, and so that all replicas of a strategy cut their parts from the same ones.
+
+    Args:
+        dataset: where the pictures come from.
+        spec: the model's input.
+        batch: pictures per batch; the last one of an epoch may be smaller.
+        loss: for class weights; all weights are 1 without it.
+        augmentation: random changes, mixup and cutmix; none without it.
+        seed: of shuffling and augmentation; None keeps the order.
+        task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
+        lesson: versions of the pictures to show, and their targets, instead of random changes and the data set's.
+        votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
+        replicas: that a batch is shared by. A last batch with fewer pictures joins the one before.
+        held_bytes: see :func:`fitted.fitted_pixels`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        spec: InputSpec,
+        batch: int,
+        *,
+        loss: Loss | None = None,
+        augmentation: Augmentation | None = None,
+        seed: int | None = None,
+        task: str = "multiclass",
+        lesson: Lesson | None = None,
+        votes: np.ndarray | None = None,
+        replicas: int = 1,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
+        self.lesson, self.task = lesson, task
+        self.pixels = fitted_pixels(dataset, spec, held_bytes=held_bytes)
+        self.targets, self.votes, self.replicas = dataset.targets, votes, replicas
+        # Soft targets where the data set has them; class weights go by the labels all the same.
+        one_hot = np.eye(len(dataset.labels), dtype=np.float32)[self.targets]
+        self.expected = self._outputs(one_hot if dataset.soft is None else dataset.soft)
+        weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
+        self.weights: np.ndarray = weights[self.targets]
+        # Pictures that nobody voted on teach the second head nothing.
+        self.voted = (
+            np.zeros(0, np.float32) if votes is None else np.any(votes, axis=1, keepdims=True)[:, 0].astype(np.float32)
+        )
+
+    @property
+    def steps(self) -> int:
+        """Batches per epoch."""
+        whole, rest = divmod(len(self.pixels), self.batch)
+        # A replica without a picture would normalise by the statistics of nothing.
+        return max(1, whole + (rest >= self.replicas))
+
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch.
+
+        Yields:
+            inputs float32 (n, height, width, channels), targets (one-hot, soft, or of the second label alone) float32
+            (n, outputs), sample weights float32 (n,). With votes, targets and weights are dicts by head.
+        """
+        order = np.arange(len(self.pixels))
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, number]).permutation(order)
+        shown = self.lesson.epoch(number) if self.lesson else None
+        order = shown[0].order(order) if shown else order
+        for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
+            rng = np.random.default_rng([self.seed or 0, number, step])
+            yield self._made(chosen, shown, rng)
+
+    def _outputs(self, expected: np.ndarray) -> np.ndarray:
+        """Targets of the network's outputs from those of the classes."""
+        return expected[:, 1:] if self.task == "binary" else expected
+
+    def _made(self, chosen: np.ndarray, shown: tuple[Version, np.ndarray] | None, rng: np.random.Generator) -> Batch:
+        settings = self.augmentation
+        if shown:
+            version, answers = shown
+            pixels = version.pictures(chosen, self.pixels)
+            # The teacher has answered for a blend itself; weights and votes are those of its two pictures.
+            heads = {EMOTION: (self._outputs(answers[chosen]), version.targets(chosen, self.expected, self.weights)[1])}
+        else:
+            pixels = augment(self.pixels[chosen], settings, rng) if settings else self.pixels[chosen]
+            heads = {EMOTION: (self.expected[chosen], self.weights[chosen])}
+        if self.votes is not None:
+            votes = self.votes[chosen], self.voted[chosen]
+            heads[VOTES] = shown[0].targets(chosen, self.votes, self.voted) if shown else votes
+        inputs = normalise(pixels, self.spec)
+        if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
+            inputs = blend.pictures(inputs)
+            heads = {name: blend.targets(targets, weights) for name, (targets, weights) in heads.items()}
+        if self.votes is None:
+            return inputs, *heads[EMOTION]
+        targets, weights = ({name: pair[part] for name, pair in heads.items()} for part in (0, 1))
+        return inputs, targets, weights
+
+    def dataset(self, first_epoch: int | None = None, *, replicas: range | None = None) -> Any:
+        """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None.
+
+        Args:
+            first_epoch: the epoch to begin with.
+            replicas: numbers of those replicas whose parts are wanted; the parts of a batch come one after the other.
+                Whole batches without it.
+        """
+
+        def generate() -> Iterator[Batch]:
+            number = first_epoch or 0
+            while True:
+                for batch in self.epoch(number):
+                    if replicas is None:
+                        yield batch
+                        continue
+                    for replica in replicas:
+                        yield tf.nest.map_structure(lambda array, start=replica: array[start :: self.replicas], batch)
+                if first_epoch is None:
+                    return
+                number += 1
+
+        def spec(shape: tuple[int, ...]) -> Any:
+            return tf.TensorSpec((None, *shape), tf.float32)
+
+        targets, weights = spec(self.expected.shape[1:]), spec(())
+        if self.votes is not None:
+            targets, weights = {EMOTION: targets, VOTES: spec(self.votes.shape[1:])}, {EMOTION: weights, VOTES: weights}
+        signature = (spec(self.spec.shape), targets, weights)
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)
+
+
+def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
+    """Weights per class, float32 (classes,), whose mean over the pictures is 1.
+
+    Args:
+        counts: pictures per class.
+        kind: ``none``, ``balanced`` (n / (classes * n_class), King & Zeng 2001) or ``sqrt`` (its root, rescaled).
+    """
+    if kind == "none":
+        return np.ones(len(counts), np.float32)
+    weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    if kind == "sqrt":
+        weights = np.sqrt(weights)
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)

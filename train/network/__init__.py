@@ -1,0 +1,1 @@
+"""The Keras network of a recipe: losses, heads and cost."""
