@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 .PHONY: test-device test-train test-optimize
 
 help:
-	@echo "make demo          install into $(VENV) and walk the whole way on drawn faces"
+	@echo "make demo          install into $(VENV) and walk the whole way on synthetic faces"
 	@echo "make test          install into $(VENV), check style and types, run the fast tests"
 	@echo "make test-device   those of them that are about the device; make test-train, test-optimize: the others"
 	@echo "make test-slow     the tests that train and convert for minutes"

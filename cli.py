@@ -19,19 +19,19 @@ COMMANDS = {
     "teach": ("train.commands.teach", "Write down what trained networks say, for a smaller one to learn from."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
     "quantize": ("optimize.commands.quantize", "Turn a trained model into an int8 .tflite."),
-    "blame": ("optimize.commands.sensitivity", "Rank layers by the damage of quantising each."),
+    "blame": ("optimize.commands.sensitivity", "Rank layers by the damage of quantizing each."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
     "summary": ("optimize.commands.results", "One table of systems, from their run folders."),
     "calibrate": ("optimize.commands.calibrate", "Refit the confidences of a .tflite (temperature scaling)."),
-    "predict": ("edge.commands.predict", "Find and classify the faces in pictures."),
+    "predict": ("edge.commands.predict", "Find and classify the faces in images."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
     "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
     "doctor": ("edge.commands.doctor", "Say what this machine has and lacks."),
     "deploy": ("edge.commands.deploy", "Install a model as a service on a device."),
-    "demo": ("demo", "Walk the whole way on drawn faces in minutes."),
+    "demo": ("demo", "Walk the whole way on synthetic faces in minutes."),
 }
 
 
@@ -97,7 +97,7 @@ def _missing(error: ImportError) -> Exception:
     if package == "cv2" or ".so" in str(error):
         return EdgeemoError(
             f"a library cannot be loaded ({error})",
-            mend="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
+            hint="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
         )
     return error
 
@@ -120,8 +120,8 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         if _out_of_memory(error):
-            mend = "take fewer or smaller pictures or a smaller batch, close other programs, or use a larger machine"
-            EdgeemoError("this ran out of memory", mend=mend).show()
+            hint = "take fewer or smaller images or a smaller batch, close other programs, or use a larger machine"
+            EdgeemoError("this ran out of memory", hint=hint).show()
             sys.exit(1)
         text = f"{type(error).__name__}: {error}"
         click.echo(f"Error: unexpected failure ({text}); please report it with the output of --debug", err=True)

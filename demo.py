@@ -1,4 +1,4 @@
-"""``edgeemo demo``: the whole way on drawn faces, with the same code that works on real ones. Nothing is downloaded."""
+"""``edgeemo demo``: end to end on synthetic faces, with the code that works on real ones. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 @click.option("--seed", default=0, show_default=True, help="Of the faces and the training.")
 @click.option("--force", is_flag=True, help="Replace an earlier demo in that folder.")
 def command(out: str, seed: int, force: bool) -> None:
-    """Walk the whole way on drawn faces in minutes.
+    """Walk the whole way on synthetic faces in minutes.
 
     Trains a small net, quantizes it after and during training, proves the drift, measures the latency, and runs the
     classifier over a drawn camera clip. No download, no data set; nothing in it says anything about real people.
@@ -39,7 +39,7 @@ def command(out: str, seed: int, force: bool) -> None:
     """
     folder = new_folder(out, force=force)
     began = time.monotonic()
-    run = _step("1/5 train a small net on drawn faces", lambda: _train(folder / "run", seed, force))
+    run = _step("1/5 train a small net on synthetic faces", lambda: _train(folder / "run", seed, force))
     models = _step("2/5 quantize it: post-training and quantization-aware", lambda: _quantize(run, folder, force))
     drifts = _step(f"3/5 prove the drift on {TEST_FACES:,} test faces", lambda: _validate(run, models))
     records = _step("4/5 benchmark float against int8", lambda: _benchmark(run, models, folder))
@@ -235,12 +235,12 @@ def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], dri
     for note in notes:
         page.paragraph(note)
     page.heading("Training")
-    page.picture(run.folder / "curves.png", "Loss and accuracy by epoch.")
+    page.image(run.folder / "curves.png", "Loss and accuracy by epoch.")
     page.heading("Latency and accuracy")
-    page.picture(folder / "benchmark.png", "Median latency of one inference against accuracy on 500 drawn faces.")
+    page.image(folder / "benchmark.png", "Median latency of one inference against accuracy on 500 synthetic faces.")
     if (folder / "clip.png").exists():
         page.heading("Camera clip")
-        page.picture(folder / "clip.png", "Frames of the clip with the face that was found and its label.")
+        page.image(folder / "clip.png", "Frames of the clip with the face that was found and its label.")
     for method in METHODS[1:]:
         page.heading(f"Drift of {method} against float32")
         page.code(drifts[method].table())

@@ -28,7 +28,7 @@ class Subject:
         origin: the model from which it was compiled for an accelerator, else the same as ``path``.
         card: embedded, of the model from which it was compiled, or given; None when there is none.
         runtime, threads, delegate: see :func:`edgeemo.edge.inference.interpreter.load`.
-        data: pictures with labels in the order of the model's, or None.
+        data: images with labels in the order of the model's, or None.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Subject:
 
     @functools.cached_property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture; the compiler hides those that it gave to the accelerator."""
+        """Multiply-accumulates of one image; the compiler hides those that it gave to the accelerator."""
         return self._graph(self.origin).macs
 
     @staticmethod
@@ -79,7 +79,7 @@ def matrix(
         models: .tflite files; the same may come twice.
         runtimes, threads, delegates: every model gets every combination of them; None stands for the CPU.
         card: for the models that carry none.
-        data: pictures to measure the accuracy on, or None.
+        data: images to measure the accuracy on, or None.
 
     Raises:
         EdgeemoError: a model that cannot be read, that has no card though there is data, or whose labels do not fit.
@@ -112,9 +112,9 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
         raise EdgeemoError(
             f"{path} has no model card, its accuracy cannot be measured",
             expected="labels and preprocessing inside the model",
-            mend="make one with edgeemo models card, or give a card file with --card",
+            hint="make one with edgeemo models card, or give a card file with --card",
         )
-    own = data.relabelled(card.labels) if data is not None and card is not None else None
+    own = data.relabeled(card.labels) if data is not None and card is not None else None
     return [
         Subject(
             name="",

@@ -140,7 +140,7 @@ def compare(
         reasons = "; ".join(dict.fromkeys(why for change in changes for why in change.reasons))
         raise EdgeemoError(
             f"nothing can be told, all records are tainted ({reasons})",
-            mend="measure again on a quiet device, or let them count with --tainted",
+            hint="measure again on a quiet device, or let them count with --tainted",
         )
     return Comparison(
         changes,
@@ -165,7 +165,7 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
         if relative:
             reference = references.get(record.run)
             if reference is None:
-                raise EdgeemoError(f"run {record.run} lacks its first model", mend="compare without --relative")
+                raise EdgeemoError(f"run {record.run} lacks its first model", hint="compare without --relative")
             if reference is record:
                 continue
             rounds = rounds / np.array(reference.rounds_ms)

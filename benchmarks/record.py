@@ -34,14 +34,14 @@ class Stages:
     medians do not add up, which is why there is ``total``.
 
     Args:
-        decode: compressed picture to pixels.
+        decode: compressed image to pixels.
         detect: frame to face boxes.
         preprocess: face crop to input tensor.
         invoke: input tensor to output tensor.
         postprocess: output tensor to label.
         crop: shape of the face crops; of the first face with frames.
-        total: end to end, from compressed picture to labels.
-        frames: pictures that were gone through; 0 when face crops were fed.
+        total: end to end, from compressed image to labels.
+        frames: images that were gone through; 0 when face crops were fed.
         faces: that were found in a frame on average.
     """
 
@@ -58,13 +58,13 @@ class Stages:
 
 @dataclass(frozen=True)
 class DataAccuracy:
-    """Top-1 accuracy on a named set of pictures.
+    """Top-1 accuracy on a named set of images.
 
     Args:
-        correct, n: pictures that were right, and all.
+        correct, n: images that were right, and all.
         dataset: its name.
         split: of the data set.
-        content_hash: of exactly the pictures that were used.
+        content_hash: of exactly the images that were used.
     """
 
     correct: int
@@ -89,9 +89,9 @@ class BenchmarkRecord:
         edgeemo: version of this package.
         name: of the model; unique in a run.
         file, sha256, bytes: of the .tflite.
-        quantisation: method by the card, or the input's type when there is none.
+        quantization: method by the card, or the input's type when there is none.
         input_shape, input_dtype: of the input tensor, with the batch axis.
-        input_spec: size, colours and normalisation by the card, or None.
+        input_spec: size, colors and normalization by the card, or None.
         macs: multiply-accumulates of one inference, or None when they cannot be counted.
         runtime, runtime_version, threads: what ran it.
         delegate: name of the one that was asked for; without one ``xnnpack`` when the runtime's own took at least one
@@ -135,7 +135,7 @@ class BenchmarkRecord:
     file: str
     sha256: str
     bytes: int
-    quantisation: str
+    quantization: str
     input_shape: tuple[int, ...]
     input_dtype: str
     input_spec: InputSpec | None
@@ -209,13 +209,13 @@ class BenchmarkRecord:
         if not isinstance(value, dict) or "schema" not in value:
             raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
         if value.get("kind") == "profile":
-            raise EdgeemoError(f"{where} is a profile", expected="a benchmark record", mend="give it with --profiles")
+            raise EdgeemoError(f"{where} is a profile", expected="a benchmark record", hint="give it with --profiles")
         if value["schema"] not in _READABLE:
             raise EdgeemoError(
                 f"{where} has another format",
                 expected=f"schema {SCHEMA}",
                 got=str(value["schema"]),
-                mend="measure again with this version of edgeemo",
+                hint="measure again with this version of edgeemo",
             )
         entries = {key: item for key, item in value.items() if key not in ("schema", "tainted")}
         try:
@@ -231,7 +231,7 @@ class BenchmarkRecord:
             return cls(**_tuples(entries))
         except (TypeError, KeyError) as error:
             reason = str(error).split("__init__() ")[-1]
-            raise EdgeemoError(f"{where} is not a valid benchmark record ({reason})", mend="measure again") from error
+            raise EdgeemoError(f"{where} is not a valid benchmark record ({reason})", hint="measure again") from error
 
 
 #: Fields that hold a dataclass.
@@ -285,7 +285,7 @@ def read_records(path: str | Path) -> list[BenchmarkRecord]:
             try:
                 value = json.loads(line)
             except ValueError as error:
-                raise EdgeemoError(f"{where} is not JSON ({error})", mend="remove the line") from error
+                raise EdgeemoError(f"{where} is not JSON ({error})", hint="remove the line") from error
             records.append(BenchmarkRecord.from_dict(value, where))
     return records
 

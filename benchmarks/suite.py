@@ -21,7 +21,7 @@ from ..edge.common.proportion import Accuracy
 from ..edge.host.hardware import Device, read_device
 from ..edge.inference.delegate import DelegateSpec
 from ..edge.model.card import ModelCard
-from ..edge.vision.image import read_picture
+from ..edge.vision.image import read_image
 from ..train.datasets.dataset import Dataset
 from .cases import Subject, matrix
 from .host.monitor import Trace, Watch
@@ -38,8 +38,8 @@ from .statistics.latency_trend import Drift
 from .statistics.percentiles import PERCENTILES
 from .worker.client import ModelProcess
 
-#: Pictures whose tensors the queries go through in turn.
-_PICTURES = 16
+#: Images whose tensors the queries go through in turn.
+_IMAGES = 16
 _STAGE_QUERIES = 100
 
 
@@ -76,8 +76,8 @@ def benchmark(
         sustained: keep the device busy for so many minutes, and tell how the medians drifted.
         offline: measure the throughput of batches as well.
         ceiling: measure the runtimes' fastest int8 matrix products in the same rounds, and what the models reach of it.
-        frames: pictures with faces, to time the way from a compressed picture to labels.
-        data: pictures to measure the accuracy on, and to feed; without them the models are fed noise.
+        frames: images with faces, to time the way from a compressed image to labels.
+        data: images to measure the accuracy on, and to feed; without them the models are fed noise.
         card: for the models that carry none.
         counter: counts instructions too; not entered yet.
         root: see :func:`edgeemo.edge.host.hardware.read_device`.
@@ -94,24 +94,24 @@ def benchmark(
     if not models:
         raise EdgeemoError("no models to benchmark", expected="at least one .tflite")
     if data is not None and not len(data):
-        raise EdgeemoError(f"{data.name} has no pictures", expected="pictures to measure the accuracy on")
+        raise EdgeemoError(f"{data.name} has no images", expected="images to measure the accuracy on")
     check_amount(queries, seconds)
     if not 0 <= sustained < math.inf:
         raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
     if counter and 1 not in threads:
         raise EdgeemoError("instructions are counted with one thread", expected="1 among the numbers of threads")
     subjects = matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
-    paths = [existing(frame, "a picture") for frame in frames]
+    paths = [existing(frame, "an image") for frame in frames]
     for path in paths:
-        # A picture that cannot be decoded is told before minutes of measuring, not after.
-        read_picture(path)
+        # An image that cannot be decoded is told before minutes of measuring, not after.
+        read_image(path)
     tell = progress or (lambda what, done, total: None)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder, contextlib.ExitStack() as stack:
-        pictures = None if data is None else _write_pictures(data, Path(folder))
+        images = None if data is None else _write_images(data, Path(folder))
         if counter:
             # What it lacks is told before minutes of measuring, not after.
             stack.enter_context(counter)
-        loaded = load_all(subjects, pictures, stack, tell, choosy=len(set(delegates)) == 1)
+        loaded = load_all(subjects, images, stack, tell, choosy=len(set(delegates)) == 1)
         products = _products(loaded, Path(folder), stack) if ceiling else {}
         processes = [*(one.process for one in loaded.ready), *products.values()]
         warm = warm_up(processes)
@@ -175,10 +175,10 @@ def _products(loaded: Loaded, folder: Path, stack: contextlib.ExitStack) -> dict
     return {way: stack.enter_context(ModelProcess(path, runtime=way[0], threads=way[1])) for way in ways}
 
 
-def _write_pictures(data: Dataset, folder: Path) -> Path:
-    path = folder / "pictures.npz"
-    chosen = np.linspace(0, len(data) - 1, min(_PICTURES, len(data))).astype(int)
-    np.savez(path, *[data.pictures[index] for index in chosen])
+def _write_images(data: Dataset, folder: Path) -> Path:
+    path = folder / "images.npz"
+    chosen = np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(int)
+    np.savez(path, *[data.images[index] for index in chosen])
     return path
 
 
@@ -241,7 +241,7 @@ def _records(
                 file=str(subject.path),
                 sha256=subject.sha256,
                 bytes=subject.bytes,
-                quantisation=subject.card.quantisation.method if subject.card else facts["input_dtype"],
+                quantization=subject.card.quantization.method if subject.card else facts["input_dtype"],
                 input_shape=tuple(facts["input_shape"]),
                 input_dtype=facts["input_dtype"],
                 input_spec=subject.card.input if subject.card else None,

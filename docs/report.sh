@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures every model side by side and writes docs/benchmark-report.md with its pictures: `make report`.
+# Measures every model side by side and writes docs/benchmark-report.md with its images: `make report`.
 #
 #   EDGEEMO_FER2013     archive.zip of FER-2013, with leaks.csv beside it (needed)
 #   EDGEEMO_PEERS       folder with the models of others that docs/peers describes (left out without it)
@@ -62,6 +62,6 @@ for peer in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$p
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
   --title "All models side by side" --out docs/benchmark-report.md --force --foreword \
-  "Made by make report, from records alone. Accuracy: FER-2013 PublicTest without the pictures that also stand, pixel \
+  "Made by make report, from records alone. Accuracy: FER-2013 PublicTest without the images that also stand, pixel \
 for pixel, in another split, because others trained on those; all models see the same faces. Models of others are fed \
 as their authors do, and named below the table.${OPTIONS:+ This one is a quick look: $OPTIONS.}"

@@ -1,1 +1,1 @@
-"""Quantization-aware training, post-training quantisation and the proof that accuracy was kept."""
+"""Quantization-aware training, post-training quantization and the proof that accuracy was kept."""

@@ -19,13 +19,13 @@ class State:
         history: the finished epochs.
         variables: of the model.
         best: the variables after the best epoch.
-        optimiser: its variables.
+        optimizer: its variables.
     """
 
     history: list[dict[str, float]]
     variables: list[np.ndarray]
     best: list[np.ndarray]
-    optimiser: list[np.ndarray]
+    optimizer: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Checkpoint:
 
     def save(self, state: State) -> None:
         """Replace the file."""
-        groups = {"variables": state.variables, "best": state.best, "optimiser": state.optimiser}
+        groups = {"variables": state.variables, "best": state.best, "optimizer": state.optimizer}
         if all(one is two for one, two in zip(state.variables, state.best, strict=True)):
             del groups["best"]
         counts = {group: len(values) for group, values in groups.items()}
@@ -61,7 +61,7 @@ class Checkpoint:
         groups = {
             group: [saved[f"{group}-{index}"] for index in range(count)] for group, count in head["counts"].items()
         }
-        return State(head["history"], groups["variables"], groups.get("best", groups["variables"]), groups["optimiser"])
+        return State(head["history"], groups["variables"], groups.get("best", groups["variables"]), groups["optimizer"])
 
     def remove(self) -> None:
         """The training is done."""

@@ -22,7 +22,7 @@ def training_roles(run: Run, source: str | None = None) -> TrainingData:
         source: where the data set lies now, if it has moved.
 
     Raises:
-        EdgeemoError: the pictures are not those with which the run was trained.
+        EdgeemoError: the images are not those with which the run was trained.
     """
     settings = run.settings if source is None else replace(run.settings, data=source)
     data = settings.training_data(run.recipe)
@@ -32,7 +32,7 @@ def training_roles(run: Run, source: str | None = None) -> TrainingData:
             f"{settings.data} is not the data with which {run.folder} was trained",
             expected=f"content hash {expected[:16]}",
             got=got[:16],
-            mend="give the original data with --data",
+            hint="give the original data with --data",
         )
     return data
 
@@ -54,4 +54,4 @@ def source_roles(source: Source, data: str | None) -> TrainingData | None:
     dataset, holdout = read_dataset(data), holdout_of([source.card])
     if holdout and holdout.needed_by(dataset):
         dataset = holdout.carve(dataset)
-    return training_data(dataset.relabelled(source.card.labels), validation=VALIDATION, seed=source.seed)
+    return training_data(dataset.relabeled(source.card.labels), validation=VALIDATION, seed=source.seed)

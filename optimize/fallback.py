@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..edge.line import Line
-from ..edge.model.card import Quantisation
+from ..edge.model.card import Quantization
 from ..train.datasets.splits import TrainingData
 from ..train.predictor import open_predictor
 from .float_model import RUN, Source
-from .quantize import Quantised, calibrated_on, write_compared
+from .quantize import Quantized, calibrated_on, write_compared
 from .sensitivity.mixed_precision import Repaired, repair
 from .validation import drift
 
@@ -26,8 +26,8 @@ def quantize_repaired(
     per_channel: bool = True,
     rounding: str = "nearest",
     quiet: bool = False,
-) -> tuple[Quantised, Repaired]:
-    """Quantise to int8 with as many operators spared as the gate needs; see
+) -> tuple[Quantized, Repaired]:
+    """Quantize to int8 with as many operators spared as the gate needs; see
     :func:`edgeemo.optimize.sensitivity.mixed_precision.repair`.
 
     Args:
@@ -55,7 +55,7 @@ def quantize_repaired(
             rounding=rounding,
             progress=line.tell,
         )
-    recorded = Quantisation(
+    recorded = Quantization(
         method,
         chosen.content_hash,
         len(chosen),
@@ -68,20 +68,20 @@ def quantize_repaired(
     return write_compared(source, repaired.model, recorded, out, data), repaired
 
 
-def advice(source: Source, result: Quantised, repaired: Repaired | None, max_drop: float, data: TrainingData) -> str:
+def advice(source: Source, result: Quantized, repaired: Repaired | None, max_drop: float, data: TrainingData) -> str:
     """What else would pass the gate, or may be tried.
 
     A quantization-aware model that stands in the run folder already is measured; otherwise it is a suggestion.
     """
-    method = result.card.quantisation.method
+    method = result.card.quantization.method
     made = source.path / f"{source.card.name}-qat.tflite"
     if source.kind == RUN and method != "qat" and made.is_file():
         pixels = data.validation.pixels(source.card.input)
         reference, candidate = source.predictor().predict(pixels), open_predictor(made).predict(pixels)
         worst = drift(data.validation.targets, reference, candidate, source.card.labels).worst_loss
         if worst <= max_drop:
-            return f"{made} passes with no float operator: it loses at most {worst:.2f} points on the same pictures"
-        return f"{made} does not pass either: it loses up to {worst:.2f} points on the same pictures"
+            return f"{made} passes with no float operator: it loses at most {worst:.2f} points on the same images"
+        return f"{made} does not pass either: it loses up to {worst:.2f} points on the same images"
     if repaired is None and method in ("int8", "int8-float-io"):
         return "keep the worst operators out of int8 with --repair, or train quantization-aware with --method qat"
     if source.trainable and method != "qat":

@@ -1,4 +1,4 @@
-"""What people bring to be quantised: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
+"""What people bring to be quantized: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 from ..edge.common.console import quiet_native
 from ..edge.common.errors import EdgeemoError
 from ..edge.common.files import existing
-from ..edge.model.card import TFLITE_MAGIC, ModelCard, Quantisation, card_of, split_model
+from ..edge.model.card import TFLITE_MAGIC, ModelCard, Quantization, card_of, split_model
 from ..edge.model.describe import Description, describe, shapes_of
-from ..edge.model.zoo import Catalogue, find_model
+from ..edge.model.zoo import Catalog, find_model
 from ..edge.tflite.graph import read_graph
 from ..train.config.recipe import Recipe
 from ..train.fit.run import Run
@@ -34,7 +34,7 @@ _EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float
 
 @dataclass(frozen=True)
 class Source:
-    """A float model that can be quantised.
+    """A float model that can be quantized.
 
     Args:
         path: where it lies.
@@ -77,7 +77,7 @@ class Source:
 
 
 def open_source(path: str | Path, description: Description | None = None, *, seed: int = 0) -> Source:
-    """Open whatever somebody wants to have quantised.
+    """Open whatever somebody wants to have quantized.
 
     Args:
         path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, a float
@@ -86,15 +86,15 @@ def open_source(path: str | Path, description: Description | None = None, *, see
         seed: for the draws, when there is no run to tell one.
 
     Raises:
-        EdgeemoError: none of these, not readable, not one picture in and one answer out, or it contradicts its card.
+        EdgeemoError: none of these, not readable, not one image in and one answer out, or it contradicts its card.
     """
-    if str(path) in Catalogue.open().names:
+    if str(path) in Catalog.open().names:
         path = find_model(path)
     path, description = existing(path, _EXPECTED), description or Description()
     if path.is_dir() and (path / "recipe.toml").is_file():
         if description != Description():
             raise EdgeemoError(
-                f"{path} is a run, and a run has its own card", mend="leave out --card, --labels and what goes with it"
+                f"{path} is a run, and a run has its own card", hint="leave out --card, --labels and what goes with it"
             )
         return Source.of_run(Run.open(path))
     if path.is_dir() and (path / "saved_model.pb").is_file():
@@ -111,7 +111,7 @@ def open_source(path: str | Path, description: Description | None = None, *, see
     if magic == TFLITE_MAGIC:
         return _tflite(path, description, seed)
     raise EdgeemoError(
-        f"{path} is not a model that can be quantised",
+        f"{path} is not a model that can be quantized",
         expected=_EXPECTED,
         got=f"a {path.suffix or 'plain'} file" + ("" if path.stat().st_size else " that is empty"),
     )
@@ -186,7 +186,7 @@ class _SavedNet:
                 f"{path} cannot be called",
                 expected="a SavedModel with the signature serving_default",
                 got=", ".join(self.loaded.signatures) or "none",
-                mend="save it with model.export",
+                hint="save it with model.export",
             )
         self.signature = self.loaded.signatures["serving_default"]
         arguments = self.signature.structured_input_signature[1]
@@ -203,13 +203,13 @@ def _tflite(path: Path, description: Description, seed: int) -> Source:
     flatbuffer, card = split_model(data)[0], card_of(data, str(path))
     graph = read_graph(flatbuffer, str(path))
     # Integer constants are indices and shapes in a float model; activations are what tells.
-    quantised = {t.type for o in graph.operators for t in o.outputs} & {"INT8", "UINT8", "INT16"}
-    if quantised or any(t.type in ("INT8", "FLOAT16") and len(t.shape) > 1 for o in graph.operators for t in o.inputs):
+    quantized = {t.type for o in graph.operators for t in o.outputs} & {"INT8", "UINT8", "INT16"}
+    if quantized or any(t.type in ("INT8", "FLOAT16") and len(t.shape) > 1 for o in graph.operators for t in o.inputs):
         raise EdgeemoError(
-            f"{path} is quantised already",
+            f"{path} is quantized already",
             expected="a float32 .tflite",
-            got=", ".join(sorted(quantised)) or "int8 or float16 weights",
-            mend="start from the float model",
+            got=", ".join(sorted(quantized)) or "int8 or float16 weights",
+            hint="start from the float model",
         )
     card = _card(path, description, *shapes_of(path, graph), card)
     return Source(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
@@ -227,8 +227,8 @@ def _card(
     outputs: Sequence[tuple[int | None, ...]],
     carried: ModelCard | None = None,
 ) -> ModelCard:
-    """The card of a float model, whatever was said of its quantisation."""
-    return replace(describe(path, description, inputs, outputs, carried), quantisation=Quantisation())
+    """The card of a float model, whatever was said of its quantization."""
+    return replace(describe(path, description, inputs, outputs, carried), quantization=Quantization())
 
 
 def _first_line(error: Exception) -> str:

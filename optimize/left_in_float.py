@@ -20,7 +20,7 @@ def require_only_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
     Of layers that only move values, as pooling and reshaping, there may be nothing: the converter moves integers then.
 
     Args:
-        data: the .tflite, converted from a model with fake quantisation.
+        data: the .tflite, converted from a model with fake quantization.
         skip: the layers.
 
     Returns:
@@ -44,7 +44,7 @@ def require_only_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
     weighted = [operator for operator in graph.operators if operator.name in WEIGHTED and not operator.floating]
     if gone := [name for operator in weighted for name in _owners(operator, skip, last=False)]:
         raise EdgeemoError(
-            f"the converter has quantised {', '.join(gone)}", expected="floating point, as was asked for"
+            f"the converter has quantized {', '.join(gone)}", expected="floating point, as was asked for"
         )
     return graph.floating
 

@@ -1,4 +1,4 @@
-"""A trained model to a .tflite: float, post-training quantised, or int8 after quantization-aware training."""
+"""A trained model to a .tflite: float, post-training quantized, or int8 after quantization-aware training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..edge.common.errors import EdgeemoError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
-from ..edge.model.card import ModelCard, Quantisation, write_model
+from ..edge.model.card import ModelCard, Quantization, write_model
 from ..edge.tflite.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
@@ -27,21 +27,21 @@ from .qat.options import QatOptions
 from .qat.train import Fidelity, fidelity, train_int8
 from .validation import Drift, drift
 
-__all__ = ["CALIBRATED", "METHODS", "Quantised", "check_method", "quantize", "training_roles", "write_compared"]
+__all__ = ["CALIBRATED", "METHODS", "Quantized", "check_method", "quantize", "training_roles", "write_compared"]
 
 METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat")
 #: Methods whose ranges of activations come from calibration faces.
 CALIBRATED = ("int8", "int8-float-io", "int16x8")
 #: Methods that leave weights without a scale.
 _WITHOUT_SCALES = ("float32", "float16")
-#: Methods whose kernels are unoptimised, some 0.4 ns for each MAC: so many pictures of the validation role are enough,
+#: Methods whose kernels are unoptimized, some 0.4 ns for each MAC: so many images of the validation role are enough,
 #: and as few as cost so many MACs together (a quarter of an hour).
 _SLOW = ("int16x8",)
-_SLOW_LEAST, _SLOW_PICTURES, _SLOW_MACS = 20, 500, 2e12
+_SLOW_LEAST, _SLOW_IMAGES, _SLOW_MACS = 20, 500, 2e12
 
 
 @dataclass(frozen=True)
-class Quantised:
+class Quantized:
     """What :func:`quantize` has made.
 
     Args:
@@ -62,7 +62,7 @@ class Quantised:
     def compared(self) -> Drift:
         """The drift, for those who gave data."""
         if self.drift is None:
-            raise EdgeemoError(f"{self.path} was not compared with the float model", mend="give --data")
+            raise EdgeemoError(f"{self.path} was not compared with the float model", hint="give --data")
         return self.drift
 
     @property
@@ -93,7 +93,7 @@ def quantize(
     per_channel: bool = True,
     qat: QatOptions | None = None,
     quiet: bool = False,
-) -> Quantised:
+) -> Quantized:
     """Convert a float model.
 
     Args:
@@ -119,7 +119,7 @@ def quantize(
         raise EdgeemoError(
             f"{method} needs faces to {'train on' if method == 'qat' else 'calibrate on'}",
             expected="faces of the kind the model was trained on",
-            mend="give them with --data; float32, float16 and dynamic do without",
+            hint="give them with --data; float32, float16 and dynamic do without",
         )
     if method == "qat":
         assert data is not None
@@ -150,21 +150,21 @@ def check_method(method: str, ranges: str = "minmax", rounding: str = "nearest")
 
 
 def write_compared(
-    source: Source, flatbuffer: bytes, recorded: Quantisation, out: Path, data: TrainingData | None
-) -> Quantised:
+    source: Source, flatbuffer: bytes, recorded: Quantization, out: Path, data: TrainingData | None
+) -> Quantized:
     """Write a converted model with its card, and compare it with the float model where there is data.
 
-    The figures go into the card only when the validation role is that of a run: pictures that somebody else's model
+    The figures go into the card only when the validation role is that of a run: images that somebody else's model
     may have been trained on prove nothing.
     """
     method = recorded.method
-    card = replace(source.card, name=f"{source.card.name}-{method}", quantisation=recorded)
+    card = replace(source.card, name=f"{source.card.name}-{method}", quantization=recorded)
     write_model(out, flatbuffer, card)
     if data is None:
-        return Quantised(out, card)
-    validation = data.validation.relabelled(card.labels)
+        return Quantized(out, card)
+    validation = data.validation.relabeled(card.labels)
     if method in _SLOW:
-        validation = stratified(validation, slow_pictures(read_graph(flatbuffer, str(out)).macs))
+        validation = stratified(validation, slow_images(read_graph(flatbuffer, str(out)).macs))
     result = _compare(out, source, validation)
     if source.recipe is None:
         return result
@@ -174,9 +174,9 @@ def write_compared(
     return replace(result, card=card)
 
 
-def slow_pictures(macs: int) -> int:
-    """On how many pictures a model of so many MACs is compared by unoptimised kernels."""
-    return max(_SLOW_LEAST, min(_SLOW_PICTURES, int(_SLOW_MACS / max(1, macs))))
+def slow_images(macs: int) -> int:
+    """On how many images a model of so many MACs is compared by unoptimized kernels."""
+    return max(_SLOW_LEAST, min(_SLOW_IMAGES, int(_SLOW_MACS / max(1, macs))))
 
 
 def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Dataset, np.ndarray]:
@@ -185,13 +185,13 @@ def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Datase
     return chosen, calibration_pixels(chosen, source.card.input)
 
 
-def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatOptions, quiet: bool) -> Quantised:
+def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatOptions, quiet: bool) -> Quantized:
     if not source.trainable or source.recipe is None:
         raise EdgeemoError(
             f"{source.path} cannot be trained quantization-aware",
             expected="a run, or a model of tf_keras with a recipe that tells how to train it (--recipe)",
             got=source.kind,
-            mend="use --method int8, or build the network with tf_keras (Keras 2) and copy its weights"
+            hint="use --method int8, or build the network with tf_keras (Keras 2) and copy its weights"
             if source.kind == KERAS3
             else "use --method int8, or give the run folder",
         )
@@ -200,15 +200,15 @@ def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatO
         source.model, qat.recipe(source.recipe), data, qat, seed=source.seed, checkpoint=kept, quiet=quiet
     )
     source = replace(source, card=replace(source.card, notes=" ".join(filter(None, (source.card.notes, qat.note)))))
-    # The ranges were learned from every training picture.
-    recorded = Quantisation("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
+    # The ranges were learned from every training image.
+    recorded = Quantization("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
     result = write_compared(source, flatbuffer, recorded, out, data)
     return replace(result, fidelity=fidelity(aware, out, data))
 
 
 def _post_training(
     source: Source, method: str, data: TrainingData | None, size: int, ranges: str, rounding: str, per_channel: bool
-) -> tuple[bytes, Quantisation]:
+) -> tuple[bytes, Quantization]:
     flatbuffer, recorded, pixels = _converted(source, method, data, size, ranges, per_channel)
     if rounding != "nearest" and pixels is not None:
         flatbuffer = compensated(flatbuffer, source.float_flatbuffer(), source.card.input, pixels)
@@ -218,9 +218,9 @@ def _post_training(
 
 def _converted(
     source: Source, method: str, data: TrainingData | None, size: int, ranges: str, per_channel: bool
-) -> tuple[bytes, Quantisation, np.ndarray | None]:
+) -> tuple[bytes, Quantization, np.ndarray | None]:
     spec, pixels = source.card.input, None
-    recorded = Quantisation(method, per_channel=None if method in _WITHOUT_SCALES else per_channel)
+    recorded = Quantization(method, per_channel=None if method in _WITHOUT_SCALES else per_channel)
     if method in CALIBRATED:
         assert data is not None
         chosen, pixels = calibrated_on(source, data, size)
@@ -240,7 +240,7 @@ def _converted(
         flatbuffer = weights_only(model, method, per_channel=per_channel)
     else:
         seen = observe(model, spec, pixels)
-        flatbuffer = Selective(model, {name: found.clipped(ranges) for name, found in seen.items()}).quantise(
+        flatbuffer = Selective(model, {name: found.clipped(ranges) for name, found in seen.items()}).quantize(
             float_io=method == "int8-float-io", activations=16 if method == "int16x8" else 8, per_channel=per_channel
         )
         require_granularity(flatbuffer, per_channel=per_channel)
@@ -248,9 +248,9 @@ def _converted(
     return flatbuffer, recorded, pixels
 
 
-def _compare(path: Path, source: Source, validation: Dataset) -> Quantised:
+def _compare(path: Path, source: Source, validation: Dataset) -> Quantized:
     pixels = validation.pixels(source.card.input)
     classifier = Classifier.open(path)
     ours, theirs = classifier.predict(pixels), source.predictor().predict(pixels)
     report = drift(validation.targets, theirs, ours, classifier.card.labels)
-    return Quantised(path, classifier.card, report, float(np.abs(ours - theirs).mean()))
+    return Quantized(path, classifier.card, report, float(np.abs(ours - theirs).mean()))

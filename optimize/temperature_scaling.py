@@ -51,10 +51,10 @@ class Temperature:
 
     Args:
         value: the temperature.
-        n: pictures on which it was fitted.
-        before, after: confidence on these pictures. One number cannot learn thousands of pictures by heart: what is
+        n: images on which it was fitted.
+        before, after: confidence on these images. One number cannot learn thousands of images by heart: what is
             found here is nearly what others will show.
-        chance: calibration error of a perfectly calibrated model on so many pictures; see :func:`chance_error`.
+        chance: calibration error of a perfectly calibrated model on so many images; see :func:`chance_error`.
     """
 
     value: float
@@ -94,17 +94,17 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
     """The temperature under which the true labels are likeliest (Guo et al. 2017, section 4).
 
     Args:
-        targets: int (n,), of pictures that the model was neither trained nor is tested on.
+        targets: int (n,), of images that the model was neither trained nor is tested on.
         probabilities: float (n, labels), as the model gives them.
         floor: see :func:`tempered`.
 
     Raises:
-        EdgeemoError: no pictures, or no temperature in range is best.
+        EdgeemoError: no images, or no temperature in range is best.
     """
     from scipy import optimize
 
     if not len(targets):
-        raise EdgeemoError("a temperature cannot be fitted", expected="pictures", got="none")
+        raise EdgeemoError("a temperature cannot be fitted", expected="images", got="none")
     # The loss is convex in 1/temperature, so that it has one minimum in the logarithm too.
     bounds = math.log(LOWEST), math.log(HIGHEST)
     found = optimize.minimize_scalar(
@@ -118,7 +118,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
             "no temperature makes this model as sure as it is right",
             expected=f"one between {LOWEST:g} and {HIGHEST:g}",
             got=f"{math.exp(found.x):.3g}",
-            mend="give more pictures, some of which the model has wrong",
+            hint="give more images, some of which the model has wrong",
         )
     value = round(math.exp(found.x), 4)
     after = tempered(probabilities, value, floor=floor)
@@ -132,7 +132,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
 
 
 def validation_role(run: Run, card: ModelCard, source: str | None = None) -> Dataset:
-    """The pictures on which a run selected, if a model knows them as such.
+    """The images on which a run selected, if a model knows them as such.
 
     Args:
         run: the run that the model comes from.
@@ -140,7 +140,7 @@ def validation_role(run: Run, card: ModelCard, source: str | None = None) -> Dat
         source: where the run's data lies now, if it has moved.
 
     Raises:
-        EdgeemoError: the model was validated on other pictures.
+        EdgeemoError: the model was validated on other images.
     """
     settings = run.settings if source is None else replace(run.settings, data=source)
     dataset = settings.training_data(run.recipe).validation
@@ -150,7 +150,7 @@ def validation_role(run: Run, card: ModelCard, source: str | None = None) -> Dat
             f"{settings.data} by {run.folder} is not what the model was validated on",
             expected=f"content hash {expected[:16] or 'on its card'}",
             got=dataset.content_hash[:16],
-            mend="give the run that the model comes from, and its original data with --data",
+            hint="give the run that the model comes from, and its original data with --data",
         )
     return dataset
 
@@ -158,7 +158,7 @@ def validation_role(run: Run, card: ModelCard, source: str | None = None) -> Dat
 def chance_error(probabilities: np.ndarray, *, seed: int = 0) -> float:
     """Mean calibration error when every answer is right exactly as often as its probability says.
 
-    The error is never negative, so that few pictures make it look larger than it is; this is by how much (consistency
+    The error is never negative, so that few images make it look larger than it is; this is by how much (consistency
     resampling, Broecker & Smith 2007, Weather and Forecasting 22:651-661).
 
     Args:

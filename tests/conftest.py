@@ -59,7 +59,7 @@ def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dataset = read_dataset("synthetic:train=2500,test=700,size=24")
     path = tmp_path_factory.mktemp("faces") / "faces.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for index, (sample, pixels) in enumerate(zip(dataset.samples, dataset.pictures, strict=True)):
+        for index, (sample, pixels) in enumerate(zip(dataset.samples, dataset.images, strict=True)):
             stream = io.BytesIO()
             Image.fromarray(pixels).save(stream, "PNG")
             archive.writestr(f"{sample.split}/{dataset.labels[sample.label]}/{index:04d}.png", stream.getvalue())
@@ -97,7 +97,7 @@ def trained_run(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     overrides = ["input.height=24", "input.width=24", "schedule.epochs=10", "schedule.batch=32", "qat.epochs=1"]
     overrides += ["architecture.stem=[8,16]", "architecture.widths=[16,32]", "architecture.strides=[1,2]"]
-    overrides += ["optimiser.name=adam", "optimiser.learning_rate=4e-3", "loss.label_smoothing=0.0"]
+    overrides += ["optimizer.name=adam", "optimizer.learning_rate=4e-3", "loss.label_smoothing=0.0"]
     run = Run.create(
         tmp_path_factory.mktemp("trained"), load_recipe("demo", overrides), Settings(str(faces_zip), seed=1)
     )

@@ -42,7 +42,7 @@ def test_the_base_install_leaves_it_out(module: str) -> None:
 def test_a_face_is_found_and_classified(photo: Path) -> None:
     result = CliRunner().invoke(edgeemo, ["predict", str(MODEL), str(photo), "--json"])
     assert result.exit_code == 0, result.output
-    (face,) = json.loads(result.output)["pictures"][0]["faces"]
+    (face,) = json.loads(result.output)["images"][0]["faces"]
     assert face["label"] in EMOTIONS
 
 
@@ -57,7 +57,7 @@ def test_a_pack_is_evaluated(tmp_path: Path) -> None:
     assert figure["ci95"][0] < figure["accuracy"] < figure["ci95"][1]
     text = run(edgeemo, ["evaluate", str(MODEL), "--data", str(pack)])
     assert f"accuracy {figure['accuracy']:.2%} [" in text.stdout
-    assert "35 of 70 pictures" in text.stderr
+    assert "35 of 70 images" in text.stderr
     assert "edgeemo[evaluate]" in text.stderr
 
 

@@ -94,4 +94,4 @@ def test_running_out_of_memory_is_a_sentence(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as ended:
         main(["inspect", "happy-sad", "--set", "architecture.dense=2000000000"])
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith("Error: this ran out of memory; take fewer or smaller pictures")
+    assert capsys.readouterr().err.startswith("Error: this ran out of memory; take fewer or smaller images")

@@ -43,12 +43,12 @@ def test_the_summary_fits_one_screen(demo: tuple[Path, str, float]) -> None:
 
 
 @pytest.mark.parametrize("method", ["int8", "qat"])
-def test_both_ways_of_quantising_keep_the_accuracy(demo: tuple[Path, str, float], method: str) -> None:
+def test_both_ways_of_quantizing_keep_the_accuracy(demo: tuple[Path, str, float], method: str) -> None:
     card = read_card(demo[0] / f"demo-{method}.tflite")
     assert card is not None
-    assert card.quantisation.method == method
+    assert card.quantization.method == method
     assert card.metrics[f"{method} validation"]["accuracy"] > 0.6
-    assert "drawn faces" in card.notes
+    assert "synthetic faces" in card.notes
 
 
 def test_the_classifier_follows_the_moving_face(demo: tuple[Path, str, float]) -> None:

@@ -15,7 +15,7 @@ from ..edge.common.console import quiet_native
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_native(), warnings.catch_warnings():
-    # Deprecations inside TensorFlow are not ours to mend.
+    # Deprecations inside TensorFlow are not ours to hint.
     warnings.simplefilter("ignore")
     import tensorflow as tf
     import tf_keras as keras

@@ -32,9 +32,9 @@ def precision(name: str) -> Iterator[None]:
 
 
 def norm_dtype(filters: int) -> str | None:
-    """What batch normalisation of so many channels is built with: float32 where bfloat16 would be slow, else None.
+    """What batch normalization of so many channels is built with: float32 where bfloat16 would be slow, else None.
 
-    oneDNN normalises bfloat16 in vectors of 16 channels, and others one by one: behind 8 filters at 48x48 that was half
+    oneDNN normalizes bfloat16 in vectors of 16 channels, and others one by one: behind 8 filters at 48x48 that was half
     the time of a training step.
     """
     return "float32" if keras.mixed_precision.global_policy().name == "mixed_bfloat16" and filters % 16 else None

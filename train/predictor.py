@@ -12,11 +12,11 @@ from ..edge.common.errors import EdgeemoError
 from ..edge.inference.classifier import Classifier, as_probabilities
 from ..edge.model.card import ModelCard
 from ..edge.model.zoo import find_model
-from ..edge.vision.preprocess import normalise
+from ..edge.vision.preprocess import normalize
 from .datasets.dataset import Dataset
 
-#: Pictures at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: kdef-binary
-#: took 12 GB for 256 pictures of 256x256.
+#: Images at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: kdef-binary
+#: took 12 GB for 256 images of 256x256.
 _BATCH, _SIDE = 256, 48
 
 
@@ -43,7 +43,7 @@ class KerasPredictor:
         height, width, _ = self.card.input.shape
         size = max(1, min(_BATCH, _BATCH * _SIDE**2 // (height * width)))
         rows = [
-            self.model.predict_on_batch(normalise(batch[start : start + size], self.card.input))
+            self.model.predict_on_batch(normalize(batch[start : start + size], self.card.input))
             for start in range(0, len(batch), size)
         ]
         return as_probabilities(np.concatenate(rows), self.card)
@@ -72,7 +72,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
         raise EdgeemoError(
             f"{path} is a bare Keras model without a card",
             expected="a run folder or a .tflite",
-            mend="give its run folder",
+            hint="give its run folder",
         )
     return Classifier.open(find_model(str(path)), runtime=runtime, threads=threads)
 
@@ -83,5 +83,5 @@ def predict_dataset(predictor: Predictor, dataset: Dataset) -> tuple[np.ndarray,
     Raises:
         EdgeemoError: the data set has a class that the model does not know.
     """
-    dataset = dataset.relabelled(predictor.card.labels)
+    dataset = dataset.relabeled(predictor.card.labels)
     return dataset.targets, predictor.predict(dataset.pixels(predictor.card.input))

@@ -14,7 +14,7 @@ from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.model.card import read_card, read_card_file
 from ...edge.model.zoo import find_model
-from ...edge.vision.image import is_picture
+from ...edge.vision.image import is_image
 from ...train.datasets.audit import exclude_listed
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.registry import read_evaluation_set
@@ -63,7 +63,7 @@ class Progress:
     "--exclude",
     metavar="CSV",
     multiple=True,
-    help="Leave out the pictures that this list names by row or key, as those that also stand in the training split.",
+    help="Leave out the images that this list names by row or key, as those that also stand in the training split.",
 )
 @click.option(
     "--runtime",
@@ -117,7 +117,7 @@ class Progress:
     "--frames",
     metavar="PATH",
     multiple=True,
-    help="Picture, or folder of pictures, of people: times decode, detect and all stages to the label.",
+    help="Image, or folder of images, of people: times decode, detect and all stages to the label.",
 )
 @click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
 @click.option(
@@ -184,16 +184,16 @@ def command(
     fallback = read_card_file(card) if card else None
     counter = InstructionCounter(emulated) if instructions else None
     folder = new_folder(out, force=force) if out else None
-    pictures = None
+    images = None
     if data:
         holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
-        pictures = read_evaluation_set(data, split, skip_bad=skip_bad, choice=choice, holdout=holdout)
+        images = read_evaluation_set(data, split, skip_bad=skip_bad, choice=choice, holdout=holdout)
         for listed in exclude:
-            kept = exclude_listed(pictures, listed, tests=True)
-            left_out = f"{len(pictures) - len(kept):,} of {Path(listed).name}"
-            pictures = replace(kept, name=f"{pictures.name} without {left_out}")
-        pictures = stratified(pictures, limit) if limit else pictures
-        tell_left_out(pictures)
+            kept = exclude_listed(images, listed, tests=True)
+            left_out = f"{len(images) - len(kept):,} of {Path(listed).name}"
+            images = replace(kept, name=f"{images.name} without {left_out}")
+        images = stratified(images, limit) if limit else images
+        tell_left_out(images)
     records = benchmark(
         paths,
         runtimes=runtimes,
@@ -204,8 +204,8 @@ def command(
         sustained=sustained,
         offline=offline,
         ceiling=ceiling,
-        frames=[picture for frame in frames for picture in _pictures(frame)],
-        data=pictures,
+        frames=[image for frame in frames for image in _images(frame)],
+        data=images,
         card=fallback,
         counter=counter,
         progress=Progress(),
@@ -219,13 +219,13 @@ def command(
         click.echo(text_table(records), nl=False)
 
 
-def _pictures(place: str) -> list[Path]:
-    path = existing(place, "a picture, or a folder of pictures")
+def _images(place: str) -> list[Path]:
+    path = existing(place, "an image, or a folder of images")
     if not path.is_dir():
         return [path]
-    found = sorted(picture for picture in path.iterdir() if is_picture(picture))
+    found = sorted(image for image in path.iterdir() if is_image(image))
     if not found:
-        raise EdgeemoError(f"{path} has no pictures", expected="pictures with faces", mend="check the path")
+        raise EdgeemoError(f"{path} has no images", expected="images with faces", hint="check the path")
     return found
 
 

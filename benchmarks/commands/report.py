@@ -22,20 +22,20 @@ Example:
     "--out",
     metavar="FILE",
     required=True,
-    help="The report: .html for one self-contained page, .md for Markdown with its pictures in a folder beside it.",
+    help="The report: .html for one self-contained page, .md for Markdown with its images in a folder beside it.",
 )
 @click.option(
     "--profiles", metavar="FILE", multiple=True, help="Operators to show too, from edgeemo benchmark profile --out."
 )
-@click.option("--pictures", type=click.Choice(["png", "svg"]), default="png", show_default=True, help="Their format.")
+@click.option("--images", type=click.Choice(["png", "svg"]), default="png", show_default=True, help="Their format.")
 @click.option("--title", default="Benchmark", show_default=True, help="Of the report.")
 @click.option("--foreword", metavar="TEXT", default="", help="A paragraph ahead of everything else.")
-@click.option("--force", is_flag=True, help="Replace the file and its pictures.")
+@click.option("--force", is_flag=True, help="Replace the file and its images.")
 def command(
     records: tuple[str, ...],
     out: str,
     profiles: tuple[str, ...],
-    pictures: str,
+    images: str,
     title: str,
     foreword: str,
     force: bool,
@@ -49,5 +49,5 @@ def command(
         new_folder(target.with_suffix(""), force=force)
     found = [record for path in records for record in read_records(path)]
     timed = [each for path in profiles for each in read_profiles(path)]
-    write_report(found, target, profiles=timed, title=title, foreword=foreword, pictures=f".{pictures}")
+    write_report(found, target, profiles=timed, title=title, foreword=foreword, images=f".{images}")
     click.echo(f"wrote {target}", err=True)

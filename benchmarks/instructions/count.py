@@ -32,7 +32,7 @@ class Instructions:
         n: inferences that were counted, with different inputs.
         stages: of a frame, or of a face crop when ``frames`` is 0: stage -> class -> instructions; medians, all faces
             of a frame together; empty without a card.
-        frames: pictures with a face that were gone through.
+        frames: images with a face that were gone through.
         packages: Python and what decides over the stages -> version.
         emulator: version of qemu-aarch64.
     """
@@ -72,7 +72,7 @@ class InstructionCounter:
             raise EdgeemoError(
                 "no emulated Python is named",
                 expected="--arm-python PATH or EDGEEMO_ARM_PYTHON",
-                mend="make one with `make arm` in a checkout, see docs/instructions.md",
+                hint="make one with `make arm` in a checkout, see docs/instructions.md",
             )
         self._pythons = pythons
         self._emulator = ""
@@ -108,7 +108,7 @@ class InstructionCounter:
             model: a .tflite with one input and one output. It is fed noise of a fixed seed.
             card: of the model; without one it is read from the file, and without any only the inference is counted.
             runtime: see :func:`edgeemo.edge.inference.interpreter.load`; of the emulated interpreter.
-            frames: pictures with faces, to count the way from a compressed picture to labels.
+            frames: images with faces, to count the way from a compressed image to labels.
 
         Returns:
             One for each processor.
@@ -122,7 +122,7 @@ class InstructionCounter:
             "path": str(path),
             "runtime": runtime,
             "card": card.to_dict() if card else None,
-            "frames": [str(existing(frame, "a picture").resolve()) for frame in frames],
+            "frames": [str(existing(frame, "an image").resolve()) for frame in frames],
         }
         return tuple(self._count(guest, request) for guest in self._guests)
 
@@ -130,14 +130,14 @@ class InstructionCounter:
         facts, counts = guest.ask(request)
         shown = [frame for frame in counts.frames if "invoke" in frame]
         if request["card"] and not shown:
-            raise EdgeemoError("no face was found in the frames", mend="give pictures of people who face the camera")
+            raise EdgeemoError("no face was found in the frames", hint="give images of people who face the camera")
         processor = facts["processor"]
         if not processor.startswith(("Cortex-", "Arm ")):
             raise EdgeemoError(
                 f"{guest.python} does not tell which processor it is",
                 expected="an Arm processor in the /proc/cpuinfo of its system root",
                 got=processor or "nothing",
-                mend="see docs/instructions.md",
+                hint="see docs/instructions.md",
             )
         invoke = _median(counts, counts.queries)
         totals = counts.queries.sum(axis=1)

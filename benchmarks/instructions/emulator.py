@@ -44,14 +44,14 @@ def compile_counter(target: Path) -> None:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise EdgeemoError(
-            "gcc is missing, which compiles the counter of instructions", mend="apt-get install gcc libc6-dev"
+            "gcc is missing, which compiles the counter of instructions", hint="apt-get install gcc libc6-dev"
         )
     command = [compiler, "-std=c11", "-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden"]
     process = subprocess.run([*command, "-o", str(target), str(SOURCE)], capture_output=True, text=True, check=False)
     if process.returncode:
         reason = next((line for line in process.stderr.splitlines() if "error" in line), "no reason given")
         raise EdgeemoError(
-            f"gcc cannot compile the counter of instructions ({reason[:160]})", mend="apt-get install gcc libc6-dev"
+            f"gcc cannot compile the counter of instructions ({reason[:160]})", hint="apt-get install gcc libc6-dev"
         )
 
 
@@ -64,7 +64,7 @@ def emulator_version() -> str:
     program = shutil.which("qemu-aarch64")
     if program is None:
         raise EdgeemoError(
-            "qemu-aarch64 is missing, which runs the emulated processor", mend="apt-get install qemu-user"
+            "qemu-aarch64 is missing, which runs the emulated processor", hint="apt-get install qemu-user"
         )
     first = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
     return first.removeprefix("qemu-aarch64 version ").split(" ")[0]
@@ -100,7 +100,7 @@ class Guest:
             raise EdgeemoError(
                 f"{self.python} lacks {', '.join(missing)}",
                 expected="an aarch64 Python with the packages of the base install",
-                mend="see docs/instructions.md",
+                hint="see docs/instructions.md",
             )
         read_marks(marks)
 
@@ -137,7 +137,7 @@ class Guest:
             raise EdgeemoError(
                 f"{self.python} cannot be started ({error.strerror})",
                 expected="an emulated Python",
-                mend="see docs/instructions.md",
+                hint="see docs/instructions.md",
             ) from error
 
     def _failed(self, process: subprocess.CompletedProcess[str]) -> EdgeemoError:
@@ -145,5 +145,5 @@ class Guest:
         return EdgeemoError(
             f"{self.python} cannot run edgeemo ({last[0][:160]})",
             expected="an aarch64 Python with the packages of the base install",
-            mend="see docs/instructions.md",
+            hint="see docs/instructions.md",
         )

@@ -33,13 +33,13 @@ def count(path: str, runtime: str, card: dict[str, Any] | None, frames: Sequence
         path: of the model.
         runtime: see :func:`edgeemo.edge.inference.interpreter.load`; one thread.
         card: as a dictionary, or None.
-        frames: pictures to go through from the file to the labels; without them noise crops are preprocessed.
+        frames: images to go through from the file to the labels; without them noise crops are preprocessed.
 
     Returns:
         What the emulated device is, and what ran the model.
     """
     cv2.setNumThreads(1)
-    worker = Worker(path=path, runtime=runtime, threads=1, delegate=None, card=card, pictures=None)
+    worker = Worker(path=path, runtime=runtime, threads=1, delegate=None, card=card, images=None)
     # A collection would be counted for whatever it happens in.
     gc.collect()
     gc.disable()

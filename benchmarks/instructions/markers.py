@@ -13,7 +13,7 @@ from ...edge.common.errors import EdgeemoError
 
 #: File numbers from here on are never open; counter.c knows the same number.
 BASE = 0x5EDC0000
-#: So many queries and frames come before those that count: the first inference prepares kernels, and Python specialises
+#: So many queries and frames come before those that count: the first inference prepares kernels, and Python specializes
 #: what it meets often.
 WARM_UP = 3
 
@@ -70,7 +70,7 @@ def read_marks(path: Path) -> Counts:
         raise EdgeemoError(
             "the emulated process was not counted",
             expected="a qemu-aarch64 of QEMU 6.0 to 8.2 that takes plugins (static builds do not)",
-            mend="on Debian 12: apt-get install qemu-user",
+            hint="on Debian 12: apt-get install qemu-user",
         )
     classes = tuple(lines[0].split()[2:])
     table = np.array([[int(number) for number in line.split()] for line in lines[1:]], np.int64)

@@ -45,13 +45,13 @@ class Loaded:
 
 
 def load_all(
-    subjects: Sequence[Subject], pictures: Path | None, stack: contextlib.ExitStack, tell: Progress, *, choosy: bool
+    subjects: Sequence[Subject], images: Path | None, stack: contextlib.ExitStack, tell: Progress, *, choosy: bool
 ) -> Loaded:
     """Start a process for each subject.
 
     Args:
         subjects: what is to be measured.
-        pictures: .npz with face crops to feed, or None for noise.
+        images: .npz with face crops to feed, or None for noise.
         stack: ends the processes.
         tell: how far it is.
         choosy: whether all of them have to be measured; else what its delegate does not run is left out.
@@ -70,7 +70,7 @@ def load_all(
             runtime=subject.runtime,
             threads=subject.threads,
             delegate=subject.delegate,
-            pictures=pictures,
+            images=images,
         )
         try:
             taken = _operators_taken(process(), subject) if subject.delegate else None
@@ -95,6 +95,6 @@ def _operators_taken(process: ModelProcess, subject: Subject) -> int | None:
     if taken == 0:
         raise DelegateError(
             f"the delegate {subject.delegate.name} takes no operator of {subject.path}: all of it would run on the CPU",
-            mend="compile the model for it, or measure without it",
+            hint="compile the model for it, or measure without it",
         )
     return taken

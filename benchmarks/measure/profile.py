@@ -120,7 +120,7 @@ class Profile:
         """
         if not isinstance(value, dict) or value.get("kind") != "profile" or value.get("schema") != SCHEMA:
             raise EdgeemoError(
-                f"{where} is not a profile", expected=f"schema {SCHEMA}", mend="make it with edgeemo benchmark profile"
+                f"{where} is not a profile", expected=f"schema {SCHEMA}", hint="make it with edgeemo benchmark profile"
             )
         fields = {key: item for key, item in value.items() if key not in ("schema", "kind")}
         try:
@@ -128,7 +128,7 @@ class Profile:
             known = {"operators": operators, "device": Device(**value["device"]), "reasons": tuple(value["reasons"])}
             return cls(**{**fields, **known})
         except (TypeError, KeyError) as error:
-            raise EdgeemoError(f"{where} is not a valid profile ({error})", mend="measure again") from error
+            raise EdgeemoError(f"{where} is not a valid profile ({error})", hint="measure again") from error
 
 
 def profile(

@@ -1,7 +1,7 @@
 """The most multiply-accumulates a second that a runtime reaches on this machine: int8 matrix products, nothing else.
 
 What is timed is a model of its own, written here: 1x1 convolutions, each the product of a (144, 256) and a (256, 256)
-matrix. They stay in the caches, need no rearranging of the input, and are quantised as real models are (weights per
+matrix. They stay in the caches, need no rearranging of the input, and are quantized as real models are (weights per
 channel, int32 bias), so that the runtime's own kernels run. All values are random: nothing can be left out or packed.
 Larger products gain a few per cent more, but take so long in a slow runtime that a busy machine interrupts each of them
 and none of the models' own queries, which would then seem to be faster than the ceiling.
@@ -19,7 +19,7 @@ from ...edge.model.card import TFLITE_MAGIC
 from ...edge.tflite.schema import OPERATORS, TYPES
 from .latency import Latency
 
-#: Height and width of the picture, its channels, and the number of layers.
+#: Height and width of the image, its channels, and the number of layers.
 SIDE, CHANNELS, LAYERS = 12, 256, 4
 MACS = SIDE * SIDE * CHANNELS * CHANNELS * LAYERS
 _SCHEMA_VERSION = 3
@@ -66,7 +66,7 @@ def ceiling_model() -> bytes:
     try:
         import flatbuffers
     except ImportError as error:
-        raise EdgeemoError("the package flatbuffers is missing", mend="install it: pip install flatbuffers") from error
+        raise EdgeemoError("the package flatbuffers is missing", hint="install it: pip install flatbuffers") from error
     return _Writer(flatbuffers.Builder(1 << 20)).model()
 
 
@@ -130,7 +130,7 @@ class _Writer:
             self.builder.Prep(_ALIGNMENT, len(data))
             self.buffers.append(self.table((0, "UOffsetTRelative", self.builder.CreateNumpyVector(data))))
             buffer = len(self.buffers) - 1
-        quantisation = self.table(
+        quantization = self.table(
             (2, "UOffsetTRelative", self.numbers(scales, np.float32)),
             (3, "UOffsetTRelative", self.numbers(np.zeros(len(scales)), np.int64)),
         )
@@ -140,7 +140,7 @@ class _Writer:
                 (1, "Int8", TYPES.index(kind)),
                 (2, "Uint32", buffer),
                 (3, "UOffsetTRelative", self.builder.CreateString(name)),
-                (4, "UOffsetTRelative", quantisation),
+                (4, "UOffsetTRelative", quantization),
             )
         )
         return len(self.tensors) - 1

@@ -25,7 +25,7 @@ def measure_stages(
 
     Args:
         processes: the models, alive; those without a card have no stages.
-        frames: pictures with faces, gone through in turn; without them face crops are fed.
+        frames: images with faces, gone through in turn; without them face crops are fed.
         queries: at least so many of each; every frame once at least.
         seed: of the order.
 
@@ -56,7 +56,7 @@ def _joined(turns: Sequence[dict[str, Any]], *, frames: bool) -> Stages:
     }
     faces = [count for turn in turns for count in turn["faces"]] if frames else []
     if frames and not any(faces):
-        raise EdgeemoError("no face was found in the frames", mend="give pictures of people who face the camera")
+        raise EdgeemoError("no face was found in the frames", hint="give images of people who face the camera")
     medians = {name: float(np.median(found)) / 1e6 for name, found in spans.items()}
     stages = Stages(
         preprocess=medians["preprocess"],

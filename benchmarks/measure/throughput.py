@@ -1,4 +1,4 @@
-"""Throughput when all pictures are there at once: MLPerf's offline scenario, scaled down."""
+"""Throughput when all images are there at once: MLPerf's offline scenario, scaled down."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ TURN_MS = 20.0
 
 @dataclass(frozen=True)
 class Offline:
-    """Pictures that a model classifies in a second when they need not wait for each other.
+    """Images that a model classifies in a second when they need not wait for each other.
 
     Args:
-        batch: pictures in one invoke, the fastest that was tried; 1 when the model does not take more.
-        per_s: pictures per second, median of the rounds.
+        batch: images in one invoke, the fastest that was tried; 1 when the model does not take more.
+        per_s: images per second, median of the rounds.
         low, high: quartiles over the rounds.
-        pictures: that were classified in all rounds.
+        images: that were classified in all rounds.
     """
 
     batch: int
     per_s: float
     low: float
     high: float
-    pictures: int
+    images: int
 
 
 def measure_offline(processes: Sequence[ModelProcess], *, seed: int = 0) -> list[Offline]:
@@ -45,7 +45,7 @@ def measure_offline(processes: Sequence[ModelProcess], *, seed: int = 0) -> list
     """
     plans = [process.ask("batches") for process in processes]
     rates: list[list[float]] = [[] for _ in processes]
-    pictures = [0 for _ in processes]
+    images = [0 for _ in processes]
     order, draw = list(range(len(processes))), random.Random(seed)
     for _ in range(ROUNDS):
         draw.shuffle(order)
@@ -53,10 +53,10 @@ def measure_offline(processes: Sequence[ModelProcess], *, seed: int = 0) -> list
             count = int(np.ceil(TURN_MS / plans[index]["ms"]))
             spent = processes[index].ask("offline", n=count)["ns"] / 1e9
             done = count * plans[index]["batch"]
-            pictures[index] += done
+            images[index] += done
             rates[index].append(done / spent)
     found = []
-    for plan, own, total in zip(plans, rates, pictures, strict=True):
+    for plan, own, total in zip(plans, rates, images, strict=True):
         low, middle, high = (float(rate) for rate in np.quantile(own, (0.25, 0.5, 0.75)))
         found.append(Offline(int(plan["batch"]), middle, low, high, total))
     return found

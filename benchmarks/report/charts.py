@@ -11,7 +11,7 @@ import numpy as np
 from ...edge.common.errors import EdgeemoError
 from ..measure.profile import Profile
 from ..record import BenchmarkRecord
-from .scatter import colour_of, figure, label_of, save
+from .scatter import color_of, figure, label_of, save
 
 _STAGES = {
     "decode": "#5b7899",
@@ -43,7 +43,7 @@ def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> Non
         counts, edges = np.array(found.counts), np.array(found.edges_ms)
         # Heights are densities on the logarithmic axis, so that the area is what counts.
         heights = 0.85 * counts / max(counts.max(), 1)
-        axes.stairs(row + heights, edges, baseline=row, fill=True, color=colour_of(record), alpha=0.75)
+        axes.stairs(row + heights, edges, baseline=row, fill=True, color=color_of(record), alpha=0.75)
         if record.p50_ms is not None:
             axes.plot([record.p50_ms] * 2, [row, row + 0.9], color="#202020", linewidth=1)
         note = f" {found.slower:,} of {record.n:,} slower"
@@ -93,9 +93,9 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
     drawing, axes = figure(len(operators) // 2)
     kinds = list(profile.by_kind)
     for row, operator in enumerate(operators):
-        colour = _KINDS[kinds.index(operator.name) % len(_KINDS)]
+        color = _KINDS[kinds.index(operator.name) % len(_KINDS)]
         spread = [[max(0.0, operator.ms - operator.low)], [max(0.0, operator.high - operator.ms)]]
-        axes.barh(row, operator.ms, height=0.75, color=colour)
+        axes.barh(row, operator.ms, height=0.75, color=color)
         axes.errorbar(operator.ms, row, xerr=spread, fmt="none", ecolor="#404040", elinewidth=0.8)
     names = [f"{row}  {operator.name.lower()}" for row, operator in enumerate(operators)]
     axes.set_yticks(range(len(operators)), names, fontsize=7)
@@ -115,7 +115,7 @@ def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
 
     Args:
         records: of one run: a line each, or of many the range, quartiles and median of all of them.
-        path: of the picture.
+        path: of the image.
 
     Raises:
         EdgeemoError: no record tells when its rounds were.
@@ -144,7 +144,7 @@ def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
 def _with(records: Sequence[BenchmarkRecord], field: str) -> list[BenchmarkRecord]:
     shown = [record for record in records if getattr(record, field)]
     if not shown:
-        raise EdgeemoError("nothing to draw", expected=f"a record with {field}", mend="measure again")
+        raise EdgeemoError("nothing to draw", expected=f"a record with {field}", hint="measure again")
     return shown
 
 

@@ -40,7 +40,7 @@ def label_points(
     places = axes.transData.transform(points)
     taken += [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in places]
     named: list[Any] = []
-    for point, centre, name in zip(points, places, names, strict=True):
+    for point, center, name in zip(points, places, names, strict=True):
         best, best_cost = None, math.inf
         for distance, (dx, dy) in itertools.product(_DISTANCES, _PLACES):
             aligned = {
@@ -64,8 +64,8 @@ def label_points(
             # Near is better, and a leader should not cross another name.
             cost += distance * pixels_per_point * 0.01
             target = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-            steps = [centre + share * (target - centre) for share in np.linspace(0, 1, 12)] if leader else []
-            cost += _MISLEADING * (min(_gap(box, place) for place in places) < _gap(box, centre))
+            steps = [center + share * (target - center) for share in np.linspace(0, 1, 12)] if leader else []
+            cost += _MISLEADING * (min(_gap(box, place) for place in places) < _gap(box, center))
             cost += _HIDDEN * (leader is not None and abs(dx) < 0.1)
             # Two names in one place are both lost.
             cost += 10 * sum(_shared(box, name_box) for name_box in named)

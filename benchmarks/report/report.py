@@ -1,4 +1,4 @@
-"""A report of benchmark records: figures, pictures, and what was in the way. One page of HTML, or Markdown."""
+"""A report of benchmark records: figures, images, and what was in the way. One page of HTML, or Markdown."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Report(Protocol):
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """A table with its head."""
 
-    def picture(self, path: str | Path, caption: str) -> None:
-        """A picture, carried along."""
+    def image(self, path: str | Path, caption: str) -> None:
+        """An image, carried along."""
 
 
 def write_report(
@@ -61,31 +61,31 @@ def write_report(
     profiles: Sequence[Profile] = (),
     title: str = "Benchmark",
     foreword: str = "",
-    pictures: str = "",
+    images: str = "",
 ) -> None:
     """Write a report. Records of several runs or devices are shown apart.
 
-    Without matplotlib it has no pictures, and says so.
+    Without matplotlib it has no images, and says so.
 
     Args:
         records: to show.
-        path: of the report; ``.html`` for one self-contained page, ``.md`` for Markdown with its pictures in a folder
+        path: of the report; ``.html`` for one self-contained page, ``.md`` for Markdown with its images in a folder
             of the same name beside it.
         profiles: operators of some models, to show below.
         title: of the report.
         foreword: a paragraph ahead of everything else.
-        pictures: ``.png`` or ``.svg``; by default ``.png``.
+        images: ``.png`` or ``.svg``; by default ``.png``.
 
     Raises:
         EdgeemoError: no records, an unknown format, or the place cannot be written.
     """
-    path, suffix = Path(path), pictures or ".png"
+    path, suffix = Path(path), images or ".png"
     if not records:
         raise EdgeemoError("nothing to report", expected="at least one record")
     if path.suffix.lower() not in FORMATS:
         raise EdgeemoError("unknown format of a report", expected=" or ".join(FORMATS), got=repr(path.suffix))
     if suffix not in SUFFIXES:
-        raise EdgeemoError("unknown picture format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+        raise EdgeemoError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     page, markdown = Page(title), MarkdownReport(title, path, path.with_suffix(""))
     report: Report = page if path.suffix.lower() == ".html" else markdown
     if foreword:
@@ -95,16 +95,16 @@ def write_report(
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder:
         for number, run in enumerate(runs, 1):
             prefix = f"{number}-" if len(runs) > 1 else ""
-            _run(report, [record for record in records if record.run == run], _Pictures(report, folder, prefix, suffix))
-        _profiles(report, profiles, _Pictures(report, folder, "", suffix))
+            _run(report, [record for record in records if record.run == run], _Images(report, folder, prefix, suffix))
+        _profiles(report, profiles, _Images(report, folder, "", suffix))
     if report is page:
         write_text(path, page.render())
     else:
         markdown.write()
 
 
-class _Pictures:
-    """Draws pictures for a report, until it turns out that there can be none.
+class _Images:
+    """Draws images for a report, until it turns out that there can be none.
 
     Args:
         report: that shows them.
@@ -126,12 +126,12 @@ class _Pictures:
             draw(path)
         except MissingExtra as error:
             self._missing = True
-            self._report.paragraph(f"There are no pictures: {error.message}")
+            self._report.paragraph(f"There are no images: {error.message}")
             return
-        self._report.picture(path, caption)
+        self._report.image(path, caption)
 
 
-def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures) -> None:
+def _run(report: Report, records: Sequence[BenchmarkRecord], images: _Images) -> None:
     first = records[0]
     report.heading(f"{first.device}, {first.created}")
     tainted = [record for record in records if record.tainted]
@@ -142,7 +142,7 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures
     head, rows = cells(records)
     report.table([head, *rows])
     report.items(notes(records, figures=False))
-    _draw(records, pictures)
+    _draw(records, images)
     report.heading("Percentiles")
     report.paragraph(_BOUNDS)
     report.table(percentile_cells(records))
@@ -164,44 +164,44 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], pictures: _Pictures
         report.table(instruction_cells(records))
 
 
-def _draw(records: Sequence[BenchmarkRecord], pictures: _Pictures) -> None:
+def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:
     rated = any(record.accuracy for record in records)
     for cost in costs_of(records):
         if cost is LATENCY and not rated:
-            pictures.show(cost.name, lambda place: plot_records(records, place), "Latency.")
+            images.show(cost.name, lambda place: plot_records(records, place), "Latency.")
         elif rated:
             front = "; what no other model beats in both is on the front" if cost is LATENCY else ""
-            pictures.show(
+            images.show(
                 f"accuracy-{cost.name}",
                 lambda place, cost=cost: plot_records(records, place, cost=cost),  # type: ignore[misc]
                 f"Accuracy against {cost.label}{front}.",
             )
     if any(record.histogram for record in records):
-        pictures.show(
+        images.show(
             "histogram",
             lambda place: histogram_chart(records, place),
             "How the latencies of single queries are distributed.",
         )
     if any(record.stages for record in records):
         frames = any(record.stages and record.stages.frames for record in records)
-        caption = "Stages of a frame, from the compressed picture" if frames else "Stages of a face crop"
-        pictures.show("stages", lambda place: stage_chart(records, place), f"{caption} to the label.")
+        caption = "Stages of a frame, from the compressed image" if frames else "Stages of a face crop"
+        images.show("stages", lambda place: stage_chart(records, place), f"{caption} to the label.")
     if any(record.rounds_at_s for record in records):
-        pictures.show(
+        images.show(
             "course",
             lambda place: course_chart(records, place),
             "The course of the run: what moves all models is the machine.",
         )
 
 
-def _profiles(report: Report, profiles: Sequence[Profile], pictures: _Pictures) -> None:
+def _profiles(report: Report, profiles: Sequence[Profile], images: _Images) -> None:
     for number, profile in enumerate(profiles, 1):
         report.heading(f"Operators of {profile.name}")
         if profile.tainted:
             report.paragraph(f"Tainted, do not quote it: {'; '.join(profile.reasons)}.", note=True)
         report.items(profile_notes(profile))
         report.table(profile_cells(profile))
-        pictures.show(
+        images.show(
             f"operators-{number}",
             lambda place, profile=profile: profile_chart(profile, place),  # type: ignore[misc]
             f"What each operator of {profile.name} adds to an invoke.",

@@ -20,7 +20,7 @@ SUFFIXES = (".png", ".svg")
 LOG_FACTOR = 10.0
 _DPI = 120
 _PALETTE = 128
-_COLOURS = {"float32": "#5b7899", "int8": "#c4512d", "qat": "#3f8f6b"}
+_COLORS = {"float32": "#5b7899", "int8": "#c4512d", "qat": "#3f8f6b"}
 _OTHER = "#80699b"
 _FRONT = "#9a9a9a"
 
@@ -45,8 +45,8 @@ def plot_records(
     """Draw records: accuracy over latency or another cost where both are known, else bars of the latency.
 
     Args:
-        records: of one device, or the picture compares what cannot be compared.
-        path: of the picture; its suffix (.png or .svg) chooses the format.
+        records: of one device, or the image compares what cannot be compared.
+        path: of the image; its suffix (.png or .svg) chooses the format.
         title: above the plot; by default the device, runtime and threads.
         cost: of the horizontal axis; all but the latency need accuracies.
 
@@ -58,7 +58,7 @@ def plot_records(
     shown = [record for record in records if cost.of(record) and (cost is LATENCY or record.accuracy)]
     if not shown:
         raise EdgeemoError(
-            "nothing to plot", expected=f"a record with {cost.label}", mend="raise --queries, and give --data"
+            "nothing to plot", expected=f"a record with {cost.label}", hint="raise --queries, and give --data"
         )
     drawing, axes = figure(len(shown))
     rated = [record for record in shown if record.accuracy]
@@ -71,7 +71,7 @@ def plot_records(
 
 
 def save(drawing: Any, path: str | Path) -> None:
-    """Write a figure as .png, with as many colours as plots have, or as .svg; the same figure gives the same bytes.
+    """Write a figure as .png, with as many colors as plots have, or as .svg; the same figure gives the same bytes.
 
     Raises:
         EdgeemoError: another suffix, or the place cannot be written.
@@ -88,8 +88,8 @@ def save(drawing: Any, path: str | Path) -> None:
     else:
         raw = io.BytesIO()
         drawing.savefig(raw, format="png", dpi=_DPI)
-        with Image.open(raw) as picture:
-            picture.convert("RGB").quantize(_PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        with Image.open(raw) as image:
+            image.convert("RGB").quantize(_PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
                 stream, "PNG", optimize=True
             )
     write_bytes(path, stream.getvalue())
@@ -98,7 +98,7 @@ def save(drawing: Any, path: str | Path) -> None:
 def _suffix(path: str | Path) -> str:
     suffix = Path(path).suffix
     if suffix.lower() not in SUFFIXES:
-        raise EdgeemoError("unknown picture format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+        raise EdgeemoError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     return suffix.lower()
 
 
@@ -122,10 +122,10 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     points = [(cost.of(record) or 0.0, _percent(record)[1]) for record in records]
     for record, (x, y) in zip(records, points, strict=True):
         low, _, high = _percent(record)
-        colour = colour_of(record)
-        face = "white" if record.tainted and cost is LATENCY else colour
-        axes.errorbar(x, y, [[y - low], [high - y]], fmt="none", ecolor=colour, elinewidth=1.2, capsize=3, alpha=0.6)
-        axes.plot(x, y, "o", color=colour, markerfacecolor=face, markersize=7, zorder=3)
+        color = color_of(record)
+        face = "white" if record.tainted and cost is LATENCY else color
+        axes.errorbar(x, y, [[y - low], [high - y]], fmt="none", ecolor=color, elinewidth=1.2, capsize=3, alpha=0.6)
+        axes.plot(x, y, "o", color=color, markerfacecolor=face, markersize=7, zorder=3)
     front = [points[index] for index in pareto_front(points)]
     if len(front) > 1:
         axes.step(*zip(*front, strict=True), where="post", color=_FRONT, linewidth=1.2, linestyle="--", zorder=1)
@@ -145,9 +145,9 @@ def _bars(axes: Any, records: Sequence[BenchmarkRecord]) -> None:
     medians = [_p50(record) for record in records]
     ends = [record.p90_ms or median for record, median in zip(records, medians, strict=True)]
     for row, (record, median, end) in enumerate(zip(records, medians, ends, strict=True)):
-        colour = colour_of(record)
-        face = "white" if record.tainted else colour
-        axes.barh(row, median, height=0.6, color=face, edgecolor=colour, hatch="//" if record.tainted else None)
+        color = color_of(record)
+        face = "white" if record.tainted else color
+        axes.barh(row, median, height=0.6, color=face, edgecolor=color, hatch="//" if record.tainted else None)
         axes.errorbar(median, row, xerr=[[0], [max(0.0, end - median)]], fmt="none", ecolor="#404040", capsize=3)
         axes.annotate(f"{median:.3g}", (end, row), (6, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(records)), [record.name for record in records])
@@ -173,9 +173,9 @@ def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -
 def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, tainted: bool, front: bool) -> None:
     from matplotlib.lines import Line2D
 
-    kinds = dict.fromkeys(record.quantisation for record in records)
+    kinds = dict.fromkeys(record.quantization for record in records)
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=_COLOURS.get(kind, _OTHER), label=kind or "unknown")
+        Line2D([], [], marker="o", linestyle="", color=_COLORS.get(kind, _OTHER), label=kind or "unknown")
         for kind in kinds
     ]
     if tainted and any(record.tainted for record in records):
@@ -213,11 +213,11 @@ def _percent(record: BenchmarkRecord) -> tuple[float, float, float]:
     return 100 * low, 100 * figure.value, 100 * high
 
 
-def colour_of(record: BenchmarkRecord) -> str:
-    """The colour of a record's quantisation in all plots."""
-    return _COLOURS.get(record.quantisation, _OTHER)
+def color_of(record: BenchmarkRecord) -> str:
+    """The color of a record's quantization in all plots."""
+    return _COLORS.get(record.quantization, _OTHER)
 
 
 def label_of(record: BenchmarkRecord) -> str:
-    """The name of a record where its colour or shape cannot show the taint."""
+    """The name of a record where its color or shape cannot show the taint."""
     return f"{record.name} (tainted)" if record.tainted else record.name

@@ -13,7 +13,7 @@ from ..statistics.percentiles import PERCENTILES, queries_needed
 #: Stands for a figure that was not measured or that too few queries support.
 ABSENT = "-"
 TAINTED = "tainted"
-_LEFT = ("model", "quantisation", "accuracy", "")
+_LEFT = ("model", "quantization", "accuracy", "")
 
 
 def text_table(records: Sequence[BenchmarkRecord]) -> str:
@@ -86,7 +86,7 @@ def _figures(records: Sequence[BenchmarkRecord]) -> list[str]:
         if r.drift
     ]
     lines += [
-        f"{r.name}: offline {r.offline.per_s:,.0f} pictures per second [{r.offline.low:,.0f}, {r.offline.high:,.0f}], "
+        f"{r.name}: offline {r.offline.per_s:,.0f} images per second [{r.offline.low:,.0f}, {r.offline.high:,.0f}], "
         + (f"in batches of {r.offline.batch}" if r.offline.batch > 1 else "one by one")
         for r in records
         if r.offline
@@ -144,7 +144,7 @@ def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]
     """Header and rows. Columns that nobody fills (accuracy, ratio, mark) are left out."""
     columns = {
         "model": [r.name for r in records],
-        "quantisation": [r.quantisation for r in records],
+        "quantization": [r.quantization for r in records],
         "KB": [f"{r.bytes / 1000:,.0f}" for r in records],
         **{f"{p} ms": [milliseconds(getattr(r, f"{p}_ms")) for r in records] for p in _SHOWN},
         "ratio": [

@@ -29,7 +29,7 @@ class RatioInterval:
 def ratio_interval(new: Sequence[np.ndarray], old: Sequence[np.ndarray]) -> RatioInterval:
     """Ratio of the median of ``new`` to that of ``old``, with its 99 % confidence interval.
 
-    Percentile bootstrap in two steps: runs are drawn with replacement, then in each run blocks of neighbouring rounds,
+    Percentile bootstrap in two steps: runs are drawn with replacement, then in each run blocks of neighboring rounds,
     of the length n^(1/3), around the end (circular block bootstrap, Politis and Romano 1992), because a slow moment
     spans several rounds. What only differs between runs is seen only when there are several.
 

@@ -25,7 +25,7 @@ class Percentile:
     """One percentile of a set of latencies.
 
     Args:
-        value: as measured, linear between neighbours.
+        value: as measured, linear between neighbors.
         bound: LoadGen's early-stopping estimate: the true percentile is below it with 99 % confidence, if the queries
             are independent.
     """

@@ -33,7 +33,7 @@ class ModelProcess:
         card: of the model, or None.
         runtime, threads, delegate: see :func:`edgeemo.edge.inference.interpreter.load`. There is no reserve: what the
             delegate does not run is not measured.
-        pictures: .npz with face crops to feed, or None for noise.
+        images: .npz with face crops to feed, or None for noise.
         patience: seconds for loading it with a delegate; some wait for a device for ever.
 
     Raises:
@@ -49,7 +49,7 @@ class ModelProcess:
         runtime: str = "auto",
         threads: int = 1,
         delegate: DelegateSpec | None = None,
-        pictures: Path | None = None,
+        images: Path | None = None,
         patience: float = 60.0,
     ) -> None:
         self.path, self.card, self._delegate, self._patience = path, card, delegate, patience
@@ -59,7 +59,7 @@ class ModelProcess:
             "threads": threads,
             "delegate": asdict(delegate) if delegate else None,
             "card": card.to_dict() if card else None,
-            "pictures": str(pictures) if pictures else None,
+            "images": str(images) if images else None,
         }
         self.facts: dict[str, Any] = {}
 
@@ -112,7 +112,7 @@ class ModelProcess:
 
         Args:
             operation: a public method of :class:`edgeemo.benchmarks.worker.worker.Worker`.
-            progress: told the number of pictures done so far.
+            progress: told the number of images done so far.
             arguments: of the operation.
 
         Raises:
@@ -144,10 +144,10 @@ class ModelProcess:
         if self._delegate:
             return DelegateError(
                 f"the delegate {self._delegate.name} crashed the process that measured {self.path}, or hung ({reason})",
-                mend="plug the accelerator in again, or install the delegate again",
+                hint="plug the accelerator in again, or install the delegate again",
             )
-        mend = "free some memory" if status == -9 else "the file may be damaged: copy or convert the model again"
-        return EdgeemoError(f"the process that measured {self.path} died ({reason})", mend=mend)
+        hint = "free some memory" if status == -9 else "the file may be damaged: copy or convert the model again"
+        return EdgeemoError(f"the process that measured {self.path} died ({reason})", hint=hint)
 
     def _said(self) -> str:
         # Not seek: the position is the worker's too, it would go on writing there.

@@ -1,4 +1,4 @@
-"""Pictures that go the whole way of a camera's frame, timed step by step."""
+"""Images that go the whole way of a camera's frame, timed step by step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _STAGES = ("detect", "preprocess", "invoke", "postprocess")
 
 
 class Film:
-    """Compressed pictures in memory, and what decodes, detects and classifies them.
+    """Compressed images in memory, and what decodes, detects and classifies them.
 
     Args:
-        paths: of the pictures.
+        paths: of the images.
         classifier: of the faces.
     """
 
@@ -33,7 +33,7 @@ class Film:
         """Nanoseconds of n frames, those in which a face was found, and the number of faces in each of all.
 
         Args:
-            start: number of the first; the pictures are gone through in turn.
+            start: number of the first; the images are gone through in turn.
             n: frames.
         """
         clock = time.perf_counter_ns

@@ -38,10 +38,10 @@ _LEAST_BATCH = 5
 _TURN_WARM_UP = 2
 _INPUTS = 16
 _PREDICTIONS_PER_REPORT = 64
-#: Sizes of batches that are tried: more pictures than fit into the caches gain nothing.
+#: Sizes of batches that are tried: more images than fit into the caches gain nothing.
 _BATCHES = (8, 32)
 _BATCH_TURNS = 5
-#: A face crop for the preprocessing stage when no pictures are given: what a face at arm's length fills of a VGA frame.
+#: A face crop for the preprocessing stage when no images are given: what a face at arm's length fills of a VGA frame.
 NOISE_CROP = (120, 120, 3)
 
 
@@ -53,7 +53,7 @@ class Worker:
         runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
         delegate: its fields as a dictionary, or None for the CPU.
         card: as a dictionary, or None for a model without one.
-        pictures: .npz with face crops to classify, or None for noise.
+        images: .npz with face crops to classify, or None for noise.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Worker:
         threads: int,
         delegate: dict[str, Any] | None,
         card: dict[str, Any] | None,
-        pictures: str | None,
+        images: str | None,
     ) -> None:
         spec = DelegateSpec(**{**delegate, "options": tuple(map(tuple, delegate["options"]))}) if delegate else None
         started = time.perf_counter_ns()
@@ -78,7 +78,7 @@ class Worker:
         if self.card:
             check_card(self.card, self.session)
         self._classifier = Classifier(self.card, self.session) if self.card else None
-        self.crops = self._crops(pictures)
+        self.crops = self._crops(images)
         self.inputs = self._encoded()
         first = self._query(0)
         self.facts = {
@@ -175,7 +175,7 @@ class Worker:
         return {"ns": times, "crop": self.crops[0].shape}
 
     def frames(self, paths: list[str], start: int, n: int) -> dict[str, Any]:
-        """Nanoseconds of n frames, from compressed picture to labels, and the faces that were found in each.
+        """Nanoseconds of n frames, from compressed image to labels, and the faces that were found in each.
 
         The paths are gone through in turn, from the start-th on; what decodes, detects and classifies is what
         ``edgeemo predict`` and ``edgeemo run`` use.
@@ -203,9 +203,9 @@ class Worker:
         self.session.invoke(tensor)
         return time.perf_counter_ns() - started
 
-    def _crops(self, pictures: str | None) -> list[np.ndarray]:
-        if pictures:
-            with np.load(pictures) as archive:
+    def _crops(self, images: str | None) -> list[np.ndarray]:
+        if images:
+            with np.load(images) as archive:
                 return [archive[name] for name in archive.files]
         source = np.random.default_rng(0)
         return [source.integers(0, 256, NOISE_CROP, np.uint8) for _ in range(_INPUTS)]

@@ -11,11 +11,11 @@ from ..inspection.third_party import describe_tflite
 from ..model.card import card_beside, write_model
 from ..model.card_text import card_rows, sheet
 from ..model.describe import Description, label_names
-from ..vision.preprocess import CHANNELS, NORMALISATIONS
+from ..vision.preprocess import CHANNELS, NORMALIZATIONS
 
 _EXAMPLE = """\b
 Example:
-  edgeemo models card theirs.tflite --labels angry,disgust,fear,happy,sad,surprise,neutral --normalisation symmetric
+  edgeemo models card theirs.tflite --labels angry,disgust,fear,happy,sad,surprise,neutral --normalization symmetric
 """
 
 
@@ -23,14 +23,14 @@ Example:
 @click.argument("model", metavar="MODEL.tflite")
 @click.option("--labels", metavar="LIST", help="Its classes in the order of its outputs.")
 @click.option(
-    "--normalisation",
+    "--normalization",
     metavar="NAME|mean=M;std=S",
-    help=f"How pixels from 0 to 255 become values: {', '.join(NORMALISATIONS)}, or (pixel - M) / S.",
+    help=f"How pixels from 0 to 255 become values: {', '.join(NORMALIZATIONS)}, or (pixel - M) / S.",
 )
-@click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colours.  [default: as the model tells]")
+@click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colors.  [default: as the model tells]")
 @click.option("--logits", is_flag=True, help="Its answers are logits: softmax or the sigmoid is left to the device.")
 @click.option("--name", help="By which tables and plots call it.  [default: the file's name]")
-@click.option("--licence", help="Of the weights.")
+@click.option("--license", help="Of the weights.")
 @click.option("--notes", help="What a reader of its figures must know; stands below every table with them.")
 @click.option("--card", metavar="FILE", help="Try this card (JSON) instead of making one.")
 @click.option("--out", metavar="FILE", help="Where to write the card.  [default: MODEL.card.json beside the model]")
@@ -40,11 +40,11 @@ Example:
 def command(
     model: str,
     labels: str | None,
-    normalisation: str | None,
+    normalization: str | None,
     channels: str | None,
     logits: bool,
     name: str | None,
-    licence: str | None,
+    license: str | None,
     notes: str | None,
     card: str | None,
     out: str | None,
@@ -54,21 +54,21 @@ def command(
 ) -> None:
     """Make the card of a MODEL.tflite that others have made, so that every command takes it.
 
-    Size, colours and quantisation are read from the file; labels and normalisation nobody can read from it. The card is
+    Size, colors and quantization are read from the file; labels and normalization nobody can read from it. The card is
     held against the model and tried on black, white and noise, then written beside it, where it is found: the model's
     own bytes stay as they are. docs/foreign-models.md explains the fields.
     """
     if out and embed:
         raise click.UsageError("--out and --embed do not go together")
-    if card and (labels or normalisation or channels or logits):
-        raise click.UsageError("--card says already what --labels, --normalisation, --channels and --logits would")
+    if card and (labels or normalization or channels or logits):
+        raise click.UsageError("--card says already what --labels, --normalization, --channels and --logits would")
     target = new_file(embed or out or card_beside(model), force=force)
-    said = Description(label_names(labels), normalisation or "", channels=channels or "", card=card or "")
+    said = Description(label_names(labels), normalization or "", channels=channels or "", card=card or "")
     made = describe_tflite(model, said, logits=logits)
     made = replace(
         made,
         name=made.name if name is None else name,
-        licence=made.licence if licence is None else licence,
+        license=made.license if license is None else license,
         notes=made.notes if notes is None else notes,
     )
     if embed:

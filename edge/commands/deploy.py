@@ -89,7 +89,7 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
         raise EdgeemoError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
     except click.ClickException as error:
         raise EdgeemoError(
-            f"edgeemo run does not take these --run-options ({error.format_message()})", mend="see edgeemo run --help"
+            f"edgeemo run does not take these --run-options ({error.format_message()})", hint="see edgeemo run --help"
         ) from error
     known = importlib.metadata.metadata("edgeemo").get_all("Provides-Extra") or []
     if unknown := [name for name in extras if name not in known]:

@@ -81,8 +81,8 @@ def _text(findings: list[Finding], able: bool) -> str:
         area = finding.area if finding.area != last else ""
         last = finding.area
         lines.append(f"{_MARKS[finding.status]:<7}  {area:<{width}}  {finding.text}")
-        if finding.mend:
-            lines.append(f"{'':<7}  {'':<{width}}  -> {finding.mend}")
+        if finding.hint:
+            lines.append(f"{'':<7}  {'':<{width}}  -> {finding.hint}")
     counts = {status: sum(finding.status is status for finding in findings) for status in Status}
     verdict = "edgeemo runs here" if able else "edgeemo cannot run here"
     problems, warnings = counts[Status.PROBLEM], counts[Status.WARNING]

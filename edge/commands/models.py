@@ -13,7 +13,7 @@ from ..common.files import sha256_file
 from ..common.tables import aligned
 from ..model.card import read_card
 from ..model.card_text import accuracy_text, card_rows, sheet
-from ..model.zoo import FOLDER, MANIFEST, Catalogue, Entry, find_model, make_manifest, write_manifest
+from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model, make_manifest, write_manifest
 from .card import command as card
 
 _folder = click.option(
@@ -43,12 +43,12 @@ def list_models(folder: str, as_json: bool) -> None:
 
     Example: edgeemo models list
     """
-    catalogue = Catalogue.open(folder)
+    catalog = Catalog.open(folder)
     if as_json:
-        click.echo(Path(catalogue.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
+        click.echo(Path(catalog.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
         return
-    head = ("name", "input", "quantisation", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")
-    click.echo(aligned([head, *map(_row, catalogue.entries)], left=(0, 1, 2, 6)))
+    head = ("name", "input", "quantization", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")
+    click.echo(aligned([head, *map(_row, catalog.entries)], left=(0, 1, 2, 6)))
 
 
 @command.command("show")
@@ -65,7 +65,7 @@ def show(model: str, as_json: bool) -> None:
         raise EdgeemoError(
             f"{path} has no model card",
             expected="a model made by edgeemo quantize, or one with a card beside it",
-            mend="make one with edgeemo models card",
+            hint="make one with edgeemo models card",
         )
     facts: dict[str, Any] = {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
     if as_json:
@@ -86,7 +86,7 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
 
     Example: edgeemo models verify
     """
-    findings = Catalogue.open(folder).verify(model)
+    findings = Catalog.open(folder).verify(model)
     if as_json:
         value = [{"name": finding.name, "problem": finding.problem or None} for finding in findings]
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -96,7 +96,7 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
     if wrong := [finding.name for finding in findings if finding.problem]:
         raise EdgeemoError(
             f"{len(wrong)} of {len(findings)} models are not as listed: {', '.join(wrong)}",
-            mend="install edgeemo again, or list new files: edgeemo models manifest --write",
+            hint="install edgeemo again, or list new files: edgeemo models manifest --write",
         )
 
 
@@ -111,8 +111,8 @@ def manifest(folder: str, write: bool) -> None:
     if not write:
         click.echo(make_manifest(folder), nl=False)
         return
-    catalogue = write_manifest(folder)
-    click.echo(f"wrote {catalogue.folder / MANIFEST}: {len(catalogue.entries)} models")
+    catalog = write_manifest(folder)
+    click.echo(f"wrote {catalog.folder / MANIFEST}: {len(catalog.entries)} models")
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     return (
         entry.name,
         f"{size['height']} x {size['width']} {size['channels']}",
-        entry.card["quantisation"],
+        entry.card["quantization"],
         f"{entry.bytes:,}",
         f"{entry.macs / 1e6:.1f}",
         *(accuracy_text(entry.measured) or ("-", "-")),

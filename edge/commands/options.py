@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ..common.errors import EdgeemoError
-from ..faces.haar import Detector, HaarDetector, WholePicture
+from ..faces.haar import Detector, HaarDetector, WholeImage
 from ..faces.yunet import YuNetDetector
 from ..inference.classifier import Classifier
 from ..inference.delegate import DelegateSpec
@@ -31,7 +31,7 @@ _OPTIONS = (
         metavar="MODEL",
         help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
     ),
-    click.option("--no-detect", is_flag=True, help="Every picture is a face already: classify it as a whole."),
+    click.option("--no-detect", is_flag=True, help="Every image is a face already: classify it as a whole."),
     click.option(
         "--face-model",
         metavar="FILE",
@@ -77,7 +77,7 @@ _SOURCE_OPTIONS = (
         required=True,
         envvar="EDGEEMO_SOURCE",
         metavar="FILE|DIR|N|/dev/videoN|picamera2[:N]|URL|-",
-        help="A video, a picture, a folder of pictures, a camera's number or its rtsp/http address, or - for standard "
+        help="A video, an image, a folder of images, a camera's number or its rtsp/http address, or - for standard "
         "input. An address with a password is better given as EDGEEMO_SOURCE: it is not seen in the list of processes.",
     ),
     click.option("--raw", metavar="WxH:bgr|rgb|gray|yuv420", help="Standard input holds raw pixels instead of MJPEG."),
@@ -94,7 +94,7 @@ _SOURCE_OPTIONS = (
         default=Limits.stall_s,
         show_default=True,
         metavar="S",
-        help="A camera without a picture for S seconds is lost.",
+        help="A camera without an image for S seconds is lost.",
     ),
     click.option(
         "--frozen-after",
@@ -102,7 +102,7 @@ _SOURCE_OPTIONS = (
         default=Limits.frozen_s,
         show_default=True,
         metavar="S",
-        help="The same picture for S seconds is a frozen camera; 0 for never.",
+        help="The same image for S seconds is a frozen camera; 0 for never.",
     ),
     click.option(
         "--max-age",
@@ -110,7 +110,7 @@ _SOURCE_OPTIONS = (
         default=Limits.max_age_s,
         show_default=True,
         metavar="S",
-        help="A camera's picture that was taken more than S seconds ago is not classified.",
+        help="A camera's image that was taken more than S seconds ago is not classified.",
     ),
 )
 
@@ -182,7 +182,7 @@ class InferenceOptions:
         """
         model = str(find_model(model))
         if self.delegate_options and self.delegate is None:
-            raise EdgeemoError("--delegate-option needs a delegate", mend="give --delegate")
+            raise EdgeemoError("--delegate-option needs a delegate", hint="give --delegate")
         spec = None if self.delegate is None else DelegateSpec.parse(self.delegate, self.delegate_options)
         own_card = read_card_file(self.card) if self.card else None
         arguments: dict[str, Any] = {
@@ -209,7 +209,7 @@ class InferenceOptions:
             raise click.UsageError("--face-model and --no-detect do not go together")
         if self.face_model is not None:
             return YuNetDetector(self.face_model)
-        return WholePicture() if self.no_detect else HaarDetector()
+        return WholeImage() if self.no_detect else HaarDetector()
 
 
 def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:

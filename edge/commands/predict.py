@@ -1,4 +1,4 @@
-"""``edgeemo predict``: the faces and emotions in pictures."""
+"""``edgeemo predict``: the faces and emotions in images."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..common.tables import aligned
 from ..faces.analysis import FaceResult, FrameResult, classify_frame
 from ..model.zoo import names_model
 from ..sinks.events import SCHEMA, face_event
-from ..vision.image import read_picture
+from ..vision.image import read_image
 from .options import InferenceOptions, inference_options
 
-_HEADER = ("picture", "face", "box", "emotion", "probability", "then")
+_HEADER = ("image", "face", "box", "emotion", "probability", "then")
 #: How many labels are named after the first.
 _RUNNERS_UP = 2
 
 
-@click.command(name="predict", short_help="Find and classify the faces in pictures.")
+@click.command(name="predict", short_help="Find and classify the faces in images.")
 @click.argument("arguments", metavar="[MODEL] IMAGE...", nargs=-1, required=True)
 @inference_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
@@ -36,22 +36,22 @@ def command(
 
     MODEL is a .tflite or the name of a model that ships; without one, the default is taken.
 
-    A picture without a face is named, and is no error. One that cannot be read is reported, the others go on, and the
+    An image without a face is named, and is no error. One that cannot be read is reported, the others go on, and the
     exit code is 1.
 
     Example: edgeemo predict photo.jpg team.png --json
     """
     first, *others = arguments
-    model, pictures = (first, others) if names_model(first) else (None, [first, *others])
+    model, images = (first, others) if names_model(first) else (None, [first, *others])
     model = inference.chosen_model(model)
-    if not pictures:
-        raise click.UsageError(f"{first} is a model: name the pictures that it is to look at behind it")
+    if not images:
+        raise click.UsageError(f"{first} is a model: name the images that it is to look at behind it")
     classifier = inference.open_classifier(model)
     detector = inference.open_detector()
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
-    for name in pictures:
+    for name in images:
         try:
-            results.append((name, classify_frame(read_picture(name), detector, classifier)))
+            results.append((name, classify_frame(read_image(name), detector, classifier)))
         except EdgeemoError as error:
             results.append((name, error))
             error.show()
@@ -61,14 +61,14 @@ def command(
 
 
 def _document(model: str, results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
-    pictures: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
     for name, result in results:
         if isinstance(result, EdgeemoError):
-            pictures.append({"picture": name, "error": result.message})
+            images.append({"image": name, "error": result.message})
         else:
             faces = [face_event(face) for face in result.faces]
-            pictures.append({"picture": name, "faces": faces, "ms": result.times.to_dict()})
-    return json.dumps({"schema": SCHEMA, "model": model, "pictures": pictures}, indent=2) + "\n"
+            images.append({"image": name, "faces": faces, "ms": result.times.to_dict()})
+    return json.dumps({"schema": SCHEMA, "model": model, "images": images}, indent=2) + "\n"
 
 
 def _table(results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:

@@ -1,4 +1,4 @@
-"""``edgeemo run``: the emotions in front of a camera, in a video or in a folder of pictures."""
+"""``edgeemo run``: the emotions in front of a camera, in a video or in a folder of images."""
 
 from __future__ import annotations
 

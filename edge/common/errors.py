@@ -1,4 +1,4 @@
-"""One family of errors: a sentence that says what was wrong, what was expected, what was got, and how to mend it."""
+"""One family of errors: a sentence that says what was wrong, what was expected, what was got, and how to fix it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ EXIT_GATE_FAILED = 3
 
 
 class EdgeemoError(click.ClickException):
-    """A failure that the user can mend. Shown as one sentence, without a traceback; exit code 1.
+    """A failure that the user can hint. Shown as one sentence, without a traceback; exit code 1.
 
     Args:
         problem: what was wrong, naming the file, option or device.
         expected: what would have been right.
         got: what was there instead.
-        mend: what to do about it.
+        hint: what to do about it.
     """
 
     exit_code = EXIT_ERROR
 
     def __init__(
-        self, problem: str, *, expected: str | None = None, got: str | None = None, mend: str | None = None
+        self, problem: str, *, expected: str | None = None, got: str | None = None, hint: str | None = None
     ) -> None:
         parts = [problem]
         if expected is not None:
@@ -31,7 +31,7 @@ class EdgeemoError(click.ClickException):
         if got is not None:
             parts.append(f"got {got}")
         text = ", ".join(parts)
-        super().__init__(f"{text}; {mend}" if mend else text)
+        super().__init__(f"{text}; {hint}" if hint else text)
 
 
 class GateFailed(EdgeemoError):
@@ -46,5 +46,5 @@ class MissingExtra(EdgeemoError):
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
             f"this needs the package {package!r}, which is not installed",
-            mend=f"install it with: pip install 'edgeemo[{extra}]'",
+            hint=f"install it with: pip install 'edgeemo[{extra}]'",
         )

@@ -91,9 +91,9 @@ def existing(path: str | Path, what: str) -> Path:
         there = path.exists()
     except OSError as error:
         # A name that is too long, or a folder on the way that may not be entered.
-        raise EdgeemoError(f"{path} cannot be looked at ({error.strerror})", mend="check the path") from error
+        raise EdgeemoError(f"{path} cannot be looked at ({error.strerror})", hint="check the path") from error
     if not there:
-        raise EdgeemoError(f"{path} is not there", expected=what, mend="check the path")
+        raise EdgeemoError(f"{path} is not there", expected=what, hint="check the path")
     return path
 
 
@@ -105,9 +105,9 @@ def new_file(path: str | Path, *, force: bool = False) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="a file name for the output", mend="name a file in it")
+        raise EdgeemoError(f"{path} is a folder", expected="a file name for the output", hint="name a file in it")
     if path.exists() and not force:
-        raise EdgeemoError(f"{path} exists already", mend="choose another name, or overwrite it with --force")
+        raise EdgeemoError(f"{path} exists already", hint="choose another name, or overwrite it with --force")
     _check_writable(path)
     return path
 
@@ -123,10 +123,10 @@ def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise EdgeemoError(f"{path} is a file", expected="a folder for the output", mend="choose another name")
+        raise EdgeemoError(f"{path} is a file", expected="a folder for the output", hint="choose another name")
     if path.is_dir() and any(path.iterdir()) and not force:
-        mend = "choose another folder" if force is None else "choose another folder, or write into it with --force"
-        raise EdgeemoError(f"{path} exists and is not empty", mend=mend)
+        hint = "choose another folder" if force is None else "choose another folder, or write into it with --force"
+        raise EdgeemoError(f"{path} exists and is not empty", hint=hint)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -138,7 +138,7 @@ def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
 def unwritable(path: Path, error: OSError) -> EdgeemoError:
     """The error that says that ``path`` cannot be written."""
     reason = error.strerror or str(error)
-    return EdgeemoError(f"{path} cannot be written ({reason})", mend="choose a place that you may write to")
+    return EdgeemoError(f"{path} cannot be written ({reason})", hint="choose a place that you may write to")
 
 
 def _check_writable(target: Path) -> None:
@@ -146,4 +146,4 @@ def _check_writable(target: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):
-        raise EdgeemoError(f"{folder} is read-only", mend="choose a place that you may write to")
+        raise EdgeemoError(f"{folder} is read-only", hint="choose a place that you may write to")

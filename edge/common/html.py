@@ -1,4 +1,4 @@
-"""A report page: one HTML file with its pictures inside, readable on a phone, in the dark and without a network."""
+"""A report page: one HTML file with its images inside, readable on a phone, in the dark and without a network."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Page:
         body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows[1:])
         self._parts.append(f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>")
 
-    def picture(self, path: str | Path, caption: str) -> None:
+    def image(self, path: str | Path, caption: str) -> None:
         """A PNG or SVG, carried inside the page."""
         data = base64.b64encode(Path(path).read_bytes()).decode()
         kind = "svg+xml" if Path(path).suffix.lower() == ".svg" else "png"

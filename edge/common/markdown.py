@@ -1,4 +1,4 @@
-"""A report as Markdown, with its pictures in a folder beside it."""
+"""A report as Markdown, with its images in a folder beside it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class MarkdownReport:
     Args:
         title: of the report.
         path: where it will stand.
-        pictures: folder for its pictures.
+        images: folder for its images.
     """
 
-    def __init__(self, title: str, path: str | Path, pictures: str | Path) -> None:
-        self._path, self._pictures = Path(path), Path(pictures)
+    def __init__(self, title: str, path: str | Path, images: str | Path) -> None:
+        self._path, self._images = Path(path), Path(images)
         self._parts = [f"# {escaped(title)}"]
 
     def heading(self, text: str) -> None:
@@ -47,9 +47,9 @@ class MarkdownReport:
         lines = [[escaped(cell) for cell in rows[0]], rule, *([escaped(cell) for cell in row] for row in rows[1:])]
         self._parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
-    def picture(self, path: str | Path, caption: str) -> None:
-        """A picture, copied into the folder for pictures under its own name."""
-        target = self._pictures / Path(path).name
+    def image(self, path: str | Path, caption: str) -> None:
+        """An image, copied into the folder for images under its own name."""
+        target = self._images / Path(path).name
         write_bytes(target, Path(path).read_bytes())
         link = Path(os.path.relpath(target, self._path.parent)).as_posix()
         self._parts.append(f"![{escaped(caption)}]({link})\n\n{escaped(caption)}")

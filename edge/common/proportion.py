@@ -17,8 +17,8 @@ class Accuracy:
     """Top-1 accuracy with Wilson's 95 % score interval (Wilson 1927, JASA 22:209-212).
 
     Args:
-        correct: pictures whose predicted label is right.
-        n: pictures.
+        correct: images whose predicted label is right.
+        n: images.
     """
 
     correct: int

@@ -73,7 +73,7 @@ class Remote:
             EdgeemoError: no ssh here, no connection, or the script failed.
         """
         if shutil.which("ssh") is None:
-            raise EdgeemoError("there is no ssh on this machine", mend="install it: apt-get install openssh-client")
+            raise EdgeemoError("there is no ssh on this machine", hint="install it: apt-get install openssh-client")
         arguments = ["--python", python, *(["--prefix", prefix] if prefix else [])]
         script = (
             'folder=$(mktemp -d) && trap \'rm -rf "$folder"\' EXIT && tar -xzf - -C "$folder" && '
@@ -92,8 +92,8 @@ class Remote:
         return said
 
     def _unreachable(self, errors: str) -> EdgeemoError:
-        for sign, (reason, mend) in _REASONS.items():
+        for sign, (reason, hint) in _REASONS.items():
             if sign in errors:
-                return EdgeemoError(f"{self.host} cannot be logged in to: {reason}", mend=mend)
+                return EdgeemoError(f"{self.host} cannot be logged in to: {reason}", hint=hint)
         last = re.sub(r"\s+", " ", errors.strip())[-200:] or "ssh said nothing"
-        return EdgeemoError(f"{self.host} cannot be logged in to ({last})", mend=f"try it by hand: ssh {self.host}")
+        return EdgeemoError(f"{self.host} cannot be logged in to ({last})", hint=f"try it by hand: ssh {self.host}")

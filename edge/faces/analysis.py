@@ -17,9 +17,9 @@ class StageTimes:
 
     Args:
         detect: finding the faces.
-        preprocess: crop, colours, size, normalisation, quantisation.
+        preprocess: crop, colors, size, normalization, quantization.
         invoke: the model.
-        postprocess: dequantisation and choice of the label.
+        postprocess: dequantization and choice of the label.
     """
 
     detect: float

@@ -1,4 +1,4 @@
-"""Where the faces are in a picture."""
+"""Where the faces are in an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..common.errors import EdgeemoError
 
-#: Longest side in pixels of the picture that Haar searches. Measured on a busy x86-64 core over 60 frames of 640x480
+#: Longest side in pixels of the image that Haar searches. Measured on a busy x86-64 core over 60 frames of 640x480
 #: with one face: 640 px 185 ms, 400 px 39 ms, 320 px 26 ms, the face found in 59 of the 60 each time (60 at 400 px).
 #: Below 320 px little time is won and boxes get coarse. The price: a face needs 24 / 320 of the longest side.
 LONG_SIDE = 320
@@ -60,7 +60,7 @@ class Box:
         return Box(min(max(self.x, 0), width - w), min(max(self.y, 0), height - h), w, h)
 
     def grown(self, margin: float) -> Box:
-        """The box about the same centre with sides that are longer by ``margin`` of themselves."""
+        """The box about the same center with sides that are longer by ``margin`` of themselves."""
         width, height = max(1, round(self.width * (1 + margin))), max(1, round(self.height * (1 + margin)))
         return Box(self.x - (width - self.width) // 2, self.y - (height - self.height) // 2, width, height)
 
@@ -82,8 +82,8 @@ class Detector(Protocol):
     def __call__(self, frame: np.ndarray) -> list[Box]: ...
 
 
-class WholePicture:
-    """The picture is the face, as in FER-2013."""
+class WholeImage:
+    """The image is the face, as in FER-2013."""
 
     def __call__(self, frame: np.ndarray) -> list[Box]:
         return [Box(0, 0, frame.shape[1], frame.shape[0])]
@@ -157,5 +157,5 @@ def _load_cascade() -> cv2.CascadeClassifier:
             return cascade
     raise EdgeemoError(
         f"OpenCV {cv2.__version__} comes without {CASCADE}",
-        mend="install it with: pip install 'opencv-python>=4.8,<5', or give --no-detect",
+        hint="install it with: pip install 'opencv-python>=4.8,<5', or give --no-detect",
     )

@@ -12,7 +12,7 @@ from ..common.errors import EdgeemoError
 from .analysis import FaceResult, FrameResult
 from .haar import Box
 
-#: Label of a face whose smoothed probabilities favour nothing.
+#: Label of a face whose smoothed probabilities favor nothing.
 UNCERTAIN = "uncertain"
 #: Time constant of the smoothing in seconds. docs/tracks.md has flicker and delay for other values.
 SMOOTH_S = 0.5
@@ -29,7 +29,7 @@ GATE = 0.9
 #: Sightings before a track is reported: a false hit of a detector seldom comes twice at one place.
 SIGHTINGS = 2
 
-#: Standard deviations in sides of the face: of a detector's centre, of its size, of the acceleration (per s^2) and of
+#: Standard deviations in sides of the face: of a detector's center, of its size, of the acceleration (per s^2) and of
 #: the change of size (per s). Haar's boxes on drawn clips scatter by 0.02 of a side; heads accelerate by several.
 _SPOT, _SIZE, _ACCELERATION, _GROWTH = 0.04, 0.08, 1.0, 0.5
 
@@ -148,7 +148,7 @@ def match(predicted: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
 
 
 def _step(one: Box, other: Box) -> float:
-    """Distance of the centres in sides of the face, plus the logarithm of the ratio of the sizes."""
+    """Distance of the centers in sides of the face, plus the logarithm of the ratio of the sizes."""
     side = math.sqrt(math.sqrt(one.area * other.area))
     across = one.x + one.width / 2 - other.x - other.width / 2
     down = one.y + one.height / 2 - other.y - other.height / 2
@@ -156,7 +156,7 @@ def _step(one: Box, other: Box) -> float:
 
 
 class _Followed:
-    """One face's filter (centre x, y, width, height, and the centre's velocity), smoothing and label."""
+    """One face's filter (center x, y, width, height, and the center's velocity), smoothing and label."""
 
     def __init__(self, number: int, face: FaceResult, time_s: float) -> None:
         self.id = number
@@ -168,7 +168,7 @@ class _Followed:
         self._decide(list(face.probabilities))
         side = math.sqrt(face.box.area)
         # Nothing is known of the velocity at first: a head may cross its own width in half a second.
-        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in _centre(face.box))
+        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in _center(face.box))
         self._width, self._height = (
             _Changing(length, (_SIZE * side) ** 2) for length in (face.box.width, face.box.height)
         )
@@ -191,7 +191,7 @@ class _Followed:
         self._height.predict(growth)
 
     def take(self, face: FaceResult, time_s: float, smooth_s: float) -> None:
-        side, (x, y) = math.sqrt(face.box.area), _centre(face.box)
+        side, (x, y) = math.sqrt(face.box.area), _center(face.box)
         self._x.correct(x, (_SPOT * side) ** 2)
         self._y.correct(y, (_SPOT * side) ** 2)
         self._width.correct(face.box.width, (_SIZE * side) ** 2)
@@ -230,7 +230,7 @@ class _Followed:
         )
 
 
-def _centre(box: Box) -> tuple[float, float]:
+def _center(box: Box) -> tuple[float, float]:
     return box.x + box.width / 2, box.y + box.height / 2
 
 

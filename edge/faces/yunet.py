@@ -12,14 +12,14 @@ from ..common.files import existing
 from ..sources.opencv_capture import silence_opencv
 from .haar import LONG_SIDE, Box
 
-#: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT licence), 232,589 bytes.
+#: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 #: Faces below this score are left out; OpenCV's own default of 0.9 leaves out turned and half hidden ones.
 SCORE = 0.7
 #: Side of the square box in heights of YuNet's, which is higher than wide: then both detectors' boxes mean the same up
 #: to 4 %, and a margin in a card fits both. docs/faces.md has the measurement.
 SIDE = 1.0
-#: OpenCV pads a picture to multiples of 32, which may leave the network planes of one column or row. There its 3x3
+#: OpenCV pads an image to multiples of 32, which may leave the network planes of one column or row. There its 3x3
 #: depthwise convolution reads the next row or channel, and behind the last one what nobody wrote (4.11 and 4.14: faces
 #: of infinite size, seen at random). Two columns and rows are enough; every size from 64 to 320 was tried.
 _SMALLEST = 64
@@ -42,7 +42,7 @@ class YuNetDetector:
         wrong = EdgeemoError(
             f"{path} is no YuNet face model",
             expected="face_detection_yunet_2023mar.onnx of the OpenCV Zoo",
-            mend=f"its sha256 is {SHA256}",
+            hint=f"its sha256 is {SHA256}",
         )
         self._long_side = long_side
         silence_opencv()
@@ -64,19 +64,19 @@ class YuNetDetector:
         """
         height, width = frame.shape[:2]
         scale = min(1.0, self._long_side / max(height, width))
-        picture = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR if frame.ndim == 2 else cv2.COLOR_RGB2BGR)
+        image = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR if frame.ndim == 2 else cv2.COLOR_RGB2BGR)
         if scale < 1:
             size = max(1, round(width * scale)), max(1, round(height * scale))
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        boxes = [_square(face, scale).inside(width, height) for face in self._find(picture)]
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        boxes = [_square(face, scale).inside(width, height) for face in self._find(image)]
         return sorted(boxes, key=lambda box: -box.area)
 
-    def _find(self, picture: np.ndarray) -> np.ndarray:
-        """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR picture."""
-        below, right = (max(0, _SMALLEST - size) for size in picture.shape[:2])
-        picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
-        self._network.setInputSize((picture.shape[1], picture.shape[0]))
-        _, found = self._network.detect(picture)
+    def _find(self, image: np.ndarray) -> np.ndarray:
+        """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR image."""
+        below, right = (max(0, _SMALLEST - size) for size in image.shape[:2])
+        image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        self._network.setInputSize((image.shape[1], image.shape[0]))
+        _, found = self._network.detect(image)
         return np.empty((0, 15), np.float32) if found is None else found
 
 

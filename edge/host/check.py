@@ -22,20 +22,20 @@ class Finding:
         area: what it is about (``camera``, ``runtime``).
         text: the fact.
         status: whether it is in order.
-        mend: what to do about it; empty when there is nothing to be done.
+        hint: what to do about it; empty when there is nothing to be done.
     """
 
     area: str
     text: str
     status: Status = Status.OK
-    mend: str = ""
+    hint: str = ""
 
 
-def warning(area: str, text: str, mend: str) -> Finding:
+def warning(area: str, text: str, hint: str) -> Finding:
     """Something works worse than it could, or not at all, but edgeemo runs."""
-    return Finding(area, text, Status.WARNING, mend)
+    return Finding(area, text, Status.WARNING, hint)
 
 
-def problem(area: str, text: str, mend: str) -> Finding:
+def problem(area: str, text: str, hint: str) -> Finding:
     """Nothing can be classified before this is mended."""
-    return Finding(area, text, Status.PROBLEM, mend)
+    return Finding(area, text, Status.PROBLEM, hint)

@@ -120,8 +120,8 @@ def _governor(state: DeviceState) -> list[Finding]:
     limit = f" of {state.max_khz / 1000:,.0f} MHz" if clock and state.max_khz else ""
     text = f"{state.governor}{clock}{limit}"
     if state.governor == "powersave":
-        mend = "echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
-        return [warning("governor", f"{text}: the clock stays low", mend)]
+        hint = "echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        return [warning("governor", f"{text}: the clock stays low", hint)]
     return [Finding("governor", text)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from .check import Finding, warning
 from .hardware import number_in, text_of
 
-#: V4L2 nodes of a Pi that give no picture by themselves: decoders, image processors, and the raw side of CSI cameras.
+#: V4L2 nodes of a Pi that give no image by themselves: decoders, image processors, and the raw side of CSI cameras.
 _NO_CAMERA = re.compile(r"bcm2835-(codec|isp)|rpivid|rpi-hevc|pispbe|rpi-hvs")
 #: What names the receiver of a CSI camera: Pi 1 to 4, and Pi 5.
 _CSI = re.compile(r"unicam|rp1-cfe|bcm2835-camera|mmal service")
@@ -64,18 +64,18 @@ def camera_findings(root: Path) -> list[Finding]:
             continue
         text = f"/dev/video{node.number}: {node.name}"
         if node.readable is None:
-            mend = "in a container pass the device in (--device); else unplug the camera and plug it in again"
-            findings.append(warning("camera", f"{text}, but the file is missing", mend))
+            hint = "in a container pass the device in (--device); else unplug the camera and plug it in again"
+            findings.append(warning("camera", f"{text}, but the file is missing", hint))
         elif not node.readable:
-            mend = "sudo usermod -aG video $USER, then log in again"
-            findings.append(warning("camera", f"{text}, but this user may not open it", mend))
+            hint = "sudo usermod -aG video $USER, then log in again"
+            findings.append(warning("camera", f"{text}, but this user may not open it", hint))
         else:
             findings.append(Finding("camera", text))
     if csi := [node for node in nodes if node.csi]:
         findings.append(_csi_finding(csi[0], root))
     if not findings:
-        mend = "plug in a USB camera, or connect a CSI camera and check it with rpicam-hello --list-cameras"
-        findings.append(warning("camera", "no camera was found (files and network streams need none)", mend))
+        hint = "plug in a USB camera, or connect a CSI camera and check it with rpicam-hello --list-cameras"
+        findings.append(warning("camera", "no camera was found (files and network streams need none)", hint))
     return findings
 
 
@@ -102,15 +102,15 @@ def accelerator_findings(root: Path) -> list[Finding]:
         if not nodes:
             findings.append(warning("accelerator", f"{text} without a driver (no /dev/apex_0)", "install gasket-dkms"))
         elif not any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
-            mend = "sudo usermod -aG apex $USER (or a udev rule for /dev/apex_0), then log in again"
-            findings.append(warning("accelerator", f"{text}, but this user may not open it", mend))
+            hint = "sudo usermod -aG apex $USER (or a udev rule for /dev/apex_0), then log in again"
+            findings.append(warning("accelerator", f"{text}, but this user may not open it", hint))
         else:
             findings.append(Finding("accelerator", text))
     if library:
         findings.append(Finding("accelerator", f"libedgetpu: /{library.relative_to(root)}"))
     elif usb or pci:
-        mend = "install libedgetpu1-std from Coral's package archive"
-        findings.append(warning("accelerator", f"{_LIBEDGETPU} is missing: the Edge TPU cannot be used", mend))
+        hint = "install libedgetpu1-std from Coral's package archive"
+        findings.append(warning("accelerator", f"{_LIBEDGETPU} is missing: the Edge TPU cannot be used", hint))
     return findings or [Finding("accelerator", "none: models run on the processor")]
 
 
@@ -119,8 +119,8 @@ def _csi_finding(node: VideoNode, root: Path) -> Finding:
     if importlib.util.find_spec("picamera2") and importlib.util.find_spec("libcamera"):
         return Finding("camera", f"{text}; picamera2 can be imported")
     if list((root / "usr/lib/python3/dist-packages").glob("picamera2")):
-        mend = "make the virtual environment with: python3 -m venv --system-site-packages"
-        return warning("camera", f"{text}; picamera2 is installed, but not for this Python", mend)
+        hint = "make the virtual environment with: python3 -m venv --system-site-packages"
+        return warning("camera", f"{text}; picamera2 is installed, but not for this Python", hint)
     return warning("camera", f"{text}; picamera2 is missing", "sudo apt install python3-picamera2")
 
 

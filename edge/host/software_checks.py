@@ -82,7 +82,7 @@ def runtime_findings() -> list[Finding]:
             findings.append(Finding("runtime", f"{label} loads"))
     if working:
         return [*findings, Finding("runtime", f"auto takes {working[0]}")]
-    return [*findings, problem("runtime", "none of the installed runtimes can be loaded", findings[0].mend)]
+    return [*findings, problem("runtime", "none of the installed runtimes can be loaded", findings[0].hint)]
 
 
 def opencv_findings() -> list[Finding]:
@@ -111,8 +111,8 @@ def opencv_findings() -> list[Finding]:
         ]
     number, cascades, build = json.loads(tried.output.splitlines()[-1])
     if not cascades:
-        mend = "pip install 'opencv-python-headless>=4.8,<5'"
-        return [*findings, problem("opencv", f"OpenCV {number} has no Haar cascades, which find the faces", mend)]
+        hint = "pip install 'opencv-python-headless>=4.8,<5'"
+        return [*findings, problem("opencv", f"OpenCV {number} has no Haar cascades, which find the faces", hint)]
     return [*findings, *_build_findings(number, build)]
 
 
@@ -122,8 +122,8 @@ def numpy_findings() -> list[Finding]:
     if not number:
         return [problem("numpy", "NumPy is not installed", "pip install 'numpy>=1.24'")]
     if int(number.split(".")[0]) >= 2 and "tflite-runtime" in installed():
-        mend = "pip install 'numpy<2' 'opencv-python-headless<4.12', or use ai-edge-litert in its place"
-        return [warning("numpy", f"NumPy {number} is too new for tflite-runtime", mend)]
+        hint = "pip install 'numpy<2' 'opencv-python-headless<4.12', or use ai-edge-litert in its place"
+        return [warning("numpy", f"NumPy {number} is too new for tflite-runtime", hint)]
     return [Finding("numpy", f"NumPy {number}")]
 
 
@@ -147,8 +147,8 @@ def _build_findings(number: str, build: str) -> list[Finding]:
     findings = [Finding("opencv", f"OpenCV {number} with {', '.join(parts) or 'no video back end'}; {shown}")]
     for name in ("FFMPEG", "v4l/v4l2"):
         if not has[name]:
-            mend = "take the build of PyPI: pip install 'opencv-python-headless<5'"
-            findings.append(warning("opencv", f"this build lacks {name}: no {_OPENCV_PARTS[name]}", mend))
+            hint = "take the build of PyPI: pip install 'opencv-python-headless<5'"
+            findings.append(warning("opencv", f"this build lacks {name}: no {_OPENCV_PARTS[name]}", hint))
     return findings
 
 

@@ -60,7 +60,7 @@ class Classifier:
             raise EdgeemoError(
                 f"{path} has no model card",
                 expected="labels and preprocessing inside the model",
-                mend="make one with edgeemo models card, or give a card file with --card",
+                hint="make one with edgeemo models card, or give a card file with --card",
             )
         check_card(card, session)
         return cls(card, session)
@@ -72,12 +72,12 @@ class Classifier:
             face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB, any size.
 
         Returns:
-            float32 (labels,), sums to 1 up to quantisation.
+            float32 (labels,), sums to 1 up to quantization.
         """
         return self.decode(self.session.invoke(self.encode(face)))
 
     def from_fitted(self, pixels: np.ndarray) -> np.ndarray:
-        """Classify pixels that have the model's size and colours already: uint8 (height, width, channels)."""
+        """Classify pixels that have the model's size and colors already: uint8 (height, width, channels)."""
         return self.decode(self.session.invoke(self._encoder(pixels)[None]))
 
     def encode(self, face: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ class Classifier:
         # Integers are always numbers.
         if not self.session.output.scale and not np.isfinite(values).all():
             raise EdgeemoError(
-                f"{self.session.path} gives values that are not numbers", mend="train or convert the model again"
+                f"{self.session.path} gives values that are not numbers", hint="train or convert the model again"
             )
         found = as_probabilities(values, self.card)
         return found if self.card.temperature == 1 else tempered(found, self.card.temperature, floor=self.floor)
@@ -135,7 +135,7 @@ def tempered(probabilities: np.ndarray, temperature: float, *, floor: float = FL
     Args:
         probabilities: float (..., labels).
         temperature: above 1 makes surer answers less sure, below 1 more.
-        floor: what is below counts as this. A quantised output of 0 stands for anything that rounds to it, up to half a
+        floor: what is below counts as this. A quantized output of 0 stands for anything that rounds to it, up to half a
             step; it is taken for that half step, because 0 would stay 0 at every temperature.
 
     Returns:
@@ -151,7 +151,7 @@ def check_card(card: ModelCard, session: Inference) -> None:
 
     Raises:
         EdgeemoError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
-            normalisation gives.
+            normalization gives.
     """
     wanted, found = (1, *card.input.shape), session.input.shape
     if found != wanted:
@@ -160,13 +160,13 @@ def check_card(card: ModelCard, session: Inference) -> None:
             f"the card of {session.path} contradicts the model's input",
             expected=f"{wanted} by the card",
             got=f"{found} in the model",
-            mend="convert the model with its channels last" if first else "use the card that belongs to this model",
+            hint="convert the model with its channels last" if first else "use the card that belongs to this model",
         )
-    if session.input.dtype.kind in "iu" and not session.input.scale and card.input.normalisation != "raw":
+    if session.input.dtype.kind in "iu" and not session.input.scale and card.input.normalization != "raw":
         raise EdgeemoError(
             f"the card of {session.path} contradicts the model's input",
-            expected=f"normalisation 'raw': the input is {session.input.dtype} and has no scale",
-            got=repr(card.input.normalisation),
+            expected=f"normalization 'raw': the input is {session.input.dtype} and has no scale",
+            got=repr(card.input.normalization),
         )
     outputs = int(np.prod(session.output.shape))
     if outputs != card.outputs:
@@ -174,5 +174,5 @@ def check_card(card: ModelCard, session: Inference) -> None:
             f"the card of {session.path} contradicts the model's output",
             expected=f"{card.outputs} outputs for labels {', '.join(card.labels)}",
             got=f"{outputs} in the model",
-            mend="use the card that belongs to this model",
+            hint="use the card that belongs to this model",
         )

@@ -90,7 +90,7 @@ def open_delegate(spec: DelegateSpec, load: Callable[[str, dict[str, str]], Any]
         raise _unloadable(spec, str(error)) from error
     if not hasattr(library, _SYMBOL):
         raise DelegateError(
-            f"{spec.library} is not a delegate", expected=f"a library with {_SYMBOL}", mend="name another library"
+            f"{spec.library} is not a delegate", expected=f"a library with {_SYMBOL}", hint="name another library"
         )
     try:
         return load(spec.library, dict(spec.options))
@@ -100,7 +100,7 @@ def open_delegate(spec: DelegateSpec, load: Callable[[str, dict[str, str]], Any]
         why = f" ({said})" if said else ""
         raise DelegateError(
             f"the delegate {spec.name} cannot be started, most likely it finds no device{why}",
-            mend="plug the accelerator in, wait some seconds, and see that you may use it",
+            hint="plug the accelerator in, wait some seconds, and see that you may use it",
         ) from error
 
 
@@ -117,7 +117,7 @@ def uncompiled(path: Path) -> Path:
 def refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
     """The error that says that a delegate does not take a model."""
     said = " ".join(str(error).split())[:160]
-    return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", mend="compile the model for it anew")
+    return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", hint="compile the model for it anew")
 
 
 def needs_delegate(path: Path) -> DelegateError:
@@ -125,14 +125,14 @@ def needs_delegate(path: Path) -> DelegateError:
     known = f" ({uncompiled(path).name})" if path.name.endswith("_edgetpu.tflite") else ""
     return DelegateError(
         f"{path} is compiled for the Edge TPU and cannot run without it",
-        mend=f"give --delegate edgetpu, or use the model from which it was compiled{known}",
+        hint=f"give --delegate edgetpu, or use the model from which it was compiled{known}",
     )
 
 
 def lost(spec: DelegateSpec, error: object) -> DelegateError:
     """The error that says that a delegate failed in mid-run."""
     said = " ".join(str(error).split())[:160]
-    return DelegateError(f"the delegate {spec.name} lost its device ({said})", mend="plug it in again and start anew")
+    return DelegateError(f"the delegate {spec.name} lost its device ({said})", hint="plug it in again and start anew")
 
 
 def _check_file(spec: DelegateSpec) -> None:
@@ -140,21 +140,21 @@ def _check_file(spec: DelegateSpec) -> None:
         return
     path = Path(spec.library)
     if not path.is_file():
-        raise DelegateError(f"the delegate {path} is not there", expected="a shared library", mend="check the path")
+        raise DelegateError(f"the delegate {path} is not there", expected="a shared library", hint="check the path")
     elf, ours = _Elf.read(path), _Elf.read(Path(sys.executable))
     if elf is None:
-        raise DelegateError(f"{path} is not a shared library", expected="an ELF file", mend="install it again")
+        raise DelegateError(f"{path} is not a shared library", expected="an ELF file", hint="install it again")
     if ours is not None and (elf.bits, elf.machine) != (ours.bits, ours.machine):
         raise DelegateError(
             f"{path} is for another kind of processor",
             expected=str(ours),
             got=str(elf),
-            mend="install the one for this",
+            hint="install the one for this",
         )
     if path.stat().st_size < elf.length:
         # The system's loader would die of it by SIGBUS.
         raise DelegateError(
-            f"{path} is cut", expected=f"{elf.length:,} bytes", got=f"{path.stat().st_size:,}", mend="install it again"
+            f"{path} is cut", expected=f"{elf.length:,} bytes", got=f"{path.stat().st_size:,}", hint="install it again"
         )
 
 
@@ -196,15 +196,15 @@ class _Elf:
 def _unloadable(spec: DelegateSpec, said: str) -> DelegateError:
     missing, _, reason = said.partition(": ")
     if "No such file" in reason and Path(missing).name == Path(spec.library).name:
-        mend = "check the name"
+        hint = "check the name"
         if spec.library == EDGETPU_LIBRARY:
-            mend = (
+            hint = (
                 "install libedgetpu1-std as coral.ai describes, for this kind of processor, or give the library's path"
             )
-        return DelegateError(f"the delegate {spec.name} is not installed ({missing} is not found)", mend=mend)
+        return DelegateError(f"the delegate {spec.name} is not installed ({missing} is not found)", hint=hint)
     if "No such file" in reason:
-        mend = "install it (for libusb: apt-get install libusb-1.0-0)"
-        return DelegateError(f"the delegate {spec.name} needs {missing}, which is not installed", mend=mend)
+        hint = "install it (for libusb: apt-get install libusb-1.0-0)"
+        return DelegateError(f"the delegate {spec.name} needs {missing}, which is not installed", hint=hint)
     return DelegateError(
-        f"the delegate {spec.name} cannot be loaded ({' '.join(said.split())})", mend="install it again"
+        f"the delegate {spec.name} cannot be loaded ({' '.join(said.split())})", hint="install it again"
     )

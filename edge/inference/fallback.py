@@ -131,5 +131,5 @@ def _check_alike(one: Inference, other: Inference) -> None:
         raise EdgeemoError(
             f"{other.path} cannot stand in for {one.path}",
             expected="the same input and output",
-            mend="put the model from which it was compiled beside it",
+            hint="put the model from which it was compiled beside it",
         )

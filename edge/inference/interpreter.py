@@ -18,7 +18,7 @@ from ..common.console import quiet_native
 from ..common.errors import EdgeemoError
 from ..common.files import existing
 from ..model.card import TFLITE_MAGIC
-from ..vision.preprocess import dequantise, quantise
+from ..vision.preprocess import dequantize, quantize
 from .delegate import DelegateSpec, is_compiled, lost, needs_delegate, open_delegate, refused
 
 #: Name -> module with the Interpreter, in the order in which ``auto`` tries them. LiteRT comes first because it hands
@@ -38,7 +38,7 @@ class Tensor:
         index: of the tensor in the interpreter.
         shape: with the batch axis.
         dtype: numpy dtype.
-        scale, zero_point: affine quantisation; scale is 0 for float tensors.
+        scale, zero_point: affine quantization; scale is 0 for float tensors.
     """
 
     index: int
@@ -51,13 +51,13 @@ class Tensor:
         """Real values (float32) to what the tensor holds."""
         if not self.scale:
             return values.astype(self.dtype, copy=False)
-        return quantise(values, self.scale, self.zero_point, self.dtype)
+        return quantize(values, self.scale, self.zero_point, self.dtype)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """What the tensor holds to real values, float32."""
         if not self.scale:
             return values.astype(np.float32, copy=False)
-        return dequantise(values, self.scale, self.zero_point)
+        return dequantize(values, self.scale, self.zero_point)
 
 
 class FrameLost(EdgeemoError):
@@ -164,7 +164,7 @@ class Session:
                 raise lost(self._delegate, error) from error
             raise EdgeemoError(
                 f"{self.path} failed while it ran ({' '.join(str(error).split())[:160]})",
-                mend="convert the model again",
+                hint="convert the model again",
             ) from error
 
     def run(self, values: np.ndarray) -> np.ndarray:
@@ -265,7 +265,7 @@ def damaged(path: Path, error: object) -> EdgeemoError:
     reason = " ".join(str(error).split())[:160]
     return EdgeemoError(
         f"{path} cannot be loaded, it is damaged or needs operators that this runtime lacks ({reason})",
-        mend="copy or convert the model again",
+        hint="copy or convert the model again",
     )
 
 
@@ -281,7 +281,7 @@ def _runtime(runtime: str) -> tuple[str, Any]:
     wanted = "no TFLite runtime" if runtime == "auto" else f"the runtime {runtime!r}"
     raise EdgeemoError(
         f"{wanted} can be imported" if runtime == "auto" else f"{wanted} cannot be imported",
-        mend="install one: pip install ai-edge-litert, or pip install tflite-runtime 'numpy<2'",
+        hint="install one: pip install ai-edge-litert, or pip install tflite-runtime 'numpy<2'",
     )
 
 

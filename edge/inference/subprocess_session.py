@@ -92,7 +92,7 @@ class IsolatedSession:
             self._give_up()
             raise EdgeemoError(
                 f"{self.path} cannot be loaded in a process of its own ({gone})",
-                mend="the model, the runtime or the delegate is damaged: install or convert it again",
+                hint="the model, the runtime or the delegate is damaged: install or convert it again",
             ) from None
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
@@ -161,7 +161,7 @@ class IsolatedSession:
         if len(self._recent) > self._patience.restarts:
             raise EdgeemoError(
                 f"{self.path} {reason}, {len(self._recent)} times within {self._patience.window_s / 60:g} min",
-                mend="use another model, runtime or delegate",
+                hint="use another model, runtime or delegate",
             )
 
     def _send(self, kind: bytes, data: bytes, deadline: _Deadline) -> None:

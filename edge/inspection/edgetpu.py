@@ -11,7 +11,7 @@ from math import prod
 
 from ..tflite.graph import Graph, Operator
 
-#: On-chip memory. The compiler needs some of it for itself; parameters that do not fit are streamed for every picture.
+#: On-chip memory. The compiler needs some of it for itself; parameters that do not fit are streamed for every image.
 CACHE_BYTES = 8 * 1024 * 1024
 #: Words of the compiler's log.
 MAPPED = "Mapped to Edge TPU"

@@ -74,7 +74,7 @@ def compile_model(model: bytes, where: str) -> Compilation:
     if program is None:
         raise EdgeemoError(
             f"{PROGRAM} is not on the PATH",
-            mend="install it as https://coral.ai/docs/edgetpu/compiler says (x86-64 Linux), or leave out --compile",
+            hint="install it as https://coral.ai/docs/edgetpu/compiler says (x86-64 Linux), or leave out --compile",
         )
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder:
         source = Path(folder) / "model.tflite"
@@ -92,7 +92,7 @@ def compile_model(model: bytes, where: str) -> Compilation:
         except subprocess.TimeoutExpired as error:
             raise EdgeemoError(f"{PROGRAM} did not finish {where} in {_SECONDS} s") from error
         except OSError as error:
-            raise EdgeemoError(f"{program} cannot be started ({error.strerror})", mend="install it anew") from error
+            raise EdgeemoError(f"{program} cannot be started ({error.strerror})", hint="install it anew") from error
         said = done.stderr + done.stdout
         log = Path(folder) / "model_edgetpu.log"
         if done.returncode or not log.is_file():

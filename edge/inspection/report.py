@@ -63,7 +63,7 @@ class Inspection:
             data = path.read_bytes()
         except OSError as error:
             raise EdgeemoError(
-                f"{path} cannot be read ({error.strerror})", expected="a .tflite model", mend="check the path"
+                f"{path} cannot be read ({error.strerror})", expected="a .tflite model", hint="check the path"
             ) from error
         graph = read_graph(data, str(path))
         asked, delegated, unchecked = "", None, ""
@@ -181,7 +181,7 @@ class Inspection:
             size = parameter_bytes(self.graph)
             note = ", some of which the program itself needs"
             if size > CACHE_BYTES:
-                note = f"; {size - CACHE_BYTES:,} bytes are too many and streamed for every picture"
+                note = f"; {size - CACHE_BYTES:,} bytes are too many and streamed for every image"
             share = f"{size:,} bytes of {CACHE_BYTES:,} on the chip ({size / CACHE_BYTES:.1%})"
             lines.append(f"  their parameters: {share}{note}")
         return "\n".join(lines)

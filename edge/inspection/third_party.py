@@ -10,11 +10,11 @@ import numpy as np
 from ..common.errors import EdgeemoError
 from ..common.files import existing
 from ..inference.classifier import Classifier
-from ..model.card import ModelCard, Quantisation, card_of
+from ..model.card import ModelCard, Quantization, card_of
 from ..model.describe import Description, describe, shapes_of
 from ..tflite.graph import Graph, read_graph
 
-#: How far from 1 the probabilities of one picture may sum: seven int8 outputs round by less.
+#: How far from 1 the probabilities of one image may sum: seven int8 outputs round by less.
 _SUM = 0.05
 _TRIALS = 8
 
@@ -28,7 +28,7 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
         logits: its answers are logits, not probabilities.
 
     Raises:
-        EdgeemoError: it is not there, no classifier of pictures, has a card, too little was said, what was said
+        EdgeemoError: it is not there, no classifier of images, has a card, too little was said, what was said
             contradicts the model, or its answers are not what they should be.
     """
     path = existing(path, "a .tflite model")
@@ -39,17 +39,17 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
     graph = read_graph(data, str(path))
     if card_of(data, str(path)) is not None:
         raise EdgeemoError(
-            f"{path} carries a card already", mend="see it with edgeemo models show, or give another with --card"
+            f"{path} carries a card already", hint="see it with edgeemo models show, or give another with --card"
         )
     # A card that stands beside it is about to be replaced: it must not describe the model here.
     card = describe(path, description, *shapes_of(path, graph), beside=False)
-    card = replace(card, logits=logits or card.logits, quantisation=Quantisation(method_of(graph)))
+    card = replace(card, logits=logits or card.logits, quantization=Quantization(method_of(graph)))
     _try(path, card)
     return card
 
 
 def method_of(graph: Graph) -> str:
-    """How a model was quantised, by the types of its tensors; see :class:`edgeemo.edge.model.card.Quantisation`."""
+    """How a model was quantized, by the types of its tensors; see :class:`edgeemo.edge.model.card.Quantization`."""
     computed = {tensor.type for operator in graph.operators for tensor in operator.outputs}
     for kind, method in (("INT16", "int16x8"), ("UINT8", "uint8"), ("INT8", "int8")):
         if kind in computed:
@@ -68,7 +68,7 @@ def _try(path: Path, card: ModelCard) -> None:
     faces += [source.integers(0, 256, card.input.shape, np.uint8) for _ in range(_TRIALS)]
     answers = np.stack([session.output.decode(session.invoke(classifier.encode(face)))[0].ravel() for face in faces])
     if not np.isfinite(answers).all():
-        raise EdgeemoError(f"{path} gives values that are not numbers", mend="convert the model again")
+        raise EdgeemoError(f"{path} gives values that are not numbers", hint="convert the model again")
     within = answers.min() > -_SUM and answers.max() < 1 + _SUM
     sums = answers.sum(axis=1)
     likely = bool(within and (card.task == "binary" or np.abs(sums - 1).max() < _SUM))
@@ -78,9 +78,9 @@ def _try(path: Path, card: ModelCard) -> None:
             f"the answers of {path} are not probabilities",
             expected="values from 0 to 1" + ("" if card.task == "binary" else " that sum to 1"),
             got=got,
-            mend="if they are logits, say so with --logits",
+            hint="if they are logits, say so with --logits",
         )
     if likely and card.logits and card.task == "multiclass":
         raise EdgeemoError(
-            f"the answers of {path} are probabilities already", expected="logits", got=got, mend="leave out --logits"
+            f"the answers of {path} are probabilities already", expected="logits", got=got, hint="leave out --logits"
         )

@@ -16,14 +16,14 @@ from ..tflite.graph import Graph, Operator
 
 RULES = "LiteRT 2.3"
 
-_QUANTISED = frozenset(
+_QUANTIZED = frozenset(
     """
     ADD CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE FULLY_CONNECTED LEAKY_RELU LOGISTIC MAX_POOL_2D MEAN MUL
     PAD REDUCE_MAX RESHAPE RESIZE_BILINEAR SLICE SPACE_TO_DEPTH SPLIT STRIDED_SLICE SUB SUM TANH TRANSPOSE
     TRANSPOSE_CONV
     """.split()
 )
-_FLOAT = _QUANTISED | frozenset(
+_FLOAT = _QUANTIZED | frozenset(
     """
     ABS AVERAGE_POOL_2D BATCH_MATMUL CEIL DIV ELU EXP FLOOR GELU HARD_SWISH LOG MAXIMUM MINIMUM NEG PRELU RELU
     RELU_N1_TO_1 RELU6 ROUND RSQRT SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE
@@ -85,7 +85,7 @@ def _reason(operator: Operator, half: set[int]) -> str:
         return _conversion(operator.name, first, last)
     if first == last == "FLOAT32" and operator.name in _FLOAT:
         return _limits(operator, half)
-    if first == last and first in _BYTES and operator.name in _QUANTISED:
+    if first == last and first in _BYTES and operator.name in _QUANTIZED:
         return _limits(operator, half)
     if first == last == "INT8" and operator.name == "ELU":
         return ""

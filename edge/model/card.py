@@ -17,9 +17,12 @@ from typing import Any
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing, write_bytes
-from ..vision.preprocess import NORMALISATIONS, InputSpec
+from ..vision.preprocess import NORMALIZATIONS, InputSpec
 
-SCHEMA = 1
+SCHEMA = 2
+#: Names that cards of schema 1 had for what is now called otherwise; the models that came with 0.1.0 carry such cards.
+_SCHEMA_1 = {"quantisation": "quantization", "licence": "license"}
+_ROUNDINGS_1 = {"compensated": "gptq"}
 CARD_NAME = "edgeemo.json"
 LABELS_NAME = "labels.txt"
 TASKS = ("multiclass", "binary")
@@ -27,7 +30,7 @@ _LARGEST_CARD = 1 << 20
 TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 
 INTENDED_USE = (
-    "Research, teaching and private experiments. The labels describe how a face looks in one picture, not what a "
+    "Research, teaching and private experiments. The labels describe how a face looks in one image, not what a "
     "person feels. Not for decisions about people, not for medical use; the EU AI Act (Regulation 2024/1689, "
     "Art. 5(1)(f)) forbids inferring emotions at work and in education, and asks (Art. 50(3)) that people are told."
 )
@@ -42,7 +45,7 @@ class Provenance:
         recipe: name of the recipe that trained it.
         dataset: name of the data set; ``synthetic`` data is named so.
         dataset_hash: content hash of the data set.
-        split_hashes: role -> content hash of the pictures in that role.
+        split_hashes: role -> content hash of the images in that role.
         holdout: share and seed of the test role that was drawn from a source without a test split; empty otherwise.
         seed: of the training.
         versions: package -> version.
@@ -59,14 +62,14 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Quantisation:
-    """How a model was quantised.
+class Quantization:
+    """How a model was quantized.
 
     Args:
         method: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int8-float-io``, ``int16x8`` (post-training) or
             ``qat``.
         calibration_hash: content hash of the calibration set.
-        calibration_size: number of pictures in it.
+        calibration_size: number of images in it.
         calibration_seed: seed of its draw.
         ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
         rounding: ``compensated`` where weights were not rounded to the nearest step, or empty.
@@ -91,12 +94,12 @@ class ModelCard:
     Args:
         name: of the model.
         labels: class names in the order of the outputs; for a binary task (negative, positive).
-        input: size, colours and normalisation.
+        input: size, colors and normalization.
         task: ``multiclass`` (softmax) or ``binary`` (one sigmoid output, the probability of ``labels[1]``).
         provenance: where it comes from.
-        quantisation: how it was quantised.
+        quantization: how it was quantized.
         metrics: name -> figure with data, split, n and confidence interval.
-        licence: of the weights.
+        license: of the weights.
         intended_use: what it may be used for.
         notes: anything that a user must know; says so when the training data is synthetic.
         temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
@@ -110,9 +113,9 @@ class ModelCard:
     input: InputSpec
     task: str = "multiclass"
     provenance: Provenance = Provenance()
-    quantisation: Quantisation = Quantisation()
+    quantization: Quantization = Quantization()
     metrics: dict[str, Any] = field(default_factory=dict)
-    licence: str = "unstated"
+    license: str = "unstated"
     intended_use: str = INTENDED_USE
     notes: str = ""
     temperature: float = 1.0
@@ -137,7 +140,7 @@ class ModelCard:
 
     @property
     def outputs(self) -> int:
-        """Number of values that the model gives for one picture."""
+        """Number of values that the model gives for one image."""
         return 1 if self.task == "binary" else len(self.labels)
 
     def with_metric(self, name: str, figure: dict[str, Any]) -> ModelCard:
@@ -166,34 +169,36 @@ class ModelCard:
         if not isinstance(value, dict) or "labels" not in value or "input" not in value:
             raise EdgeemoError(f"{where} is not an edgeemo model card", expected="an object with labels and input")
         fields = dict(value)
-        schema = fields.pop("schema", SCHEMA)
-        if schema != SCHEMA:
+        schema = fields.pop("schema", 1)
+        if schema == 1:
+            fields = _renamed(fields)
+        elif schema != SCHEMA:
             raise EdgeemoError(
-                f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), mend="update edgeemo"
+                f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), hint="update edgeemo"
             )
         if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
             # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
             raise EdgeemoError(
                 f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
-                mend="update edgeemo, or mend the card",
+                hint="update edgeemo, or fix the card",
             )
-        if isinstance(fields["input"], dict) and "normalisation" not in fields["input"]:
+        if isinstance(fields["input"], dict) and "normalization" not in fields["input"]:
             # A default would ruin many a model without a word.
             raise EdgeemoError(
                 f"{where} does not say how pixels become values",
-                expected=f"input.normalisation: {', '.join(NORMALISATIONS)}, or mean=M;std=S",
-                mend="ask whoever trained the model",
+                expected=f"input.normalization: {', '.join(NORMALIZATIONS)}, or mean=M;std=S",
+                hint="ask whoever trained the model",
             )
         try:
             fields["labels"] = tuple(str(label) for label in fields["labels"])
             fields["input"] = InputSpec(**fields["input"])
             fields["provenance"] = Provenance(**fields.get("provenance", {}))
-            fields["quantisation"] = Quantisation(**fields.get("quantisation", {}))
+            fields["quantization"] = Quantization(**fields.get("quantization", {}))
             fields.setdefault("name", Path(where).name.removesuffix(".json").removesuffix(".card"))
             return cls(**fields)
         except TypeError as error:
             reason = str(error).split("__init__() ")[-1]
-            raise EdgeemoError(f"{where} is not a valid model card ({reason})", mend="write the card anew") from error
+            raise EdgeemoError(f"{where} is not a valid model card ({reason})", hint="write the card anew") from error
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the card") -> ModelCard:
@@ -201,7 +206,19 @@ class ModelCard:
         try:
             return cls.from_dict(json.loads(text), where)
         except ValueError as error:
-            raise EdgeemoError(f"{where} is not JSON ({error})", mend="write the card anew") from error
+            raise EdgeemoError(f"{where} is not JSON ({error})", hint="write the card anew") from error
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a card of schema 1 under the names that schema 2 has for them."""
+    fields = {_SCHEMA_1.get(name, name): value for name, value in fields.items()}
+    match fields:
+        case {"input": {"normalisation": normalization, **rest}}:
+            fields["input"] = {**rest, "normalization": normalization}
+    match fields:
+        case {"quantization": {"rounding": str(rounding), **rest}}:
+            fields["quantization"] = {**rest, "rounding": _ROUNDINGS_1.get(rounding, rounding)}
+    return fields
 
 
 def split_model(data: bytes) -> tuple[bytes, bytes]:
@@ -284,7 +301,7 @@ def _unpacked(archive: zipfile.ZipFile, where: str) -> bytes:
         return archive.read(CARD_NAME)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise EdgeemoError(
-            f"the card in {where} is damaged ({error})", mend="copy or convert the model again"
+            f"the card in {where} is damaged ({error})", hint="copy or convert the model again"
         ) from error
 
 

@@ -23,21 +23,21 @@ def sheet(rows: Sequence[tuple[str, str]]) -> str:
 
 def card_rows(card: ModelCard) -> list[tuple[str, str]]:
     """The facts of a card, for :func:`sheet`."""
-    origin, made, size = card.provenance, card.quantisation, card.input
+    origin, made, size = card.provenance, card.quantization, card.input
     drawn = f", seed {made.calibration_seed}" if made.calibration_seed is not None else ""
     faces = f", {made.calibration_size:,} calibration faces{drawn}" if made.calibration_size else ""
     return [
         ("name", card.name),
         ("labels", ", ".join(card.labels)),
         ("task", card.task),
-        ("input", f"{size.height} x {size.width} {size.channels}, {size.normalisation}"),
-        ("quantisation", f"{made.method}{faces}"),
+        ("input", f"{size.height} x {size.width} {size.channels}, {size.normalization}"),
+        ("quantization", f"{made.method}{faces}"),
         ("architecture", f"{origin.architecture}, recipe {origin.recipe}, seed {origin.seed}"),
         ("data", f"{origin.dataset} {origin.dataset_hash[:16]}".strip()),
         *((name, figure_text(figure)) for name, figure in card.metrics.items()),
         ("recall", _recalls(card.metrics.get("test"))),
         ("versions", ", ".join(f"{package} {version}" for package, version in origin.versions.items())),
-        ("licence", card.licence),
+        ("license", card.license),
         ("use", card.intended_use),
         ("notes", card.notes),
     ]
@@ -65,7 +65,7 @@ def figure_text(figure: Any) -> str:
 
 
 def _change_text(figure: Any) -> tuple[str, str] | None:
-    """What ``edgeemo validate --record`` writes of two models on the same pictures."""
+    """What ``edgeemo validate --record`` writes of two models on the same images."""
     try:
         low, high = figure["ci95"]
         text = f"{figure['difference']:+.2f} points [{low:+.2f}, {high:+.2f}] from {figure['reference']}"
@@ -87,7 +87,7 @@ def _corruptions_text(figure: Any) -> tuple[str, str] | None:
 
 
 def _recalls(figure: Any) -> str:
-    """Recall of each class on the test pictures, if the card has it."""
+    """Recall of each class on the test images, if the card has it."""
     try:
         return ", ".join(
             f"{name} {item['accuracy']:.1%} [{100 * item['ci95'][0]:.1f}, {100 * item['ci95'][1]:.1f}]"

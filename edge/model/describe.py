@@ -18,14 +18,14 @@ class Description:
 
     Args:
         labels: class names in the order of the outputs; two for a model with one sigmoid output.
-        normalisation: how pixels become values, see :data:`edgeemo.edge.vision.preprocess.NORMALISATIONS`.
+        normalization: how pixels become values, see :data:`edgeemo.edge.vision.preprocess.NORMALIZATIONS`.
         height, width: pixels; 0 to take them from the model.
         channels: ``gray`` or ``rgb``; empty to take them from the model.
         card: path of a JSON card, in place of all that.
     """
 
     labels: tuple[str, ...] = ()
-    normalisation: str = ""
+    normalization: str = ""
     height: int = 0
     width: int = 0
     channels: str = ""
@@ -56,24 +56,24 @@ def describe(
         beside: look for one beside it.
 
     Raises:
-        EdgeemoError: it is no classifier of pictures, too little is known of it, or what was said contradicts it.
+        EdgeemoError: it is no classifier of images, too little is known of it, or what was said contradicts it.
     """
     if len(inputs) != 1 or len(outputs) != 1:
         raise EdgeemoError(
-            f"{path} is not a classifier of pictures",
+            f"{path} is not a classifier of images",
             expected="one input and one output",
             got=f"{len(inputs)} and {len(outputs)}",
         )
     shape, answers = inputs[0], outputs[0][-1] if outputs[0] else None
     if len(shape) != 4:
         raise EdgeemoError(
-            f"{path} does not take pictures", expected="an input (batch, height, width, channels)", got=str(shape)
+            f"{path} does not take images", expected="an input (batch, height, width, channels)", got=str(shape)
         )
     if _fixed(shape[0]) and shape[0] != 1:
         raise EdgeemoError(
-            f"{path} takes {shape[0]} pictures at once",
+            f"{path} takes {shape[0]} images at once",
             expected="a batch of one, or one that is free",
-            mend="save or convert it again with such a batch",
+            hint="save or convert it again with such a batch",
         )
     card = read_card_file(description.card) if description.card else carried
     if card is None and beside:
@@ -96,37 +96,37 @@ def shapes_of(path: Path, graph: Graph) -> tuple[list[tuple[int, ...]], list[tup
             f"{path} has a dynamic input size",
             expected="a .tflite with a fixed height, width and number of channels",
             got=", ".join(map(str, inputs)),
-            mend="fix them when it is converted, or start from the model that it was made from",
+            hint="fix them when it is converted, or start from the model that it was made from",
         )
     return inputs, outputs
 
 
 def _made(path: Path, description: Description, shape: tuple[int | None, ...], answers: int | None) -> ModelCard:
-    missing = [name for name in ("labels", "normalisation") if not getattr(description, name)]
+    missing = [name for name in ("labels", "normalization") if not getattr(description, name)]
     if missing:
         raise EdgeemoError(
             f"{path} does not tell what it was trained for",
             expected=" and ".join(f"--{name}" for name in missing) + ", or --card FILE",
-            mend="a wrong normalisation ruins a model without a word, so none is assumed",
+            hint="a wrong normalization ruins a model without a word, so none is assumed",
         )
     height, width = description.height or shape[1], description.width or shape[2]
     if not _fixed(height) or not _fixed(width):
         raise EdgeemoError(
-            f"{path} has a dynamic input size", got=str(tuple(shape)), mend="fix it with --height and --width"
+            f"{path} has a dynamic input size", got=str(tuple(shape)), hint="fix it with --height and --width"
         )
     names = {depth: name for name, depth in CHANNELS.items()}
     channels = description.channels or names.get(shape[3] or 0, "")
     if not channels:
         raise EdgeemoError(
-            f"{path} does not take pictures",
+            f"{path} does not take images",
             expected="1 or 3 channels",
             got=str(shape[3]),
-            mend="convert it with its channels last" if shape[1] in names else None,
+            hint="convert it with its channels last" if shape[1] in names else None,
         )
     return ModelCard(
         name=path.stem,
         labels=description.labels,
-        input=InputSpec(int(height or 0), int(width or 0), channels, description.normalisation),
+        input=InputSpec(int(height or 0), int(width or 0), channels, description.normalization),
         task="binary" if answers == 1 else "multiclass",
     )
 
@@ -142,12 +142,12 @@ def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], an
             f"what was said of {path} contradicts its input",
             expected=" x ".join(str(side) for side in shape[1:]),
             got=" x ".join(map(str, card.input.shape)),
-            mend="correct --height, --width, --channels or the card",
+            hint="correct --height, --width, --channels or the card",
         )
     if _fixed(answers) and answers != card.outputs:
         raise EdgeemoError(
             f"what was said of {path} contradicts its output",
             expected=f"labels for {answers} outputs",
             got=f"{len(card.labels)} labels: {', '.join(card.labels)}",
-            mend="name the labels in the order of the outputs; a single sigmoid output has two",
+            hint="name the labels in the order of the outputs; a single sigmoid output has two",
         )

@@ -23,7 +23,7 @@ FAMILY = "edgeemo"
 #: The model that commands take when none is named: the middle one of our own family.
 DEFAULT = "edgeemo-base"
 #: What an entry repeats of its model's card.
-_FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset", "quantisation", "metrics", "licence"}
+_FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset", "quantization", "metrics", "license"}
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Entry:
     @property
     def measured(self) -> dict[str, Any] | None:
         """The card's figure of this very model's accuracy: on a test split if there is one, else on validation."""
-        metrics, method = self.card["metrics"], self.card["quantisation"]
+        metrics, method = self.card["metrics"], self.card["quantization"]
         figures = (metrics.get(name) for name in ("test", f"{method} test", f"{method} validation"))
         return next((figure for figure in figures if figure and "accuracy" in figure), None)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What :meth:`Catalogue.verify` says of one file.
+    """What :meth:`Catalog.verify` says of one file.
 
     Args:
         name: of the model, or of the file that no model has.
@@ -71,14 +71,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """A manifest and the folder that it stands in."""
 
     folder: Path
     entries: tuple[Entry, ...]
 
     @classmethod
-    def open(cls, folder: str | Path = FOLDER) -> Catalogue:
+    def open(cls, folder: str | Path = FOLDER) -> Catalog:
         """Read a manifest.
 
         Args:
@@ -95,7 +95,7 @@ class Catalogue:
             entries = tuple(Entry(**entry) for entry in value["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise EdgeemoError(
-                f"{path} is not a list of models ({error})", mend="make it anew: edgeemo models manifest --write"
+                f"{path} is not a list of models ({error})", hint="make it anew: edgeemo models manifest --write"
             ) from error
         return cls(Path(folder), entries)
 
@@ -115,7 +115,7 @@ class Catalogue:
         raise EdgeemoError(
             f"unknown model {name!r}",
             expected=f"a path, or one of {', '.join(self.names)}",
-            mend="see edgeemo models list",
+            hint="see edgeemo models list",
         )
 
     def find(self, name: str) -> Entry | None:
@@ -170,15 +170,15 @@ def make_manifest(folder: str | Path = FOLDER) -> str:
     entries.sort(key=lambda entry: entry.name)
     for one, two in itertools.pairwise(entries):
         if one.name == two.name:
-            raise EdgeemoError(f"{one.file} and {two.file} have the same name", mend="rename one of them")
+            raise EdgeemoError(f"{one.file} and {two.file} have the same name", hint="rename one of them")
     value = {"schema": SCHEMA, "models": [asdict(entry) for entry in entries]}
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_manifest(folder: str | Path = FOLDER) -> Catalogue:
+def write_manifest(folder: str | Path = FOLDER) -> Catalog:
     """Write the manifest of a folder, atomically."""
     write_text(Path(folder) / MANIFEST, make_manifest(folder))
-    return Catalogue.open(folder)
+    return Catalog.open(folder)
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -194,15 +194,15 @@ def find_model(name_or_path: str | Path) -> Path:
     # os.path, because a name that is too long for a file is no file; pathlib would raise.
     if path.name != str(name_or_path) or path.suffix or os.path.exists(path):
         return path
-    catalogue = Catalogue.open()
-    return catalogue.path(catalogue.entry(str(name_or_path)))
+    catalog = Catalog.open()
+    return catalog.path(catalog.entry(str(name_or_path)))
 
 
 def names_model(text: str) -> bool:
-    """Whether somebody who may name a model or a picture means a model: a .tflite by name or content, or a bare word.
+    """Whether somebody who may name a model or an image means a model: a .tflite by name or content, or a bare word.
 
     Bare words are names of models that ship; a word that is none of them is better called an unknown model than a
-    picture that is not there.
+    image that is not there.
     """
     path = Path(text)
     if path.suffix == ".tflite":
@@ -242,7 +242,7 @@ def _facts(card: ModelCard) -> dict[str, Any]:
         "architecture": card.provenance.architecture,
         "recipe": card.provenance.recipe,
         "dataset": card.provenance.dataset,
-        "quantisation": card.quantisation.method,
+        "quantization": card.quantization.method,
         "metrics": card.metrics,
-        "licence": card.licence,
+        "license": card.license,
     }

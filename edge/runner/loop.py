@@ -36,7 +36,7 @@ class Tally:
 
     Args:
         frames, faces: classified.
-        skipped: pictures that could not be read.
+        skipped: images that could not be read.
         seconds: from the first frame's arrival being awaited to the end.
         recent: ms of each stage of the latest frames, by stage.
     """
@@ -66,7 +66,7 @@ class Tally:
     def __str__(self) -> str:
         parts = [_count(self.frames, "frame"), _count(self.faces, "face")]
         if self.skipped:
-            parts.append(_count(self.skipped, "picture") + " skipped")
+            parts.append(_count(self.skipped, "image") + " skipped")
         parts.append(f"{self.rate:.1f} frames/s")
         medians = ", ".join(f"{stage} {value:.2f}" for stage, value in self.median_ms().items())
         return ", ".join(parts) + (f"; median ms: {medians}" if medians else "")
@@ -89,7 +89,7 @@ def run_loop(
         source: entered already.
         detector, classifier: what is done with a frame.
         sinks: started already; take every update, in this order.
-        tracker: gives faces an identity over time; pictures, which have no time, get none.
+        tracker: gives faces an identity over time; images, which have no time, get none.
         watchdog: hears that we are alive: frames are classified or judged unfit, or a lost camera is looked for.
         max_frames: None for no limit.
         tally: counts into this one, so that the caller has it even when a sink or the source fails.

@@ -27,7 +27,7 @@ from .worker import Worker
 USER, PASSWORD, PASSWORD_FILE = "EDGEEMO_MQTT_USER", "EDGEEMO_MQTT_PASSWORD", "EDGEEMO_MQTT_PASSWORD_FILE"
 #: Where Home Assistant looks for announcements, by default.
 DISCOVERY = "homeassistant"
-#: Label where there is no face. Where the camera gives no picture there is no label at all: Home Assistant's "unknown".
+#: Label where there is no face. Where the camera gives no image there is no label at all: Home Assistant's "unknown".
 NOBODY = "nobody"
 #: Shortest time between two messages while the label stays; a change of label or state is told at once.
 _PACE_S = 1.0
@@ -73,7 +73,7 @@ class Broker:
         if parts.username is not None or parts.password is not None:
             raise EdgeemoError(
                 "the broker for --mqtt has credentials in it, which everybody on this machine can read",
-                mend=f"give them in the environment: {USER}, and {PASSWORD} or {PASSWORD_FILE}",
+                hint=f"give them in the environment: {USER}, and {PASSWORD} or {PASSWORD_FILE}",
             )
         if parts.scheme not in _SCHEMES or not parts.hostname or parts.path.strip("/") or parts.query:
             raise EdgeemoError("not a broker for --mqtt", expected=form, got=repr(text))
@@ -83,9 +83,9 @@ class Broker:
             try:
                 password = existing(name, f"a password ({PASSWORD_FILE})").read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise EdgeemoError(f"{name} cannot be read as a password", mend=f"check {PASSWORD_FILE}") from error
+                raise EdgeemoError(f"{name} cannot be read as a password", hint=f"check {PASSWORD_FILE}") from error
         if password is not None and user is None:
-            raise EdgeemoError("a password for --mqtt without a user", mend=f"set {USER}")
+            raise EdgeemoError("a password for --mqtt without a user", hint=f"set {USER}")
         if ca is not None:
             existing(ca, "a certificate authority (PEM)")
         return cls(parts.hostname, port or _SCHEMES[parts.scheme], parts.scheme == "mqtts", user, password, ca)
@@ -259,7 +259,7 @@ class Mqtt(Worker):
 
 
 def message_of(update: Update) -> dict[str, Any]:
-    """What is published of an update: the largest face's stable label, and how it stands. No box, no picture."""
+    """What is published of an update: the largest face's stable label, and how it stands. No box, no image."""
     running = update.status.state is State.RUNNING
     people = people_of(update)
     person = largest(people)

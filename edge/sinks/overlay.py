@@ -21,7 +21,7 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
     """Paint an update.
 
     Args:
-        update: with a frame, or without: then the state stands on an empty picture.
+        update: with a frame, or without: then the state stands on an empty image.
         size: width and height of the result; a frame of another size is fitted in, its proportions kept.
 
     Returns:
@@ -31,20 +31,20 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
     unit = max(width, height) / 640
     canvas = np.full((height, width, 3), 28, np.uint8)
     if update.frame is not None:
-        picture = update.frame.image
-        scale = min(width / picture.shape[1], height / picture.shape[0])
-        fitted = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        image = update.frame.image
+        scale = min(width / image.shape[1], height / image.shape[0])
+        fitted = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
-        shown = picture if scale == 1 else cv2.resize(picture, fitted, interpolation=cv2.INTER_AREA)
+        shown = image if scale == 1 else cv2.resize(image, fitted, interpolation=cv2.INTER_AREA)
         canvas[top : top + fitted[1], left : left + fitted[0]] = cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
         for person in people_of(update):
             box = person.box
-            colour = _BOX if person.seen else _AWAY
+            color = _BOX if person.seen else _AWAY
             x, y = round(left + box.x * scale), round(top + box.y * scale)
             far = (round(left + (box.x + box.width) * scale), round(top + (box.y + box.height) * scale))
-            cv2.rectangle(canvas, (x, y), far, colour, max(1, round(2 * unit)))
+            cv2.rectangle(canvas, (x, y), far, color, max(1, round(2 * unit)))
             number = "" if person.id is None else f"{person.id} "
-            _text(canvas, f"{number}{person.label} {person.confidence:.0%}", (x, y), unit, ink=_BAND, band=colour)
+            _text(canvas, f"{number}{person.label} {person.confidence:.0%}", (x, y), unit, ink=_BAND, band=color)
     status = update.status
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(update.wall_time))
     foot = [f"{clock}  {status.fps:.1f} frames/s"]
@@ -58,7 +58,7 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
 def _text(
     canvas: np.ndarray, text: str, corner: tuple[int, int], unit: float, *, ink: tuple[int, ...], band: tuple[int, ...]
 ) -> None:
-    """Text on a band whose lower left corner is ``corner``, moved down into the picture if need be."""
+    """Text on a band whose lower left corner is ``corner``, moved down into the image if need be."""
     # OpenCV's fonts know ASCII only.
     text = text.encode("ascii", "replace").decode()
     thickness = max(1, round(unit))

@@ -82,7 +82,7 @@ class SinkOptions:
         if self.privacy and shows:
             raise EdgeemoError(
                 f"--privacy and {' and '.join(shows)} do not go together: under privacy no frame is stored or shown",
-                mend="leave one of them out",
+                hint="leave one of them out",
             )
         for option in ("mqtt_name", "mqtt_ca"):
             if getattr(self, option) is not None and self.mqtt is None:
@@ -213,7 +213,7 @@ def _token() -> str | None:
     try:
         return existing(name, f"a token ({TOKEN_FILE})").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise EdgeemoError(f"{name} cannot be read as a token", mend=f"check {TOKEN_FILE}") from error
+        raise EdgeemoError(f"{name} cannot be read as a token", hint=f"check {TOKEN_FILE}") from error
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def _output(name: str | None, *, force: bool) -> Iterator[tuple[TextIO, Path | N
     if name is None:
         # Python's own word for a descriptor that was closed at the start.
         if sys.stdout is None:
-            raise EdgeemoError("standard output is closed", mend="give --out FILE, or --no-lines")
+            raise EdgeemoError("standard output is closed", hint="give --out FILE, or --no-lines")
         yield sys.stdout, None
         return
     path = new_file(name, force=force)

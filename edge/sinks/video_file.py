@@ -26,15 +26,15 @@ FPS = 15
 QUEUE = 8
 #: The disk is left so many free bytes, for the file's index and for everybody else.
 RESERVE = 64 * 2**20
-#: A longer time without an update takes only this long in the video; the clock in the picture shows the cut.
+#: A longer time without an update takes only this long in the video; the clock in the image shows the cut.
 _GAP_S = 5.0
 #: A file that has not grown for so many seconds of video is not being written; OpenCV tells nothing of it. FFmpeg holds
-#: back 256 KB, which are minutes of a small picture in which nothing moves.
+#: back 256 KB, which are minutes of a small image in which nothing moves.
 _GROWTH_S = 600
 
 
 class Video(Worker):
-    """Writes at a constant frame rate: pictures are repeated or left out as the time demands.
+    """Writes at a constant frame rate: images are repeated or left out as the time demands.
 
     When it cannot be written on, this is reported, and the run goes on without it.
 
@@ -42,7 +42,7 @@ class Video(Worker):
         path: .avi or .mp4.
         fps: of the video, a whole number.
         live: time passes as on the clock; False for sources that have a time of their own: the position in a video, or
-            a second for each picture.
+            a second for each image.
         force: overwrite what is there.
         warn: takes the sentence when it ends early.
         until: see :class:`Worker`.
@@ -79,7 +79,7 @@ class Video(Worker):
         self._shown: Update | None = None
         self._painted: np.ndarray | None = None
         self._start = self._last = 0.0
-        self._written = self._pictures = 0
+        self._written = self._images = 0
         self._grown = (0, 0)
 
     def start(self) -> None:
@@ -122,8 +122,8 @@ class Video(Worker):
             return update.monotonic if self._live else self._last
         if update.frame.time_s is not None:
             return update.frame.time_s
-        self._pictures += 1
-        return float(self._pictures)
+        self._images += 1
+        return float(self._images)
 
     def _open(self, image: np.ndarray) -> None:
         # Both formats want even sides.

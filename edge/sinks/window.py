@@ -40,10 +40,10 @@ class Window(Worker):
         if not has_windows():
             raise EdgeemoError(
                 "this OpenCV has no windows (it is the headless build)",
-                mend="pip uninstall opencv-python-headless && pip install 'opencv-python<5', or use --web",
+                hint="pip uninstall opencv-python-headless && pip install 'opencv-python<5', or use --web",
             )
         if not has_screen():
-            raise EdgeemoError("there is no screen for --window", mend="start it from the desktop, or use --web")
+            raise EdgeemoError("there is no screen for --window", hint="start it from the desktop, or use --web")
         self._title = title
         self._stop = stop
         self._shape = (640, 480)

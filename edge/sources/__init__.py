@@ -1,4 +1,4 @@
-"""Where frames come from: pictures, videos and cameras, opened by what the user calls them."""
+"""Where frames come from: images, videos and cameras, opened by what the user calls them."""
 
 from .base import Frame, Source
 from .registry import open_source

@@ -1,4 +1,4 @@
-"""One picture on its way through the runner, and what every source of them can do."""
+"""One image on its way through the runner, and what every source of them can do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .status import State, Status
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source.
+    """One image of a source.
 
     Args:
-        index: its place in the source, from 0; a gap means pictures that were skipped.
-        time_s: position in a video; seconds since a camera's first frame; None for pictures, which have no time.
+        index: its place in the source, from 0; a gap means images that were skipped.
+        time_s: position in a video; seconds since a camera's first frame; None for images, which have no time.
         image: uint8 (h, w, 3) RGB.
         name: of the file or camera that it comes from, without credentials.
         small: the same view in gray, uint8 (h', w'), when the camera gives one for the detector; usually None.
@@ -39,7 +39,7 @@ class Source(Protocol):
     changes, and every so often while there is nothing to classify, so that the loop never waits in vain.
 
     Attributes:
-        skipped: pictures that could not be read and were reported.
+        skipped: images that could not be read and were reported.
     """
 
     skipped: int
@@ -70,13 +70,13 @@ def warn_on_stderr(sentence: str) -> None:
     click.echo(f"Warning: {sentence}", err=True)
 
 
-def to_rgb(picture: np.ndarray, *, bgr: bool = False) -> np.ndarray:
-    """Gray (h, w) or colour (h, w, 3) pixels as RGB, uint8 (h, w, 3).
+def to_rgb(image: np.ndarray, *, bgr: bool = False) -> np.ndarray:
+    """Gray (h, w) or color (h, w, 3) pixels as RGB, uint8 (h, w, 3).
 
     Args:
-        picture: uint8.
-        bgr: colours are in OpenCV's order.
+        image: uint8.
+        bgr: colors are in OpenCV's order.
     """
-    if picture.ndim == 2:
-        return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if bgr else picture
+    if image.ndim == 2:
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if bgr else image

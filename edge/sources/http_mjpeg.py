@@ -1,6 +1,6 @@
-"""Cameras that send JPEG pictures over HTTP (multipart/x-mixed-replace): webcams, ESP32-CAM, mjpg-streamer, IP cameras.
+"""Cameras that send JPEG images over HTTP (multipart/x-mixed-replace): webcams, ESP32-CAM, mjpg-streamer, IP cameras.
 
-Read here rather than by FFmpeg, which keeps old pictures in its buffers, decodes all of them, and gives no way to tell.
+Read here rather than by FFmpeg, which keeps old images in its buffers, decodes all of them, and gives no way to tell.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ class HttpCamera:
 
     def _failure(self, reason: str) -> EdgeemoError:
         return EdgeemoError(
-            f"camera {self.name} cannot be opened ({reason})", mend="check its address, power and network"
+            f"camera {self.name} cannot be opened ({reason})", hint="check its address, power and network"
         )
 
 
 class MjpegCapture:
-    """A connection that pictures come through.
+    """A connection that images come through.
 
     Args:
         response: the server's answer, its headers read.
@@ -100,7 +100,7 @@ class MjpegCapture:
             self._splitter.feed(response.fp.read(len(response.fp.peek(1))) or b"")
 
     def read(self) -> Shot | None:
-        """The newest picture that has come; None when none came for a second."""
+        """The newest image that has come; None when none came for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -112,13 +112,13 @@ class MjpegCapture:
                 raise Lost(f"its connection broke ({_reason(error)})") from error
             if not piece:
                 raise Lost("it ended the stream")
-            if pictures := self._splitter.feed(piece):
+            if images := self._splitter.feed(piece):
                 arrived = time.monotonic()
                 if pause := self._pauses.before(arrived):
                     # Nothing tells how long what comes now had been waiting; a new connection begins with the newest.
-                    raise Lost(f"its pictures paused for {pause:.1f} s")
-                decode = partial(decode_jpeg, pictures[-1], self._name)
-                return Shot(arrived, arrived, decode, count=len(pictures))
+                    raise Lost(f"its images paused for {pause:.1f} s")
+                decode = partial(decode_jpeg, images[-1], self._name)
+                return Shot(arrived, arrived, decode, count=len(images))
         return None
 
     def close(self) -> None:

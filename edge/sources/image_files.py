@@ -1,4 +1,4 @@
-"""Frames that are picture files."""
+"""Frames that are image files."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing
-from ..vision.image import SUFFIXES, is_picture, read_picture
+from ..vision.image import SUFFIXES, is_image, read_image
 from .base import READING, Frame, Warn, to_rgb, warn_on_stderr
 from .status import Status
 
 
-class PictureSource:
-    """Picture files in the order given. One that cannot be read is reported, counted and passed over.
+class ImageSource:
+    """Image files in the order given. One that cannot be read is reported, counted and passed over.
 
     Args:
-        paths: of the pictures, at least one.
-        warn: takes the sentence about a picture that cannot be read.
+        paths: of the images, at least one.
+        warn: takes the sentence about an image that cannot be read.
 
     Raises:
-        EdgeemoError: in the pass over it: none of the pictures can be read.
+        EdgeemoError: in the pass over it: none of the images can be read.
     """
 
     def __init__(self, paths: Sequence[Path], *, warn: Warn = warn_on_stderr) -> None:
@@ -30,22 +30,22 @@ class PictureSource:
         self._stopping = False
 
     @classmethod
-    def of_folder(cls, folder: str | Path, *, warn: Warn = warn_on_stderr) -> PictureSource:
-        """The pictures in a folder, not below it, sorted by name.
+    def of_folder(cls, folder: str | Path, *, warn: Warn = warn_on_stderr) -> ImageSource:
+        """The images in a folder, not below it, sorted by name.
 
         Raises:
-            EdgeemoError: it is not there, cannot be read, or has no pictures.
+            EdgeemoError: it is not there, cannot be read, or has no images.
         """
-        folder = existing(folder, "a folder of pictures")
+        folder = existing(folder, "a folder of images")
         try:
-            paths = sorted(path for path in folder.iterdir() if is_picture(path))
+            paths = sorted(path for path in folder.iterdir() if is_image(path))
         except OSError as error:
             raise EdgeemoError(f"{folder} cannot be read ({error.strerror})") from error
         if not paths:
             raise EdgeemoError(
-                f"{folder} has no pictures",
+                f"{folder} has no images",
                 expected="files ending in " + " ".join(SUFFIXES),
-                mend="name another folder",
+                hint="name another folder",
             )
         return cls(paths, warn=warn)
 
@@ -54,7 +54,7 @@ class PictureSource:
         """Being read."""
         return READING
 
-    def __enter__(self) -> PictureSource:
+    def __enter__(self) -> ImageSource:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,7 +65,7 @@ class PictureSource:
             if self._stopping:
                 return
             try:
-                image = to_rgb(read_picture(path))
+                image = to_rgb(read_image(path))
             except EdgeemoError as error:
                 if len(self._paths) == 1:
                     raise
@@ -74,8 +74,8 @@ class PictureSource:
                 continue
             yield Frame(index, None, image, str(path))
         if self.skipped == len(self._paths):
-            raise EdgeemoError(f"none of the {self.skipped:,} pictures can be read", mend="name another folder")
+            raise EdgeemoError(f"none of the {self.skipped:,} images can be read", hint="name another folder")
 
     def stop(self) -> None:
-        """End after the picture in hand."""
+        """End after the image in hand."""
         self._stopping = True

@@ -1,4 +1,4 @@
-"""JPEG pictures that follow each other in a stream of bytes, whatever lies between them."""
+"""JPEG images that follow each other in a stream of bytes, whatever lies between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.errors import EdgeemoError
 from ..vision.image import MAX_PIXELS, decode
 from .base import to_rgb
 
-#: Longest picture that is waited for; a stream with more between two ends has lost its thread.
+#: Longest image that is waited for; a stream with more between two ends has lost its thread.
 MOST_BYTES = 32 << 20
 _START = b"\xff\xd8\xff"
 #: In entropy-coded data FF is followed by 00 (stuffing) or D0 to D7 (restart); anything else is a marker.
@@ -24,41 +24,41 @@ _FRAMES = {0xC0, 0xC1, 0xC2}
 
 
 class JpegSplitter:
-    """Cuts a stream into JPEG pictures: multipart MJPEG over HTTP, and bare MJPEG as from ``rpicam-vid --codec mjpeg``.
+    """Cuts a stream into JPEG images: multipart MJPEG over HTTP, and bare MJPEG as from ``rpicam-vid --codec mjpeg``.
 
-    Segments are followed by their lengths, so that the thumbnail in a picture's header does not end it. What is between
-    two pictures, such as the headers of a multipart stream, is passed over.
+    Segments are followed by their lengths, so that the thumbnail in an image's header does not end it. What is between
+    two images, such as the headers of a multipart stream, is passed over.
     """
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._at = 0  # where to go on looking, behind the start of a picture
+        self._at = 0  # where to go on looking, behind the start of an image
         self._in_scan = False
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the pictures that they complete."""
+        """Take the next bytes; returns the images that they complete."""
         self._data += piece
-        pictures = []
-        while (picture := self._next()) is not None:
-            pictures.append(picture)
+        images = []
+        while (image := self._next()) is not None:
+            images.append(image)
         if len(self._data) > MOST_BYTES:
             self._drop(len(self._data))
-        return pictures
+        return images
 
     @property
     def rest(self) -> int:
-        """Bytes that wait for the rest of their picture."""
+        """Bytes that wait for the rest of their image."""
         return len(self._data) if self._data.startswith(_START) else 0
 
     def _next(self) -> bytes | None:
-        while self._synchronise():
+        while self._synchronize():
             marker = self._marker()
             if marker is None:
                 return None
             if marker == _END:
-                picture = bytes(self._data[: self._at + 2])
+                image = bytes(self._data[: self._at + 2])
                 self._drop(self._at + 2)
-                return picture
+                return image
             if marker in _STAND_ALONE:
                 self._at += 2
             elif len(self._data) < self._at + 4:
@@ -68,12 +68,12 @@ class JpegSplitter:
                 self._in_scan = marker == _SCAN
         return None
 
-    def _synchronise(self) -> bool:
-        """Drop what lies before the next picture; False when none begins."""
+    def _synchronize(self) -> bool:
+        """Drop what lies before the next image; False when none begins."""
         if self._data.startswith(_START):
             return True
         start = self._data.find(_START)
-        # The last bytes that have come may be the first of a picture.
+        # The last bytes that have come may be the first of an image.
         self._drop(start if start >= 0 else max(0, len(self._data) - len(_START) + 1))
         return start >= 0
 
@@ -90,7 +90,7 @@ class JpegSplitter:
             self._at += 1
         if len(self._data) < self._at + 2:
             return None
-        # Damaged pictures are handed on as they are: whoever decodes them counts them.
+        # Damaged images are handed on as they are: whoever decodes them counts them.
         return self._data[self._at + 1] if self._data[self._at] == 0xFF else _END
 
     def _drop(self, count: int) -> None:
@@ -98,33 +98,33 @@ class JpegSplitter:
         self._at, self._in_scan = 0, False
 
 
-def decode_jpeg(picture: bytes, where: str) -> np.ndarray | None:
+def decode_jpeg(image: bytes, where: str) -> np.ndarray | None:
     """Decode to uint8 (h, w, 3) RGB; None when it is damaged or too large.
 
-    An ordinary picture goes to OpenCV, which takes half of Pillow's time for the same pixels: both have libjpeg-turbo.
+    An ordinary image goes to OpenCV, which takes half of Pillow's time for the same pixels: both have libjpeg-turbo.
     For a damaged one that library writes a line to standard error.
     """
-    if _is_ordinary(picture):
+    if _is_ordinary(image):
         try:
-            found = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+            found = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR_RGB)
         except cv2.error:
             return None
         return found if found is None else np.asarray(found)
     try:
-        return to_rgb(decode(picture, where))
+        return to_rgb(decode(image, where))
     except EdgeemoError:
         return None
 
 
-def _is_ordinary(picture: bytes) -> bool:
+def _is_ordinary(image: bytes) -> bool:
     """Whether its header tells of 8-bit gray or YCbCr pixels, and of no more than may be decoded."""
     at = 2
-    while at + 10 <= len(picture) and picture[at] == 0xFF:
-        marker = picture[at + 1]
+    while at + 10 <= len(image) and image[at] == 0xFF:
+        marker = image[at + 1]
         if marker in _FRAMES:
-            depth, height, width, components = struct.unpack_from(">BHHB", picture, at + 4)
+            depth, height, width, components = struct.unpack_from(">BHHB", image, at + 4)
             return depth == 8 and components in (1, 3) and 0 < height * width <= MAX_PIXELS
         if marker in _STAND_ALONE or marker == 0xFF:
             return False
-        at += 2 + int.from_bytes(picture[at + 2 : at + 4], "big")
+        at += 2 + int.from_bytes(image[at + 2 : at + 4], "big")
     return False

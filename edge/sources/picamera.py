@@ -54,7 +54,7 @@ class PiCamera:
                 f"camera {self.name} is not there",
                 expected="a camera of libcamera",
                 got=names,
-                mend="check the ribbon cable, then: rpicam-hello --list-cameras",
+                hint="check the ribbon cable, then: rpicam-hello --list-cameras",
             )
         try:
             device = library(camera_num=self._number)
@@ -85,7 +85,7 @@ class PiCamera:
     def _failure(self, error: Exception) -> EdgeemoError:
         return EdgeemoError(
             f"camera {self.name} cannot be opened ({' '.join(str(error).split())})",
-            mend="check its cable, and that no other program uses it",
+            hint="check its cable, and that no other program uses it",
         )
 
 
@@ -103,7 +103,7 @@ class PiCapture:
         self._job: Any = None
 
     def read(self) -> Shot | None:
-        """The next picture; None when none came for a second."""
+        """The next image; None when none came for a second."""
         # One job until it is done: after a wait that timed out, a new one would leave its frame to nobody.
         self._job = self._job or self._device.capture_request(wait=False)
         try:
@@ -169,7 +169,7 @@ def _library() -> Any:
     except ImportError as error:
         raise EdgeemoError(
             "picamera2 cannot be imported",
-            mend="on Raspberry Pi OS: sudo apt install python3-picamera2; make the venv with --system-site-packages",
+            hint="on Raspberry Pi OS: sudo apt install python3-picamera2; make the venv with --system-site-packages",
         ) from error
 
 

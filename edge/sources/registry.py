@@ -8,10 +8,10 @@ import stat
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing
-from ..vision.image import is_picture
+from ..vision.image import is_image
 from .base import Source, Warn, warn_on_stderr
 from .http_mjpeg import HttpCamera
-from .image_files import PictureSource
+from .image_files import ImageSource
 from .live.camera import Camera
 from .live.source import Limits, LiveSource
 from .rtsp import StreamCamera
@@ -21,7 +21,7 @@ from .v4l2 import V4l2Camera, device_index
 from .video_file import VideoSource
 
 _PICAMERA = re.compile(r"picamera2(?::(\d))?")
-_WANTED = "a video, a picture, a folder of pictures, a camera's number or its address"
+_WANTED = "a video, an image, a folder of images, a camera's number or its address"
 
 
 def open_source(
@@ -32,13 +32,13 @@ def open_source(
     Args:
         text: a number or /dev/videoN for a camera (also a link to one, such as /dev/v4l/by-id/...), picamera2 or
             picamera2:N for one on the CSI connector, an rtsp, rtsps, http or https address, - for standard input, else
-            a path: a folder of pictures, a picture, or a video. A file whose name is a number is given as ./0.
+            a path: a folder of images, an image, or a video. A file whose name is a number is given as ./0.
         raw: the pixels on standard input; None for MJPEG.
         limits: the deadlines of cameras.
         warn: takes a sentence about what is passed over while the run goes on.
 
     Raises:
-        EdgeemoError: nothing is there, a folder without pictures, or something that cannot be read from.
+        EdgeemoError: nothing is there, a folder without images, or something that cannot be read from.
     """
     if raw is not None and text != "-":
         raise EdgeemoError("--raw is for standard input", expected="--source -")
@@ -48,10 +48,10 @@ def open_source(
         return LiveSource(camera, limits=limits)
     path = existing(text, _WANTED)
     if path.is_dir():
-        return PictureSource.of_folder(path, warn=warn)
+        return ImageSource.of_folder(path, warn=warn)
     if not stat.S_ISREG(path.stat().st_mode):
         raise EdgeemoError(f"{path} is not a file", expected=_WANTED)
-    return PictureSource([path], warn=warn) if is_picture(path) else VideoSource(path, warn=warn)
+    return ImageSource([path], warn=warn) if is_image(path) else VideoSource(path, warn=warn)
 
 
 def _camera(text: str) -> Camera | None:

@@ -47,7 +47,7 @@ class StreamCamera:
         if capture is None:
             raise EdgeemoError(
                 f"camera {self.name} cannot be opened (no answer, no such stream, or a wrong password)",
-                mend="check its address, user, password, power and network",
+                hint="check its address, user, password, power and network",
             )
         return StreamCapture(capture)
 
@@ -64,7 +64,7 @@ class StreamCapture:
         self._clock = StreamClock()
 
     def read(self) -> Shot | None:
-        """The next picture; catches up with the camera when it has to."""
+        """The next image; catches up with the camera when it has to."""
         if not self._capture.grab():
             # A dead capture never recovers, although isOpened() stays true.
             raise Lost("the stream broke off")
@@ -72,10 +72,10 @@ class StreamCapture:
         age = self._clock.age(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3, arrived)
         if math.isinf(age):
             return Shot(arrived, -math.inf, lambda: None)
-        read, picture = self._capture.retrieve()
+        read, image = self._capture.retrieve()
         if not read:
             return Shot(arrived, arrived - age, lambda: None)
-        return Shot(arrived, arrived - age, lambda: to_rgb(picture, bgr=True))
+        return Shot(arrived, arrived - age, lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
         """End the connection."""

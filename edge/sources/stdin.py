@@ -1,4 +1,4 @@
-"""Pictures from standard input: MJPEG as ``rpicam-vid --codec mjpeg -o -`` writes it, or raw pixels."""
+"""Images from standard input: MJPEG as ``rpicam-vid --codec mjpeg -o -`` writes it, or raw pixels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = "standard input"
 #: Short, because the next reader takes over from the same descriptor.
 _READ_S = 0.2
 _PIECE = 1 << 16
-#: After a pause the pictures of so many seconds count as old: a pipe holds 64 KiB, and the sender may hold more.
+#: After a pause the images of so many seconds count as old: a pipe holds 64 KiB, and the sender may hold more.
 _SETTLE_S = 0.5
 _RAW = re.compile(r"(\d{1,5})x(\d{1,5}):(\w+)")
 #: Pixel format -> bytes for two pixels, and how it becomes RGB.
@@ -69,22 +69,22 @@ class RawFormat:
 
     @property
     def size(self) -> int:
-        """Bytes of one picture."""
+        """Bytes of one image."""
         return self.width * self.height * _FORMATS[self.pixels][0] // 2
 
     def decode(self, data: bytes) -> np.ndarray:
         """To uint8 (h, w, 3) RGB."""
         flat = np.frombuffer(data, np.uint8)
-        colours = {"gray": (), "yuv420": ()}.get(self.pixels, (3,))
+        colors = {"gray": (), "yuv420": ()}.get(self.pixels, (3,))
         rows = self.height * 3 // 2 if self.pixels == "yuv420" else self.height
-        return _FORMATS[self.pixels][1](flat.reshape(rows, self.width, *colours))
+        return _FORMATS[self.pixels][1](flat.reshape(rows, self.width, *colors))
 
 
 class Splitter(Protocol):
-    """Cuts a stream of bytes into pictures."""
+    """Cuts a stream of bytes into images."""
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the pictures that they complete."""
+        """Take the next bytes; returns the images that they complete."""
 
 
 class RawSplitter:
@@ -95,22 +95,22 @@ class RawSplitter:
         self._data = bytearray()
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the pictures that they complete."""
+        """Take the next bytes; returns the images that they complete."""
         self._data += piece
         whole = len(self._data) // self._size * self._size
-        pictures = [bytes(self._data[at : at + self._size]) for at in range(0, whole, self._size)]
+        images = [bytes(self._data[at : at + self._size]) for at in range(0, whole, self._size)]
         del self._data[:whole]
-        return pictures
+        return images
 
 
 def _tools(raw: RawFormat | None) -> tuple[Splitter, Callable[[bytes], np.ndarray | None]]:
     if raw is None:
-        return JpegSplitter(), lambda picture: decode_jpeg(picture, NAME)
+        return JpegSplitter(), lambda data: decode_jpeg(data, NAME)
     return RawSplitter(raw.size), raw.decode
 
 
 class PipeCamera:
-    """Standard input when it is a pipe: somebody's camera at the other end, so the newest picture counts.
+    """Standard input when it is a pipe: somebody's camera at the other end, so the newest image counts.
 
     Args:
         raw: None for MJPEG.
@@ -130,21 +130,21 @@ class PipeCamera:
         return self
 
     def read(self) -> Shot | None:
-        """The newest picture that has come; None when none came for a second."""
+        """The newest image that has come; None when none came for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._number], [], [], left)[0]:
                 return None
             piece = os.read(self._number, _PIECE)
             if not piece:
-                raise Ended(None if self._any else no_pictures())
-            if pictures := self._splitter.feed(piece):
+                raise Ended(None if self._any else no_images())
+            if images := self._splitter.feed(piece):
                 self._any, arrived = True, time.monotonic()
                 if self._pauses.before(arrived):
                     # A pipe cannot be opened anew: what waits in it is let pass.
                     self._old_until = arrived + _SETTLE_S
                 taken = arrived if arrived >= self._old_until else float("-inf")
-                return Shot(arrived, taken, partial(self._decode, pictures[-1]), count=len(pictures))
+                return Shot(arrived, taken, partial(self._decode, images[-1]), count=len(images))
         return None
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class PipeCamera:
 
 
 class RedirectedFile:
-    """Standard input when it is a file (``< clip.mjpeg``): every picture of it, at our own pace.
+    """Standard input when it is a file (``< clip.mjpeg``): every image of it, at our own pace.
 
     Args:
         raw: None for MJPEG.
@@ -179,29 +179,29 @@ class RedirectedFile:
     def __iter__(self) -> Iterator[Frame | None]:
         index = 0
         while piece := os.read(self._number, _PIECE):
-            for picture in self._splitter.feed(piece):
+            for data in self._splitter.feed(piece):
                 if self._stopping:
                     return
-                image = self._decode(picture)
+                image = self._decode(data)
                 if image is None:
                     self.skipped += 1
                 else:
                     yield Frame(index, None, image, NAME)
                 index += 1
         if index == self.skipped:
-            raise no_pictures()
+            raise no_images()
 
     def stop(self) -> None:
-        """End after the picture in hand."""
+        """End after the image in hand."""
         self._stopping = True
 
 
-def no_pictures() -> EdgeemoError:
-    """The error for an input without any picture."""
+def no_images() -> EdgeemoError:
+    """The error for an input without any image."""
     return EdgeemoError(
-        f"{NAME} has no pictures",
-        expected="JPEG pictures one after the other, or raw pixels with --raw WxH:FORMAT",
-        mend="for example: rpicam-vid -t 0 --codec mjpeg -o - | edgeemo run model.tflite --source -",
+        f"{NAME} has no images",
+        expected="JPEG images one after the other, or raw pixels with --raw WxH:FORMAT",
+        hint="for example: rpicam-vid -t 0 --codec mjpeg -o - | edgeemo run model.tflite --source -",
     )
 
 
@@ -214,7 +214,7 @@ def stdin_is_file() -> bool:
     try:
         mode = os.fstat(0).st_mode
     except OSError:
-        raise EdgeemoError(f"{NAME} is closed", mend="pipe pictures into it") from None
+        raise EdgeemoError(f"{NAME} is closed", hint="pipe images into it") from None
     if sys.stdin is not None and os.isatty(0):
-        raise no_pictures()
+        raise no_images()
     return stat.S_ISREG(mode)

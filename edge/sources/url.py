@@ -45,7 +45,7 @@ class Address:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise EdgeemoError(f"the {scheme}:// address of the source is malformed", mend="check it") from error
+            raise EdgeemoError(f"the {scheme}:// address of the source is malformed", hint="check it") from error
         if not host or any(character.isspace() or not character.isprintable() for character in text):
             raise EdgeemoError(f"the {scheme}:// address of the source is malformed", expected=f"{scheme}://host/path")
         place = f"[{host}]" if ":" in host else host

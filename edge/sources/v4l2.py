@@ -61,15 +61,15 @@ class V4l2Capture:
         self._capture = capture
 
     def read(self) -> Shot | None:
-        """The next picture; None when waiting for it timed out."""
+        """The next image; None when waiting for it timed out."""
         began = time.monotonic()
-        read, picture = self._capture.read()
+        read, image = self._capture.read()
         arrived = time.monotonic()
         if not read:
             if arrived - began < READ_TIMEOUT_S / 2:
                 raise Lost("it was unplugged or stopped")
             return None
-        return Shot(arrived, self._taken(arrived), lambda: to_rgb(picture, bgr=True))
+        return Shot(arrived, self._taken(arrived), lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
         """Let the device go."""
@@ -96,12 +96,12 @@ def _cannot_open(name: str, index: int | None) -> EdgeemoError:
     device = Path(name)
     present = sorted(str(path) for path in Path("/dev").glob("video*"))
     if device.exists() and not os.access(device, os.R_OK | os.W_OK):
-        mend = "you may not use it: join its group with: sudo usermod -aG video $USER, and log in again"
+        hint = "you may not use it: join its group with: sudo usermod -aG video $USER, and log in again"
     elif device.exists():
-        mend = "it may be in use by another program, or not be a capture device"
+        hint = "it may be in use by another program, or not be a capture device"
     elif present:
-        mend = "there are " + ", ".join(present)
+        hint = "there are " + ", ".join(present)
     else:
-        mend = "there is no camera on this machine: plug one in"
+        hint = "there is no camera on this machine: plug one in"
     shown = name if index is None or name != f"/dev/video{index}" else f"{index} ({name})"
-    return EdgeemoError(f"camera {shown} cannot be opened", mend=mend)
+    return EdgeemoError(f"camera {shown} cannot be opened", hint=hint)

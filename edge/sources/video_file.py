@@ -62,12 +62,12 @@ class VideoSource:
             raise RuntimeError("enter the source first")
         index = 0
         while not self._stopping:
-            read, picture = self._capture.read()
+            read, image = self._capture.read()
             if not read:
                 self._check_end(index)
                 return
             time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
-            yield Frame(index, round(time_s, 6), to_rgb(picture, bgr=True), str(self.path))
+            yield Frame(index, round(time_s, 6), to_rgb(image, bgr=True), str(self.path))
             index += 1
 
     def stop(self) -> None:
@@ -85,6 +85,6 @@ class VideoSource:
     def _undecodable(self) -> EdgeemoError:
         return EdgeemoError(
             f"{self.path} cannot be decoded",
-            expected="a video that OpenCV reads, such as .mp4, .avi or .mkv, a picture, or a folder of pictures",
-            mend="convert it, for example with ffmpeg",
+            expected="a video that OpenCV reads, such as .mp4, .avi or .mkv, an image, or a folder of images",
+            hint="convert it, for example with ffmpeg",
         )

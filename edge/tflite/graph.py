@@ -1,4 +1,4 @@
-"""What is inside a .tflite: operators, shapes, types, quantisation and multiply-accumulate counts.
+"""What is inside a .tflite: operators, shapes, types, quantization and multiply-accumulate counts.
 
 Read from the flatbuffer itself, without a runtime: it works wherever Python does.
 """
@@ -32,7 +32,7 @@ class TensorInfo:
         constant: whether the contents are stored in the file.
         bytes: size of these contents.
         buffer: number of the buffer that holds them; tensors may share one.
-        scales, zero_points: affine quantisation: one each, or one per channel along ``axis``; empty for none.
+        scales, zero_points: affine quantization: one each, or one per channel along ``axis``; empty for none.
         values: the contents of a short int32 constant, such as the axes of a reduction.
         signature: the shape that was promised, -1 for a side that is free until the model is run.
     """
@@ -58,7 +58,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Operator:
-    """One node of the graph, with MACs for one picture (0 where an operator multiplies nothing).
+    """One node of the graph, with MACs for one image (0 where an operator multiplies nothing).
 
     Args:
         name: of the schema, or of the custom operator.
@@ -140,7 +140,7 @@ def read_graph(model: bytes, where: str = "the model") -> Graph:
             raise ValueError("the mark TFL3 is missing")
         return _graph(Buffer(data).root)
     except (ValueError, IndexError, struct.error) as error:
-        raise EdgeemoError(f"{where} is not a readable TFLite model ({error})", mend="convert it again") from error
+        raise EdgeemoError(f"{where} is not a readable TFLite model ({error})", hint="convert it again") from error
 
 
 def _graph(root: Table) -> Graph:
@@ -193,7 +193,7 @@ def _tensor(index: int, table: Table, buffers: list[Table]) -> TensorInfo:
     contents = buffers[buffer].raw(0) if buffers else memoryview(b"")
     # Models above 2 GB keep their constants behind the flatbuffer and store where (fields 1 and 2).
     size = len(contents) or (buffers[buffer].number(2, "Q") if buffers else 0)
-    quantisation = table.table(4)
+    quantization = table.table(4)
     operand = TYPES[number] == "INT32" and len(contents) == 4 * prod(shape) <= 4 * _OPERAND
     return TensorInfo(
         index,
@@ -203,9 +203,9 @@ def _tensor(index: int, table: Table, buffers: list[Table]) -> TensorInfo:
         size > 0,
         size,
         buffer,
-        quantisation.numbers(2, "f") if quantisation else (),
-        quantisation.numbers(3, "q") if quantisation else (),
-        quantisation.number(6) if quantisation else 0,
+        quantization.numbers(2, "f") if quantization else (),
+        quantization.numbers(3, "q") if quantization else (),
+        quantization.number(6) if quantization else 0,
         struct.unpack(f"<{len(contents) // 4}i", contents) if operand else (),
         # Absent where nothing is free.
         table.numbers(7) or shape,

@@ -1,4 +1,4 @@
-"""Picture files and bytes to 8-bit pixels, with every odd kind of picture handled or refused by name."""
+"""Image files and bytes to 8-bit pixels, with every odd kind of image handled or refused by name."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..common.errors import EdgeemoError
 from ..common.files import existing
 
-#: Refuse pictures with more pixels than this before they are decoded. The largest Pi camera gives 64 megapixels.
+#: Refuse images with more pixels than this before they are decoded. The largest Pi camera gives 64 megapixels.
 MAX_PIXELS = 70_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 
 
-def is_picture(path: str | Path) -> bool:
-    """Whether the file name ends like that of a picture."""
+def is_image(path: str | Path) -> bool:
+    """Whether the file name ends like that of an image."""
     return Path(path).suffix.lower() in SUFFIXES
 
 
 def decode(data: bytes, where: str) -> np.ndarray:
-    """Decode the bytes of a picture file.
+    """Decode the bytes of an image file.
 
     EXIF rotation is applied, transparency is laid on black, CMYK and palettes become RGB, 16-bit gray is scaled to 8.
 
@@ -32,49 +32,49 @@ def decode(data: bytes, where: str) -> np.ndarray:
         where: its name, for messages.
 
     Returns:
-        uint8 (h, w) for gray pictures, (h, w, 3) RGB for all others.
+        uint8 (h, w) for gray images, (h, w, 3) RGB for all others.
 
     Raises:
-        EdgeemoError: empty, cut, not a picture, or larger than :data:`MAX_PIXELS`.
+        EdgeemoError: empty, cut, not an image, or larger than :data:`MAX_PIXELS`.
     """
     if not data:
-        raise EdgeemoError(f"{where} is empty", expected="a picture", got="0 bytes")
+        raise EdgeemoError(f"{where} is empty", expected="an image", got="0 bytes")
     try:
         with warnings.catch_warnings():
             # Pillow's own bomb check warns at a size that is ordinary for us; ours follows at once.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
-        width, height = picture.size
+            image = Image.open(io.BytesIO(data))
+        width, height = image.size
         if width * height > MAX_PIXELS:
             raise EdgeemoError(
                 f"{where} is too large to decode",
                 expected=f"at most {MAX_PIXELS:,} pixels",
                 got=f"{width:,} x {height:,}",
-                mend="reduce it first",
+                hint="reduce it first",
             )
-        picture.load()
+        image.load()
         # In place: a copy of a camera's frame costs as much as finding out that there is nothing to turn.
-        ImageOps.exif_transpose(picture, in_place=True)
-        return _to_uint8(picture)
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_uint8(image)
     except Image.DecompressionBombError as error:
         raise EdgeemoError(
-            f"{where} is too large to decode", expected=f"at most {MAX_PIXELS:,} pixels", mend="reduce it first"
+            f"{where} is too large to decode", expected=f"at most {MAX_PIXELS:,} pixels", hint="reduce it first"
         ) from error
     except UnidentifiedImageError as error:
-        raise EdgeemoError(f"{where} is not a picture", expected="PNG, JPEG or another picture format") from error
+        raise EdgeemoError(f"{where} is not an image", expected="PNG, JPEG or another image format") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise EdgeemoError(f"{where} is a damaged picture ({error})", mend="replace or remove it") from error
+        raise EdgeemoError(f"{where} is a damaged image ({error})", hint="replace or remove it") from error
 
 
-def read_picture(path: str | Path) -> np.ndarray:
-    """Read a picture file; see :func:`decode`.
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image file; see :func:`decode`.
 
     Raises:
         EdgeemoError: it is not there, a folder, or cannot be decoded.
     """
-    path = existing(path, "a picture")
+    path = existing(path, "an image")
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="a picture", mend="name the files in it")
+        raise EdgeemoError(f"{path} is a folder", expected="an image", hint="name the files in it")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -82,15 +82,15 @@ def read_picture(path: str | Path) -> np.ndarray:
     return decode(data, str(path))
 
 
-def _to_uint8(picture: Image.Image) -> np.ndarray:
-    if picture.mode == "I" or picture.mode.startswith("I;16"):
-        return np.clip(np.rint(np.asarray(picture, np.float64) / 257), 0, 255).astype(np.uint8)
-    if picture.mode == "F":
-        return np.clip(np.rint(np.asarray(picture)), 0, 255).astype(np.uint8)
-    if picture.mode in ("L", "1"):
-        return np.asarray(picture.convert("L"))
-    if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+def _to_uint8(image: Image.Image) -> np.ndarray:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return np.clip(np.rint(np.asarray(image, np.float64) / 257), 0, 255).astype(np.uint8)
+    if image.mode == "F":
+        return np.clip(np.rint(np.asarray(image)), 0, 255).astype(np.uint8)
+    if image.mode in ("L", "1"):
+        return np.asarray(image.convert("L"))
+    if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
-        return np.asarray(flat.convert("L" if picture.mode == "LA" else "RGB"))
-    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        return np.asarray(flat.convert("L" if image.mode == "LA" else "RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

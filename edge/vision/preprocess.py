@@ -1,7 +1,7 @@
 """The one way from a face crop to a model's input tensor, in training and on the device alike.
 
-There is no second resize, colour conversion or normalisation in the project: training caches what :func:`fit` makes,
-augments that, and calls :func:`normalise`, as calibration does; validation, benchmark and camera look up what
+There is no second resize, color conversion or normalization in the project: training caches what :func:`fit` makes,
+augments that, and calls :func:`normalize`, as calibration does; validation, benchmark and camera look up what
 :func:`to_input` would give (:class:`Encoder`).
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from ..common.errors import EdgeemoError
 
-#: Normalisations by name: value = pixel * scale + offset, a pair for each colour channel (R, G, B), or one for all.
+#: Normalizations by name: value = pixel * scale + offset, a pair for each color channel (R, G, B), or one for all.
 #: ``imagenet`` is the per-channel mean and standard deviation used for DenseNet and ResNet weights.
-NORMALISATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "unit": ((1 / 255,), (0.0,)),
     "symmetric": ((1 / 127.5,), (-1.0,)),
     "raw": ((1.0,), (0.0,)),
@@ -40,21 +40,21 @@ class InputSpec:
     Args:
         height, width: pixels.
         channels: ``"gray"`` or ``"rgb"``.
-        normalisation: a key of :data:`NORMALISATIONS`, or ``mean=M;std=S`` for value = (pixel - M) / S; for ``rgb``
+        normalization: a key of :data:`NORMALIZATIONS`, or ``mean=M;std=S`` for value = (pixel - M) / S; for ``rgb``
             each may be three numbers with commas between them.
     """
 
     height: int
     width: int
     channels: str = "gray"
-    normalisation: str = "unit"
+    normalization: str = "unit"
 
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
             raise EdgeemoError("unknown channels", expected=" or ".join(CHANNELS), got=repr(self.channels))
-        if self.channels != "rgb" and any(len(numbers) > 1 for numbers in scale_and_offset(self.normalisation)):
+        if self.channels != "rgb" and any(len(numbers) > 1 for numbers in scale_and_offset(self.normalization)):
             raise EdgeemoError(
-                f"normalisation {self.normalisation!r} does not fit", expected="channels 'rgb'", got=self.channels
+                f"normalization {self.normalization!r} does not fit", expected="channels 'rgb'", got=self.channels
             )
         if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
             raise EdgeemoError("input size out of range", expected="1 to 4096", got=f"{self.height}x{self.width}")
@@ -71,25 +71,25 @@ class InputSpec:
 
 
 @functools.lru_cache(maxsize=32)
-def scale_and_offset(normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Factor and summand of each colour channel, or one of each for all.
+def scale_and_offset(normalization: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Factor and summand of each color channel, or one of each for all.
 
     Args:
-        normalisation: see :class:`InputSpec`.
+        normalization: see :class:`InputSpec`.
 
     Raises:
         EdgeemoError: not of this form.
     """
-    if normalisation in NORMALISATIONS:
-        return NORMALISATIONS[normalisation]
-    if found := _OWN.fullmatch(str(normalisation)):
+    if normalization in NORMALIZATIONS:
+        return NORMALIZATIONS[normalization]
+    if found := _OWN.fullmatch(str(normalization)):
         mean, std = _numbers(found["mean"]), _numbers(found["std"])
         if all(len(numbers) in (1, 3) for numbers in (mean, std)) and all(std):
             count = max(len(mean), len(std))
             mean, std = mean * (count // len(mean)), std * (count // len(std))
             return tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True))
-    known = ", ".join(NORMALISATIONS)
-    raise EdgeemoError("unknown normalisation", expected=f"one of {known}, or mean=M;std=S", got=repr(normalisation))
+    known = ", ".join(NORMALIZATIONS)
+    raise EdgeemoError("unknown normalization", expected=f"one of {known}, or mean=M;std=S", got=repr(normalization))
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -101,9 +101,9 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Bring a face crop to a model's size and colours.
+    """Bring a face crop to a model's size and colors.
 
-    Colour first, then size: converting three channels to one before the resize is cheaper and, both being linear,
+    Color first, then size: converting three channels to one before the resize is cheaper and, both being linear,
     differs by rounding only. Shrinking averages over areas (no aliasing), enlarging interpolates bilinearly.
 
     Args:
@@ -114,7 +114,7 @@ def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
         uint8 (height, width, channels); possibly a view of ``face`` when nothing was to be done.
 
     Raises:
-        EdgeemoError: not an 8-bit gray or RGB picture, or an empty one.
+        EdgeemoError: not an 8-bit gray or RGB image, or an empty one.
     """
     if face.dtype != np.uint8 or face.ndim not in (2, 3) or (face.ndim == 3 and face.shape[2] not in (1, 3)):
         raise EdgeemoError(
@@ -134,7 +134,7 @@ def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
     return plane.reshape(spec.shape)
 
 
-def normalise(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
+def normalize(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
     """Turn fitted pixels into the model's value range.
 
     Args:
@@ -144,7 +144,7 @@ def normalise(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
     Returns:
         float32 of the same shape.
     """
-    scale, offset = scale_and_offset(spec.normalisation)
+    scale, offset = scale_and_offset(spec.normalization)
     values = pixels.astype(np.float32)
     values *= np.asarray(scale, np.float32)
     values += np.asarray(offset, np.float32)
@@ -152,7 +152,7 @@ def normalise(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def to_input(face: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Face crop to input tensor without the batch axis: :func:`fit`, then :func:`normalise`.
+    """Face crop to input tensor without the batch axis: :func:`fit`, then :func:`normalize`.
 
     Args:
         face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB.
@@ -161,11 +161,11 @@ def to_input(face: np.ndarray, spec: InputSpec) -> np.ndarray:
     Returns:
         float32 (height, width, channels).
     """
-    return normalise(fit(face, spec), spec)
+    return normalize(fit(face, spec), spec)
 
 
 class Encoder:
-    """Fitted pixels to what a model's input holds: :func:`normalise`, then ``encode``, looked up.
+    """Fitted pixels to what a model's input holds: :func:`normalize`, then ``encode``, looked up.
 
     A channel has 256 values, so that both are done once for each and kept. That spares a frame its arithmetic: behind a
     face detector, which pushes everything else out of the caches, it took as long as the resize.
@@ -178,15 +178,15 @@ class Encoder:
     def __init__(self, spec: InputSpec, encode: Callable[[np.ndarray], np.ndarray]) -> None:
         self._spec = spec
         levels = np.repeat(np.arange(256, dtype=np.uint8), spec.depth).reshape(1, 256, spec.depth)
-        self._table = np.ascontiguousarray(encode(normalise(levels, spec)))
+        self._table = np.ascontiguousarray(encode(normalize(levels, spec)))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (height, width, channels) to the same shape in the tensor's type."""
         return cv2.LUT(pixels, self._table).reshape(self._spec.shape)
 
 
-def quantise(values: np.ndarray, scale: float, zero_point: int, dtype: type[np.generic] | np.dtype) -> np.ndarray:
-    """Affine quantisation as TFLite defines it: q = round(x / scale) + zero_point, saturated.
+def quantize(values: np.ndarray, scale: float, zero_point: int, dtype: type[np.generic] | np.dtype) -> np.ndarray:
+    """Affine quantization as TFLite defines it: q = round(x / scale) + zero_point, saturated.
 
     Args:
         values: float32, any shape.
@@ -194,10 +194,10 @@ def quantise(values: np.ndarray, scale: float, zero_point: int, dtype: type[np.g
         dtype: integer type of the tensor.
     """
     limits = np.iinfo(np.dtype(dtype))
-    quantised = np.rint(values / np.float32(scale)) + np.float32(zero_point)
-    return np.clip(quantised, limits.min, limits.max).astype(dtype)
+    quantized = np.rint(values / np.float32(scale)) + np.float32(zero_point)
+    return np.clip(quantized, limits.min, limits.max).astype(dtype)
 
 
-def dequantise(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Inverse of :func:`quantise`: float32 (q - zero_point) * scale."""
+def dequantize(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+    """Inverse of :func:`quantize`: float32 (q - zero_point) * scale."""
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

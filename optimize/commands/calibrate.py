@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Make the confidences of MODEL, a .tflite, mean what they say: temperature scaling.
 
-    One number is fitted on validation pictures and put into the model's card; predict, run and evaluate then give the
+    One number is fitted on validation images and put into the model's card; predict, run and evaluate then give the
     corrected probabilities. The answers stay the same, and so do the model's own bytes. Nothing is written when the
     calibration error would not become smaller. (The ranges of int8, which are calibrated too, are edgeemo quantize's.)
 
@@ -65,14 +65,14 @@ def command(
         raise EdgeemoError(
             f"no temperature makes {model} better calibrated: the likeliest, {found.value:g}, leaves a calibration "
             f"error of {found.after.calibration_error:.4f} where {found.before.calibration_error:.4f} was",
-            mend=f"leave it as it is; a perfect model would show {found.chance:.4f} on {found.n:,} pictures by chance",
+            hint=f"leave it as it is; a perfect model would show {found.chance:.4f} on {found.n:,} images by chance",
         )
     with open(model, "rb") as stream:
         write_model(target, stream.read(), found.card(card, dataset))
     if as_json:
         click.echo(json.dumps({"model": str(target), "data": dataset.name, **found.to_dict()}, indent=2))
         return
-    click.echo(f"{target}: temperature {found.value:g}, fitted on {found.n:,} validation pictures of {dataset.name}")
+    click.echo(f"{target}: temperature {found.value:g}, fitted on {found.n:,} validation images of {dataset.name}")
     for name, item in (("before", found.before), ("after", found.after)):
         click.echo(
             f"{name:>6}: calibration error {item.calibration_error:.4f}, overconfidence {item.overconfidence:+.4f}, "
@@ -94,9 +94,9 @@ def _split(source: str, split: str) -> Dataset:
     dataset = read_evaluation_set(source, split)
     if others := sorted({sample.split for sample in dataset.samples} - {"validation"}):
         raise EdgeemoError(
-            f"a temperature is fitted on validation pictures, and {dataset.name} has others here",
+            f"a temperature is fitted on validation images, and {dataset.name} has others here",
             expected="split validation",
             got=", ".join(others),
-            mend="put pictures that the model has not seen into a folder validation/, or give its --run",
+            hint="put images that the model has not seen into a folder validation/, or give its --run",
         )
     return dataset

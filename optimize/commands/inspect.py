@@ -11,7 +11,7 @@ from ...edge.common.errors import EdgeemoError
 from ...edge.common.tables import aligned
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.inspection.report import Inspection
-from ...edge.model.zoo import Catalogue, find_model
+from ...edge.model.zoo import Catalog, find_model
 from .sensitivity import command as blame_command
 
 _KERAS = (".keras", ".h5", ".hdf5")
@@ -37,7 +37,7 @@ _KERAS = (".keras", ".h5", ".hdf5")
     type=click.Choice(["edgetpu"]),
     help="Run edgetpu_compiler on the MODEL too, and hold its log against the prediction.",
 )
-@click.option("--blame", is_flag=True, help="Rank the layers of a run or float MODEL by what quantising each costs.")
+@click.option("--blame", is_flag=True, help="Rank the layers of a run or float MODEL by what quantizing each costs.")
 @click.option("--data", metavar="PATH", help="Faces for --blame.  [default: the run's own]")
 @click.option("--plot", metavar="FILE", help="Draw the ranking of --blame (.png or .svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -79,7 +79,7 @@ def command(
         raise EdgeemoError(
             f"{target} is a Keras model",
             expected="a .tflite, a run folder or a recipe",
-            mend="make a .tflite of it with edgeemo quantize --method float32, or rank its layers with edgeemo blame",
+            hint="make a .tflite of it with edgeemo quantize --method float32, or rank its layers with edgeemo blame",
         )
     if _is_model(target):
         if overrides or classes:
@@ -96,7 +96,7 @@ def _is_model(target: str) -> bool:
     """Whether the user means a .tflite: nothing of a recipe, nor what recipes need, is loaded to find out."""
     if target.endswith(".toml"):
         return False
-    return target.endswith(".tflite") or os.path.isfile(target) or Catalogue.open().find(target) is not None
+    return target.endswith(".tflite") or os.path.isfile(target) or Catalog.open().find(target) is not None
 
 
 def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:
@@ -105,15 +105,15 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
     except ImportError as error:
         raise EdgeemoError(
             f"{recipe!r} is no model, and recipes need packages that are not installed here",
-            expected=f"a .tflite file or one of {', '.join(Catalogue.open().names)}",
-            mend="for recipes, install it with: pip install 'edgeemo[train]'",
+            expected=f"a .tflite file or one of {', '.join(Catalog.open().names)}",
+            hint="for recipes, install it with: pip install 'edgeemo[train]'",
         ) from error
     if recipe not in recipe_names() and os.path.isfile(own := os.path.join(recipe, "recipe.toml")):
         recipe = own
     if not recipe.endswith(".toml") and recipe not in recipe_names():
         raise EdgeemoError(
             f"unknown recipe or model {recipe!r}",
-            expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalogue.open().names)}) or a path",
+            expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalog.open().names)}) or a path",
         )
     from ...train.datasets.labels import CANONICAL
     from ...train.network.cost import layer_costs
@@ -146,6 +146,6 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
         rows.append([layer.name, layer.type, shape, f"{layer.parameters:,}", f"{layer.macs:,}"])
     rows.append([f"{len(layers)} layers", "", "", f"{parameters:,}", f"{macs:,}"])
     click.echo(f"{loaded.name}: {loaded.title}")
-    click.echo(f"input {size.height} x {size.width} {size.channels}, {size.normalisation}; {loaded.task}\n")
+    click.echo(f"input {size.height} x {size.width} {size.channels}, {size.normalization}; {loaded.task}\n")
     click.echo(aligned(rows, left=(0, 1)))
     click.echo(f"\nours       {parameters:,} parameters, {macs / 1e6:,.1f} M MACs\npublished  {loaded.published}")

@@ -10,7 +10,7 @@ import click
 
 from ...edge.common.errors import EdgeemoError
 from ...edge.model.describe import Description, label_names
-from ...edge.vision.preprocess import CHANNELS, NORMALISATIONS
+from ...edge.vision.preprocess import CHANNELS, NORMALIZATIONS
 
 _Command = Callable[..., Any]
 
@@ -22,7 +22,7 @@ def described_source(command: _Command) -> _Command:
     def wrapper(
         *,
         labels: str | None,
-        normalisation: str | None,
+        normalization: str | None,
         height: int | None,
         width: int | None,
         channels: str | None,
@@ -30,24 +30,24 @@ def described_source(command: _Command) -> _Command:
         **others: Any,
     ) -> Any:
         description = Description(
-            label_names(labels), normalisation or "", height or 0, width or 0, channels or "", card or ""
+            label_names(labels), normalization or "", height or 0, width or 0, channels or "", card or ""
         )
         try:
             return command(description=description, **others)
         except MemoryError as error:
             raise EdgeemoError(
                 f"this ran out of memory ({error})",
-                mend="lower --calibration-size, close other programs, or use a larger machine",
+                hint="lower --calibration-size, close other programs, or use a larger machine",
             ) from error
 
     side = click.IntRange(1, 4096)
     for option in (
         click.option("--card", metavar="FILE", help="JSON model card, in place of the following."),
-        click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colours.  [default: as the model tells]"),
+        click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colors.  [default: as the model tells]"),
         click.option("--width", type=side, metavar="N", help="Input width.  [default: as the model tells]"),
         click.option("--height", type=side, metavar="N", help="Input height.  [default: as the model tells]"),
         click.option(
-            "--normalisation", type=click.Choice(list(NORMALISATIONS)), help="How the model's pixels become values."
+            "--normalization", type=click.Choice(list(NORMALIZATIONS)), help="How the model's pixels become values."
         ),
         click.option("--labels", metavar="LIST", help="The model's classes in the order of its outputs: happy,sad."),
         click.option(

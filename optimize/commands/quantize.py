@@ -21,12 +21,12 @@ from .qat_options import qat_options
 if TYPE_CHECKING:
     from ...train.datasets.splits import TrainingData
     from ..float_model import Source
-    from ..quantize import Quantised
+    from ..quantize import Quantized
     from ..sensitivity.mixed_precision import Repaired
 
 _METHODS = ["float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat"]
-#: Bad figures on pictures that the model may have been trained on are too good, never too bad.
-_CAVEAT = "measured on training pictures that the model may have seen: prove it with edgeemo validate on others"
+#: Bad figures on images that the model may have been trained on are too good, never too bad.
+_CAVEAT = "measured on training images that the model may have seen: prove it with edgeemo validate on others"
 
 
 @click.command("quantize")
@@ -55,7 +55,7 @@ _CAVEAT = "measured on training pictures that the model may have seen: prove it 
 @rounding_option("Of the weights, where faces are calibrated on; compensated: so that errors cancel on them.")
 @click.option("--per-tensor", is_flag=True, help="One scale for each weight tensor instead of one for each channel.")
 @click.option("--max-drop", type=float, help="Gate: accuracy that may be lost on the validation role, points.")
-@click.option("--repair", "mend", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
+@click.option("--repair", "hint", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
 @click.option(
     "--repair-in", type=click.Choice(["float32", "int16"]), default="float32", show_default=True, help="What in."
 )
@@ -78,7 +78,7 @@ def command(
     rounding: str,
     per_tensor: bool,
     max_drop: float | None,
-    mend: bool,
+    hint: bool,
     repair_in: str,
     calibration_study: str | None,
     qat: QatOptions,
@@ -94,7 +94,7 @@ def command(
 
     Example: edgeemo quantize runs/cnn3 --max-drop 1.0 --repair
     """
-    _check_options(method, max_drop, mend)
+    _check_options(method, max_drop, hint)
     if calibration_study:
         _require_plain_study(ignored=("method", "calibration_size", "ranges", "rounding", "per_tensor", "max_drop"))
     from ..data_roles import source_roles
@@ -109,7 +109,7 @@ def command(
     target = new_file(out or _beside(source, method), force=force)
     roles = source_roles(source, data)
     if max_drop is not None and roles is None:
-        raise EdgeemoError("the gate needs faces to measure with", mend="give them with --data")
+        raise EdgeemoError("the gate needs faces to measure with", hint="give them with --data")
     result = quantize(
         source,
         method,
@@ -123,7 +123,7 @@ def command(
         quiet=as_json,
     )
     repaired = None
-    if mend and roles is not None and max_drop is not None and not result.compared.passes(max_drop):
+    if hint and roles is not None and max_drop is not None and not result.compared.passes(max_drop):
         from ..fallback import quantize_repaired
 
         result, repaired = quantize_repaired(
@@ -143,12 +143,12 @@ def command(
         _gate(source, result, repaired, max_drop, roles, as_json)
 
 
-def _check_options(method: str, max_drop: float | None, mend: bool) -> None:
+def _check_options(method: str, max_drop: float | None, hint: bool) -> None:
     if max_drop is not None and max_drop < 0:
         raise click.UsageError("--max-drop must not be negative: give the points that may be lost, as 1.0")
-    if mend and max_drop is None:
+    if hint and max_drop is None:
         raise click.UsageError("--repair needs --max-drop: it stops when that gate passes")
-    if mend and method not in ("int8", "int8-float-io"):
+    if hint and method not in ("int8", "int8-float-io"):
         raise click.UsageError("--repair mends --method int8 and int8-float-io")
 
 
@@ -162,7 +162,7 @@ def _require_plain_study(ignored: Sequence[str]) -> None:
     ]
     if given:
         raise click.UsageError(
-            "--calibration-study quantises to int8 by the smallest and largest values seen, with sets of many sizes: "
+            "--calibration-study quantizes to int8 by the smallest and largest values seen, with sets of many sizes: "
             f"leave {', '.join(given)} away"
         )
 
@@ -188,7 +188,7 @@ def _beside(source: Source, method: str) -> Path:
 
 def _study(source: Source, roles: TrainingData | None, where: str, force: bool, as_json: bool) -> None:
     if roles is None:
-        raise EdgeemoError("a study needs faces to calibrate on and to measure with", mend="give them with --data")
+        raise EdgeemoError("a study needs faces to calibrate on and to measure with", hint="give them with --data")
     folder = new_folder(where, force=force)
     from ...edge.line import Line
     from ..sensitivity.calibration_study import plot_study, study
@@ -200,7 +200,7 @@ def _study(source: Source, roles: TrainingData | None, where: str, force: bool, 
     click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.table())
 
 
-def _document(result: Quantised, repaired: Repaired | None, qat: QatOptions) -> str:
+def _document(result: Quantized, repaired: Repaired | None, qat: QatOptions) -> str:
     figures: dict[str, Any] = {
         "model": str(result.path),
         "bytes": result.path.stat().st_size,
@@ -221,9 +221,9 @@ def _document(result: Quantised, repaired: Repaired | None, qat: QatOptions) -> 
     return json.dumps(figures, indent=2)
 
 
-def _report(source: Source, result: Quantised, repaired: Repaired | None, qat: QatOptions) -> str:
+def _report(source: Source, result: Quantized, repaired: Repaired | None, qat: QatOptions) -> str:
     lines = [repaired.table() + "\n"] if repaired else []
-    lines.append(f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantisation.method}")
+    lines.append(f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantization.method}")
     if result.drift:
         lines += [
             f"validation: float {result.reference}; this model {result.accuracy}",
@@ -242,14 +242,14 @@ def _report(source: Source, result: Quantised, repaired: Repaired | None, qat: Q
 
 
 def _gate(
-    source: Source, result: Quantised, repaired: Repaired | None, max_drop: float, data: TrainingData, as_json: bool
+    source: Source, result: Quantized, repaired: Repaired | None, max_drop: float, data: TrainingData, as_json: bool
 ) -> None:
     from ..fallback import advice
 
     worst = result.compared.worst_loss
     verdict = f"the loss is at most {worst:.2f} points (upper 95 % bound, validation role), allowed are {max_drop:g}"
     if not result.compared.passes(max_drop):
-        raise GateFailed(f"gate failed: {verdict}", mend=advice(source, result, repaired, max_drop, data))
+        raise GateFailed(f"gate failed: {verdict}", hint=advice(source, result, repaired, max_drop, data))
     if not as_json:
         click.echo(f"gate passed: {verdict}")
     if repaired and repaired.kept and not as_json:

@@ -17,7 +17,7 @@ from .options import described_source, rounding_option
 @described_source
 @click.option("--calibration-size", default=500, show_default=True, help="Training faces to calibrate on.")
 @click.option(
-    "--pictures",
+    "--images",
     type=click.IntRange(1),
     default=1000,
     show_default=True,
@@ -34,7 +34,7 @@ def command(
     description: Any,
     data: str | None,
     calibration_size: int,
-    pictures: int,
+    images: int,
     rounding: str,
     rows: int | None,
     plot: str | None,
@@ -42,10 +42,10 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Rank the operators of a float model by the damage that quantising each to int8 does.
+    """Rank the operators of a float model by the damage that quantizing each to int8 does.
 
-    Every operator is quantised alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
-    spared alone while all others are int8. Measured on the validation role, never on test pictures.
+    Every operator is quantized alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
+    spared alone while all others are int8. Measured on the validation role, never on test images.
 
     Example: edgeemo blame runs/cnn3 --plot blame.png
     """
@@ -61,7 +61,7 @@ def command(
         raise EdgeemoError(
             "blame needs faces to calibrate on and to measure with",
             expected="faces of the kind the model was trained on",
-            mend="give them with --data",
+            hint="give them with --data",
         )
     from ..sensitivity.ranking import blame_source, plot_blame
 
@@ -70,7 +70,7 @@ def command(
             source,
             roles,
             calibration_size=calibration_size,
-            pictures=pictures,
+            images=images,
             rounding=rounding,
             progress=lambda done, of: line.tell(f"operator {done + 1} of {of}"),
         )

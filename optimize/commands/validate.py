@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--corruptions",
     metavar="DIR",
-    help="Measure both on dark, bright, blurred, noisy, ... pictures too; new folder for table, JSON and plots.",
+    help="Measure both on dark, bright, blurred, noisy, ... images too; new folder for table, JSON and plots.",
 )
 @click.option(
     "--record",
@@ -65,12 +65,12 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Prove that CANDIDATE kept the accuracy of REFERENCE on the same pictures.
+    """Prove that CANDIDATE kept the accuracy of REFERENCE on the same images.
 
     Both are run folders or .tflite files. The gate passes when even the upper 95 % bound of the loss is within
     --max-drop, and that of every class within --max-class-drop if that is given; otherwise the exit code is 3.
 
-    With --corruptions both are measured again under seven corruptions of five severities, 35 times the pictures: try it
+    With --corruptions both are measured again under seven corruptions of five severities, 35 times the images: try it
     with --limit. No limit is held there.
 
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
@@ -136,7 +136,7 @@ def command(
             click.echo(f"recorded in the card of {candidate}")
     if not verdict.passed:
         raise GateFailed(
-            f"gate failed: {verdict.text}", mend="train quantization-aware, calibrate on more faces, or measure more"
+            f"gate failed: {verdict.text}", hint="train quantization-aware, calibrate on more faces, or measure more"
         )
     if not as_json:
         click.echo(f"gate passed: {verdict.text}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...edge.common.console import quiet_native
-from ...edge.vision.preprocess import InputSpec, dequantise, normalise, quantise
+from ...edge.vision.preprocess import InputSpec, dequantize, normalize, quantize
 
 #: ``minmax`` clips nothing. ``percentile`` and ``mse`` give up rare large values for finer steps below them.
 ESTIMATORS = ("minmax", "percentile", "mse")
@@ -56,13 +56,13 @@ class Observed:
     def _least_error(self) -> tuple[float, float]:
         """Grid search for the least mean squared error (Nagel et al. 2021, arXiv:2106.08295, section 3.1)."""
         edges = np.linspace(self.low, self.high, len(self.counts) + 1)
-        centres = (edges[:-1] + edges[1:]) / 2
+        centers = (edges[:-1] + edges[1:]) / 2
         weights = self.counts / self.counts.sum()
         best = (np.inf, self.low, self.high)
         for fraction in _FRACTIONS:
             low, high = self.low * fraction, self.high * fraction
             step = (high - min(low, 0.0)) / _STEPS
-            beyond = centres - np.clip(centres, low, high)
+            beyond = centers - np.clip(centers, low, high)
             error = float((weights * np.where(beyond != 0, beyond**2, step**2 / 12)).sum())
             best = min(best, (error, low, high))
         return best[1], best[2]
@@ -83,14 +83,14 @@ def observe(model: bytes, spec: InputSpec, calibration: np.ndarray) -> dict[str,
     bounds = seen.of(calibration)
     counts = {name: np.zeros(_BINS, np.int64) for name in bounds}
     for pixels in calibration:
-        for name, values in taps.run(normalise(pixels, spec)).items():
+        for name, values in taps.run(normalize(pixels, spec)).items():
             low, high = bounds[name]
             counts[name] += np.histogram(values, _BINS, (low, max(high, low + 1e-9)))[0]
     return {name: Observed(low, high, counts[name]) for name, (low, high) in bounds.items()}
 
 
 class Extremes:
-    """The smallest and largest values of activations, remembered for each picture: many sets may share some.
+    """The smallest and largest values of activations, remembered for each image: many sets may share some.
 
     Args:
         model: float .tflite.
@@ -103,7 +103,7 @@ class Extremes:
         self.names = self._taps.names
 
     def of(self, calibration: np.ndarray) -> dict[str, tuple[float, float]]:
-        """Name of each activation -> (low, high) over some pictures.
+        """Name of each activation -> (low, high) over some images.
 
         Args:
             calibration: uint8 (n, height, width, channels).
@@ -115,7 +115,7 @@ class Extremes:
     def _of_one(self, pixels: np.ndarray) -> np.ndarray:
         key = pixels.tobytes()
         if key not in self._known:
-            values = self._taps.run(normalise(pixels, self._spec))
+            values = self._taps.run(normalize(pixels, self._spec))
             bounds = [[values[name].min() for name in self.names], [values[name].max() for name in self.names]]
             self._known[key] = np.array(bounds, np.float32)
         return self._known[key]
@@ -155,7 +155,7 @@ class Taps:
         return [details["name"] for details in self._tensors]
 
     def run(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Real values of the tensors for one picture.
+        """Real values of the tensors for one image.
 
         Args:
             values: float32 (height, width, channels).
@@ -167,9 +167,9 @@ class Taps:
 
 def _encode(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     scale, zero_point = details["quantization"]
-    return quantise(values, scale, zero_point, details["dtype"]) if scale else values.astype(details["dtype"])
+    return quantize(values, scale, zero_point, details["dtype"]) if scale else values.astype(details["dtype"])
 
 
 def _decode(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     scale, zero_point = details["quantization"]
-    return dequantise(values, scale, zero_point) if scale else values.astype(np.float32)
+    return dequantize(values, scale, zero_point) if scale else values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Static quantisation of a float .tflite operator by operator, by ai-edge-quantizer."""
+"""Static quantization of a float .tflite operator by operator, by ai-edge-quantizer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT = ("float32", "int16")
 
 
 class Selective:
-    """A float model and the ranges of its activations, to be quantised in part or whole, as often as need be.
+    """A float model and the ranges of its activations, to be quantized in part or whole, as often as need be.
 
     Args:
         model: float .tflite, without a card.
@@ -47,7 +47,7 @@ class Selective:
         """What the operators are called by: the tensor that each writes."""
         return [operator.outputs[0].name for operator in self.operators]
 
-    def quantise(
+    def quantize(
         self,
         *,
         only: Collection[str] | None = None,
@@ -57,10 +57,10 @@ class Selective:
         per_channel: bool = True,
         activations: int = 8,
     ) -> bytes:
-        """Quantise.
+        """Quantize.
 
         Args:
-            only: operators to quantise, by the tensor that they write; all others, input and output stay float32.
+            only: operators to quantize, by the tensor that they write; all others, input and output stay float32.
                 None for all.
             kept: operators to keep out of int8.
             kept_in: one of :data:`KEPT`.
@@ -99,11 +99,11 @@ class Selective:
 
 
 def weights_only(model: bytes, method: str, *, per_channel: bool = True) -> bytes:
-    """Quantise the weights of a float .tflite and leave its activations in float32.
+    """Quantize the weights of a float .tflite and leave its activations in float32.
 
     Args:
         model: float .tflite, without a card.
-        method: ``dynamic`` (int8 weights, integer arithmetic on activations that are quantised on the fly) or
+        method: ``dynamic`` (int8 weights, integer arithmetic on activations that are quantized on the fly) or
             ``float16``.
         per_channel: a scale for each output channel of int8 weights.
 
@@ -135,7 +135,7 @@ def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
             made = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except MemoryError as error:
         raise EdgeemoError(
-            "the quantisation ran out of memory", mend="close other programs, or use a larger machine"
+            "the quantization ran out of memory", hint="close other programs, or use a larger machine"
         ) from error
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

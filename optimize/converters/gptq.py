@@ -18,7 +18,7 @@ import numpy as np
 from ...edge.common.errors import EdgeemoError
 from ...edge.tflite.flatbuffer import Buffer
 from ...edge.tflite.graph import Operator, TensorInfo, read_graph
-from ...edge.vision.preprocess import InputSpec, normalise
+from ...edge.vision.preprocess import InputSpec, normalize
 from .activation_ranges import Taps
 
 #: ``nearest`` is what the converters do.
@@ -35,10 +35,10 @@ _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.ndarray) -> bytes:
-    """Round the weights of a quantised model anew.
+    """Round the weights of a quantized model anew.
 
     Args:
-        data: .tflite with int8 weights and quantised activations, without a card.
+        data: .tflite with int8 weights and quantized activations, without a card.
         reference: the float .tflite that it was made of.
         spec: the model's input.
         calibration: uint8 (n, height, width, channels); the first 300 are looked at.
@@ -54,15 +54,15 @@ def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.
         raise EdgeemoError(
             "no layer was found whose weights could be rounded anew",
             expected="int8 weights of convolutions or dense layers, stored in the model itself",
-            mend="leave --rounding away",
+            hint="leave --rounding away",
         )
     return rounding.applied(data)
 
 
 class Rounding:
-    """The steps that a float model's weights should have, for any number of models that are quantised from it.
+    """The steps that a float model's weights should have, for any number of models that are quantized from it.
 
-    They depend on the float model, its calibration faces and the size of a step, not on what else is quantised: each
+    They depend on the float model, its calibration faces and the size of a step, not on what else is quantized: each
     layer's are found once.
 
     Args:
@@ -78,7 +78,7 @@ class Rounding:
         self._known: dict[tuple[str, bytes], np.ndarray] = {}
 
     def applied(self, data: bytes) -> bytes:
-        """A model that was quantised from it, with its weights rounded together; as it is where it has none.
+        """A model that was quantized from it, with its weights rounded together; as it is where it has none.
 
         Args:
             data: .tflite, in which some layers may be left in float.
@@ -87,7 +87,7 @@ class Rounding:
         for together in _groups([layer for layer in layers if layer.key not in self._known]):
             taps = Taps(self._reference, {layer.input.name for layer in together})
             for pixels in self._calibration:
-                seen = taps.run(normalise(pixels, self._spec))
+                seen = taps.run(normalize(pixels, self._spec))
                 for layer in together:
                     layer.see(seen[layer.input.name])
             self._known |= {layer.key: layer.rounded() for layer in together}
@@ -98,7 +98,7 @@ class Rounding:
         return bytes(changed)
 
     def layers(self, data: bytes) -> list[Layer]:
-        """The layers of a quantised model that were found in the float one."""
+        """The layers of a quantized model that were found in the float one."""
         places = [buffer.vector(0) for buffer in Buffer(data).root.tables(4)]
         operators = read_graph(data).operators
         users = [tensor.buffer for operator in operators for tensor in operator.constants]
@@ -135,13 +135,13 @@ class Rounding:
 
 @dataclass
 class Layer:
-    """A layer of a quantised model, as it is in the float one.
+    """A layer of a quantized model, as it is in the float one.
 
     Args:
         operator: of the float model.
         weights: float64 (filters, products): its own. Depthwise filters are as many as channels.
-        scales: of the quantised weights, one for all or one for each filter.
-        place: of the int8 weights in the bytes of the quantised model.
+        scales: of the quantized weights, one for all or one for each filter.
+        place: of the int8 weights in the bytes of the quantized model.
     """
 
     operator: Operator
@@ -254,8 +254,8 @@ def _can_be_rounded(operator: Operator) -> bool:
     grouped = operator.name == "CONV_2D" and values.shape[-1] != weights.shape[-1]
     multiplied = operator.name == "DEPTHWISE_CONV_2D" and values.shape[-1] != weights.shape[-1]
     products = np.prod(weights.shape[1:3] if operator.name == "DEPTHWISE_CONV_2D" else weights.shape[1:])
-    quantised = weights.constant and weights.type == "INT8" and weights.scales and values.scales
-    return bool(quantised and not dilated and not grouped and not multiplied and products <= LARGEST)
+    quantized = weights.constant and weights.type == "INT8" and weights.scales and values.scales
+    return bool(quantized and not dilated and not grouped and not multiplied and products <= LARGEST)
 
 
 def _as_rows(weights: np.ndarray, operator: Operator) -> np.ndarray:

@@ -8,7 +8,7 @@ from ...edge.common.errors import EdgeemoError
 from ...edge.vision.preprocess import InputSpec
 from ...train.datasets.dataset import Dataset
 
-#: Neighbouring pixels of photographs correlate above 0.9, of drawn, noisy faces above 0.6, of random noise about 0.
+#: Neighboring pixels of photographs correlate above 0.9, of drawn, noisy faces above 0.6, of random noise about 0.
 MIN_CORRELATION = 0.3
 
 
@@ -23,18 +23,18 @@ def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
         uint8 (n, height, width, channels).
 
     Raises:
-        EdgeemoError: no pictures, or random noise, or pictures of one colour.
+        EdgeemoError: no images, or random noise, or images of one color.
     """
     if not len(dataset):
         raise EdgeemoError("the calibration set is empty", expected="training faces")
     pixels = dataset.pixels(spec)
-    found = neighbour_correlation(pixels)
+    found = neighbor_correlation(pixels)
     if found < MIN_CORRELATION:
         raise EdgeemoError(
-            f"the calibration set {dataset.name} looks like random noise or one flat colour, not like faces",
-            expected=f"neighbouring pixels that correlate above {MIN_CORRELATION}, as in any picture of a face",
+            f"the calibration set {dataset.name} looks like random noise or one flat color, not like faces",
+            expected=f"neighboring pixels that correlate above {MIN_CORRELATION}, as in any image of a face",
             got=f"{found:.2f}",
-            mend="calibrate on the training faces; ranges seen on noise would be wrong for faces",
+            hint="calibrate on the training faces; ranges seen on noise would be wrong for faces",
         )
     return pixels
 
@@ -52,25 +52,25 @@ def check_calibration(pixels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
     Raises:
         EdgeemoError: none at all, another size, another number of channels, or not 8-bit pixels.
     """
-    wanted = f"uint8 pictures of {spec.height} x {spec.width} pixels and {spec.depth} channels"
+    wanted = f"uint8 images of {spec.height} x {spec.width} pixels and {spec.depth} channels"
     if pixels is None or not len(pixels):
         raise EdgeemoError(
-            "static quantisation needs calibration faces", expected=wanted, got="none", mend="give them with --data"
+            "static quantization needs calibration faces", expected=wanted, got="none", hint="give them with --data"
         )
     if pixels.dtype != np.uint8 or pixels.shape[1:] != spec.shape:
         raise EdgeemoError(
             "the calibration faces do not fit the model",
             expected=wanted,
             got=f"{pixels.dtype} of shape {pixels.shape}",
-            mend="fit them with Dataset.pixels(card.input)",
+            hint="fit them with Dataset.pixels(card.input)",
         )
     return pixels
 
 
-def neighbour_correlation(pixels: np.ndarray) -> float:
-    """Median over pictures of Pearson's correlation between horizontally neighbouring pixels.
+def neighbor_correlation(pixels: np.ndarray) -> float:
+    """Median over images of Pearson's correlation between horizontally neighboring pixels.
 
-    Pictures of one colour count as 0: they tell as little about ranges as noise does.
+    Images of one color count as 0: they tell as little about ranges as noise does.
 
     Args:
         pixels: uint8 (n, height, width, channels).

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
-from ...edge.vision.preprocess import InputSpec, normalise
+from ...edge.vision.preprocess import InputSpec, normalize
 from ...train.backend import tf
 from ..graph.passes import finished
 from ..graph.verify import require_full_int8, require_granularity, require_promise
@@ -62,7 +62,7 @@ def convert(
 
 
 def to_float(model: Any, spec: InputSpec) -> bytes:
-    """Convert without quantisation: float32 in, float32 out."""
+    """Convert without quantization: float32 in, float32 out."""
     data = _convert(_converter(model, spec))
     require_promise(data, "float32")
     return data
@@ -81,7 +81,7 @@ def to_int8(
     Args:
         model: a float model, or one that carries the ranges of quantization-aware training.
         spec: the model's input.
-        calibration: uint8 (n, height, width, channels) for a float model (post-training quantisation, per-channel
+        calibration: uint8 (n, height, width, channels) for a float model (post-training quantization, per-channel
             weights; Jacob et al. 2018, arXiv:1712.05877); None when the model carries its ranges.
         per_channel: a scale for each output channel of the weights; only without ranges of its own.
         skip: layers that have no ranges and stay in floating point.
@@ -109,7 +109,7 @@ def to_int8(
 
 def _calibrate(converter: Any, spec: InputSpec, calibration: np.ndarray | None) -> None:
     pixels = check_calibration(calibration, spec)
-    converter.representative_dataset = lambda: ([normalise(picture, spec)[None]] for picture in pixels)
+    converter.representative_dataset = lambda: ([normalize(image, spec)[None]] for image in pixels)
 
 
 def _converter(model: Any, spec: InputSpec) -> Any:
@@ -139,7 +139,7 @@ def _convert(converter: Any) -> bytes:
 
 
 def _exhausted() -> EdgeemoError:
-    return EdgeemoError("the conversion ran out of memory", mend="close other programs, or use a larger machine")
+    return EdgeemoError("the conversion ran out of memory", hint="close other programs, or use a larger machine")
 
 
 def _shape(spec: InputSpec) -> str:

@@ -19,7 +19,7 @@ def write_robustness(
 
     Args:
         found: what was measured.
-        dataset: on which pictures.
+        dataset: on which images.
         folder: where; it exists.
         reference, candidate, title: words for the plot.
     """

@@ -66,13 +66,13 @@ class _Classifier:
             return
         main = next(Buffer(self.data).root.tables(2))
         tensors, buffers = list(main.tables(0)), list(Buffer(self.data).root.tables(4))
-        quantisation = tensors[logits.index].table(4)
+        quantization = tensors[logits.index].table(4)
         biases = buffers[bias.buffer].vector(0)
-        assert quantisation is not None
+        assert quantization is not None
         if not biases:
             # They stand behind the flatbuffer.
             return
-        points = quantisation.vector(3)
+        points = quantization.vector(3)
         others = [t.table(4) for at, t in enumerate(tensors) if at != logits.index]
         alone = [table.number(2, "I") for table in tensors].count(bias.buffer) == 1
         if not alone or any(table and table.vector(3) == points for table in others):

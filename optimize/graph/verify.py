@@ -11,7 +11,7 @@ from ...edge.tflite.graph import Graph, Operator, TensorInfo, read_graph
 
 #: Operators that carry weights, and the place of the weights among their inputs.
 WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}
-#: The converter leaves smaller weights alone when it quantises weights only: there is nothing to gain.
+#: The converter leaves smaller weights alone when it quantizes weights only: there is nothing to gain.
 SMALLEST_DYNAMIC = 1024
 _BORDER = ("QUANTIZE", "DEQUANTIZE")
 _MEND = "the converter knows no integer form of these: put others in their place, or take --method dynamic or float16"
@@ -96,12 +96,12 @@ def _edges(graph: Graph) -> set[str]:
     return {tensor.type for tensor in (*graph.inputs, *graph.outputs)}
 
 
-def _refuse(what: str, expected: str, got: str, mend: str | None = None) -> None:
-    raise EdgeemoError(f"the converted model is not {what}", expected=expected, got=got, mend=mend)
+def _refuse(what: str, expected: str, got: str, hint: str | None = None) -> None:
+    raise EdgeemoError(f"the converted model is not {what}", expected=expected, got=got, hint=hint)
 
 
 def _float32(graph: Graph) -> None:
-    # Integers that are indices or shapes are no quantisation.
+    # Integers that are indices or shapes are no quantization.
     found = {tensor.type for _, tensor in _weights(graph)} - {"FLOAT32"}
     if found or _edges(graph) != {"FLOAT32"}:
         _refuse("float32", "float32 weights, input and output", ", ".join(sorted(found | _edges(graph))))
@@ -120,7 +120,7 @@ def _dynamic(graph: Graph) -> None:
     left = [tensor.name for tensor in large if tensor.type != "INT8"]
     if not large or left or _edges(graph) != {"FLOAT32"}:
         _refuse(
-            "dynamic-range quantised",
+            "dynamic-range quantized",
             f"int8 weights from {SMALLEST_DYNAMIC:,} values on, float32 input and output",
             f"{len(left)} of {len(large)} such weights in float, {', '.join(sorted(_edges(graph)))} at the edges",
         )

@@ -1,4 +1,4 @@
-"""Fake quantisation of depthwise kernels with a range for each channel, as they are deployed."""
+"""Fake quantization of depthwise kernels with a range for each channel, as they are deployed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...train.backend import keras, tf
 class PerChannel(quantizers.LastValueQuantizer):
     """Symmetric 8-bit range of the last batch's kernel, for each channel.
 
-    A depthwise kernel (height, width, inputs, multiplier) has its channels in two axes. tfmot's own quantiser takes
+    A depthwise kernel (height, width, inputs, multiplier) has its channels in two axes. tfmot's own quantizer takes
     the last one alone, which is of length 1 nearly always: then the smallest channel gets the scale of the largest.
     """
 
@@ -31,7 +31,7 @@ class PerChannel(quantizers.LastValueQuantizer):
         return {"min_var": variable("min", -6.0), "max_var": variable("max", 6.0)}
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **options: Any) -> Any:
-        """The kernel with the error of quantisation, of the same shape."""
+        """The kernel with the error of quantization, of the same shape."""
         height, width, planes, multiplier = inputs.shape
         flat = tf.reshape(inputs, (height, width, 1, planes * multiplier))
         return tf.reshape(super().__call__(flat, training, weights, **options), inputs.shape)

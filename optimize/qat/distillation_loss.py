@@ -1,4 +1,4 @@
-"""Knowledge distillation: the quantised network also learns from the float one that it was made of."""
+"""Knowledge distillation: the quantized network also learns from the float one that it was made of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DistilledLoss(keras.losses.Loss):
         self.usual, self.distillation, self.outputs = usual, distillation, outputs
 
     def call(self, expected: Any, predicted: Any) -> Any:
-        """Loss of each picture, float32 (n,)."""
+        """Loss of each image, float32 (n,)."""
         usual = self.usual.call(expected[:, : self.outputs], predicted)
         if expected.shape[-1] == self.outputs:
             return usual
@@ -72,7 +72,7 @@ def with_teacher(batches: Any, teacher: Any) -> Any:
 
 
 def compile_distilled(model: Any, distillation: Distillation) -> None:
-    """Compile a compiled model again, with its own optimiser and :class:`DistilledLoss` around its own loss."""
+    """Compile a compiled model again, with its own optimizer and :class:`DistilledLoss` around its own loss."""
     outputs = model.output_shape[-1]
     right = keras.metrics.binary_accuracy if outputs == 1 else keras.metrics.categorical_accuracy
 

@@ -24,13 +24,13 @@ def settle_ranges(model: Any, batches: Sequence[Any]) -> None:
     """Give every activation's range the mean over batches of its smallest and its largest value.
 
     Args:
-        model: with fake quantisation; nothing but its ranges is changed.
+        model: with fake quantization; nothing but its ranges is changed.
         batches: inputs float32 (n, height, width, channels) each, as in training.
     """
     ranges = [variable for variable in model.non_trainable_variables if _name(variable).endswith(_AVERAGED)]
     others = [variable for variable in model.non_trainable_variables if not _name(variable).endswith(_RANGES)]
     kept = [variable.numpy() for variable in others]
-    # Twice: in the first pass each layer's inputs are still quantised by the guess before it.
+    # Twice: in the first pass each layer's inputs are still quantized by the guess before it.
     for _ in range(2):
         begun = [variable.numpy() for variable in ranges]
         sums = [np.zeros_like(value, np.float64) for value in begun]

@@ -16,7 +16,7 @@ class Distillation:
     Args:
         temperature: softens both outputs. 2 is low: the student is as large as its teacher, and Hinton et al. needed
             more only to teach much smaller ones.
-        weight: of the teacher, 0 to 1; the labels keep the rest. Half: the teacher says what quantisation has to keep,
+        weight: of the teacher, 0 to 1; the labels keep the rest. Half: the teacher says what quantization has to keep,
             the labels that its mistakes need not be kept.
     """
 
@@ -67,7 +67,7 @@ class QatOptions:
                 raise EdgeemoError(
                     f"{section} cannot be changed any more",
                     expected="values of how it is trained, as qat.learning_rate=1e-6",
-                    mend="train another float model for it",
+                    hint="train another float model for it",
                 )
         return recipe
 

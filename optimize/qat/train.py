@@ -1,4 +1,4 @@
-"""Quantization-aware training: fake quantisation in the rewritten float graph, then a few epochs at a low rate."""
+"""Quantization-aware training: fake quantization in the rewritten float graph, then a few epochs at a low rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ...edge.common.errors import EdgeemoError
 from ...edge.inference.classifier import Classifier, as_probabilities
-from ...edge.vision.preprocess import normalise
+from ...edge.vision.preprocess import normalize
 from ...train.backend import keras, set_seed
 from ...train.config.recipe import Recipe, Schedule
 from ...train.datasets.splits import TrainingData
@@ -31,11 +31,11 @@ from .init_ranges import settle_ranges
 from .options import Distillation, QatOptions
 from .rewrite import Fence, Treatment, rewrite
 
-#: Batch normalisations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
+#: Batch normalizations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
 #: what is deployed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2).
 FROZEN = 1 / 3
 
-#: Pictures on which the ranges of activations are settled before the first step.
+#: Images on which the ranges of activations are settled before the first step.
 SETTLED_ON = 256
 
 
@@ -44,7 +44,7 @@ class Fidelity:
     """How well a .tflite repeats the Keras model that it was converted from, on the validation role.
 
     Args:
-        n: pictures.
+        n: images.
         mean_difference, max_difference: of the probabilities, absolute.
         agreement: fraction with the same label.
     """
@@ -65,14 +65,14 @@ def fidelity(model: Any, path: Path, data: TrainingData) -> Fidelity:
     """Hold a .tflite against the Keras model that it was converted from.
 
     Args:
-        model: with fake quantisation.
+        model: with fake quantization.
         path: of the .tflite with its card.
         data: its validation role is used.
     """
     classifier = Classifier.open(path)
     pixels = data.validation.pixels(classifier.card.input)
     outputs = [
-        model.predict_on_batch(normalise(pixels[start : start + 32], classifier.card.input))
+        model.predict_on_batch(normalize(pixels[start : start + 32], classifier.card.input))
         for start in range(0, len(pixels), 32)
     ]
     expected, found = as_probabilities(np.concatenate(outputs), classifier.card), classifier.predict(pixels)
@@ -105,7 +105,7 @@ def train_int8(
         The .tflite, full int8 but for what was skipped, and the Keras model that it was converted from.
 
     Raises:
-        EdgeemoError: a layer cannot be quantised, or the conversion failed.
+        EdgeemoError: a layer cannot be quantized, or the conversion failed.
     """
     aware = quantization_aware(model, skip=options.skip)
     kept = Checkpoint(checkpoint, _key(model, recipe, data, options, seed)) if checkpoint else None
@@ -124,7 +124,7 @@ def _key(model: Any, recipe: Recipe, data: TrainingData, options: QatOptions, se
 
 
 def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
-    """Rewrite a trained model and put fake quantisation around its layers.
+    """Rewrite a trained model and put fake quantization around its layers.
 
     Args:
         model: tf_keras Functional or Sequential; see :func:`edgeemo.optimize.qat.rewrite.rewrite`.
@@ -134,10 +134,10 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
         A new model with the trained weights and default 8-bit ranges (convolutions per channel).
 
     Raises:
-        EdgeemoError: a layer cannot be quantised; the message names it and the reason.
+        EdgeemoError: a layer cannot be quantized; the message names it and the reason.
     """
     with warnings.catch_warnings():
-        # Deprecations inside the library are not ours to mend.
+        # Deprecations inside the library are not ours to hint.
         warnings.simplefilter("ignore")
         from tensorflow_model_optimization.python.core.quantization.keras import quantize as tfmot
         from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
@@ -168,7 +168,7 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise EdgeemoError(
             f"{model.name} cannot be trained quantization-aware ({reason})",
-            mend="use --method int8, or leave the named layer in floating point with --qat-skip LAYER",
+            hint="use --method int8, or leave the named layer in floating point with --qat-skip LAYER",
         ) from error
 
 
@@ -219,11 +219,11 @@ def fine_tune(
         if first >= last:
             continue
         if first >= free:
-            optimiser = model.optimizer
+            optimizer = model.optimizer
             freeze_statistics(model)
             _compile(model, recipe, distillation)
             # With the moments that it has gathered.
-            model.optimizer = optimiser
+            model.optimizer = optimizer
         stream = batches.dataset(first)
         model.fit(
             stream if distillation is None else with_teacher(stream, teacher),
@@ -239,16 +239,16 @@ def fine_tune(
 
 
 def _first_inputs(batches: Batches) -> list[np.ndarray]:
-    """Inputs of the first epoch, as many pictures as settle the ranges."""
+    """Inputs of the first epoch, as many images as settle the ranges."""
     count = max(2, -(-SETTLED_ON // batches.batch))
     return [inputs for inputs, _, _ in itertools.islice(batches.epoch(0), count)]
 
 
 def freeze_statistics(model: Any) -> None:
-    """Let batch normalisations use their moving averages from now on; tfmot goes on training scale and offset.
+    """Let batch normalizations use their moving averages from now on; tfmot goes on training scale and offset.
 
     Args:
-        model: with fake quantisation; changed in place, and to be compiled afterwards.
+        model: with fake quantization; changed in place, and to be compiled afterwards.
     """
     for layer in model.layers:
         if isinstance(getattr(layer, "layer", None), keras.layers.BatchNormalization):
@@ -269,7 +269,7 @@ class _Tuner(keras.callbacks.Callback):
         self.monitor, self.pace, self.checkpoint = monitor, pace, checkpoint
         model.optimizer.build(model.trainable_variables)
         # Freezing a layer changes the order in which the model lists its weights; this one stays.
-        self.variables, self.optimiser = list(model.variables), list(model.optimizer.variables)
+        self.variables, self.optimizer = list(model.variables), list(model.optimizer.variables)
         self.best: list[np.ndarray] = []
         self.history: list[dict[str, float]] = []
 
@@ -281,8 +281,8 @@ class _Tuner(keras.callbacks.Callback):
             now = [variable.numpy() for variable in self.variables]
             self.best = now if best else self.best
             if self.checkpoint is not None:
-                optimiser = [variable.numpy() for variable in self.optimiser]
-                self.checkpoint.save(State(self.history, now, self.best, optimiser))
+                optimizer = [variable.numpy() for variable in self.optimizer]
+                self.checkpoint.save(State(self.history, now, self.best, optimizer))
         self.pace.progress.epoch(epoch, row)
 
     def resume(self) -> int:
@@ -292,7 +292,7 @@ class _Tuner(keras.callbacks.Callback):
             return 0
         self.history, self.best = state.history, state.best
         _assign(self.variables, state.variables)
-        _assign(self.optimiser, state.optimiser)
+        _assign(self.optimizer, state.optimizer)
         return len(self.history)
 
     def restore(self) -> None:

@@ -13,9 +13,9 @@ class Figure:
     Args:
         accuracy: top-1.
         low, high: 95 % interval.
-        n: pictures.
+        n: images.
         data, split: of the data set.
-        content_hash: of exactly the pictures that were used; empty where the card does not say.
+        content_hash: of exactly the images that were used; empty where the card does not say.
     """
 
     accuracy: float
@@ -51,15 +51,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Change:
-    """The paired difference of a quantised model from another one, in percentage points; a loss is negative.
+    """The paired difference of a quantized model from another one, in percentage points; a loss is negative.
 
     Args:
         reference: name of the model that it was compared with.
         points: the difference.
         low, high: 95 % interval.
         worst_loss: upper 95 % bound of the loss.
-        agreement: fraction of the pictures with the same label from both.
-        content_hash: of the pictures.
+        agreement: fraction of the images with the same label from both.
+        content_hash: of the images.
     """
 
     reference: str

@@ -99,7 +99,7 @@ def _parameters(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+        raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
 
 
 def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
@@ -111,7 +111,7 @@ def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
         if len(found) > 1 and len(usual) != 1:
             raise EdgeemoError(
                 f"there are several {method} models of {name} ({', '.join(str(model.path) for model in found)})",
-                mend=f"name one of them {name}-{method}.tflite, or give files instead of their folder",
+                hint=f"name one of them {name}-{method}.tflite, or give files instead of their folder",
             )
         if found:
             result[method] = (usual or found)[0]

@@ -20,7 +20,7 @@ class Model:
         path: where it lies, or lay.
         name: by its card.
         recipe: by its card; names the system.
-        method: of quantisation.
+        method: of quantization.
         size: bytes of the file.
         sha256: of the file.
         graph: SHA-256 of the model without its card, which stays the same when a figure is written into the card.
@@ -60,7 +60,7 @@ class Model:
             path,
             card.name,
             card.provenance.recipe,
-            card.quantisation.method,
+            card.quantization.method,
             len(data),
             hashlib.sha256(data).hexdigest(),
             hashlib.sha256(split_model(data)[0]).hexdigest(),

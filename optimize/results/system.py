@@ -15,7 +15,7 @@ from .figures import Change, Figure
 from .model import Model
 from .timing import Timing
 
-#: Columns of a system, by the card's method of quantisation: what every system is to have.
+#: Columns of a system, by the card's method of quantization: what every system is to have.
 METHODS = ("float32", "int8", "qat")
 
 #: All methods, in the order of a table with a row for each model.
@@ -56,7 +56,7 @@ class System:
 
     @property
     def reference(self) -> Figure | None:
-        """Accuracy of the float model: as measured together with a quantised one, or else its own."""
+        """Accuracy of the float model: as measured together with a quantized one, or else its own."""
         model = self.models.get("float32")
         return next(iter(self._references(ALL_METHODS)), model.test if model else None)
 
@@ -65,7 +65,7 @@ class System:
         return [model.reference for model in models if model.reference]
 
     def change(self, method: str) -> Change | None:
-        """What quantising changed; None too where it was compared with another model than this system's float one."""
+        """What quantizing changed; None too where it was compared with another model than this system's float one."""
         model = self.models.get(method)
         change = model.change if model else None
         return change if change and change.reference in (self.name, f"{self.name}-float32") else None
@@ -89,7 +89,7 @@ class System:
         hashes = {f.content_hash for f in figures if f.content_hash}
         if len({(f.data, f.split, f.n) for f in figures}) > 1 or len(hashes) > 1:
             measured = ", ".join(f"{m} on {f.where}" for m in methods if (f := self.accuracy(m)))
-            found.append(f"{self.name}: its accuracies are of different pictures ({measured})")
+            found.append(f"{self.name}: its accuracies are of different images ({measured})")
         references = {f"{figure.accuracy:.2%}" for figure in self._references(methods)}
         if len(references) > 1:
             found.append(
@@ -111,7 +111,7 @@ class System:
             if method not in self.models:
                 found.append((method, _line("quantize", run, "--method", method)))
             measured = self.accuracy(method) and (method == "float32" or self.change(method))
-            # The reference is measured along with each quantised model.
+            # The reference is measured along with each quantized model.
             if not measured and (method != "float32" or not {"int8", "qat"} & set(self.models)):
                 what = f"{method} accuracy" + ("" if method == "float32" else " and drift")
                 found.append((what, _line("validate", run, path, *self.data, "--split", "test", "--record")))

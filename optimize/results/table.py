@@ -14,7 +14,7 @@ from .system import ALL_METHODS, METHODS, System
 ABSENT = "-"
 START, END = "<!-- summary -->", "<!-- /summary -->"
 _NAMES = {"float32": "float32", "int8": "int8 PTQ", "qat": "int8 QAT"}
-_QUANTISED = ("int8", "qat")
+_QUANTIZED = ("int8", "qat")
 
 
 def markdown(systems: Sequence[System]) -> str:
@@ -59,7 +59,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
                 ]
             )
     known = [
-        "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
+        "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same images, "
         "with its 95 % bootstrap interval; loss at most: upper 95 % bound of the loss, points; of float32: latency "
         "against the float model, measured in turns",
         *(f"{system.name}: {_where(system, ALL_METHODS)}" for system in systems),
@@ -72,7 +72,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
 def notes(systems: Sequence[System]) -> list[str]:
     """What must be known to read the table, one sentence each."""
     lines = [
-        "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same pictures, "
+        "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same images, "
         "with its 95 % bootstrap interval; KB: float32 / int8 PTQ / int8 QAT"
     ]
     lines += _places(systems)
@@ -132,7 +132,7 @@ def replace_block(readme: str | Path, table: str) -> None:
         raise EdgeemoError(
             f"{path} has no place for the table",
             expected=f"one line {START} and, below it, one line {END}",
-            mend="put both where the table is to stand",
+            hint="put both where the table is to stand",
         )
     before, rest = text.split(START)
     write_text(path, f"{before}{START}\n{table}{END}{rest.split(END)[1]}")
@@ -148,7 +148,7 @@ def _accuracy_of(method: str) -> Callable[[System], str]:
 
 def _pairs(system: System, cell: Callable[[System, str], str]) -> str:
     """PTQ and QAT in one cell."""
-    return "<br>".join(f"{_NAMES[method].split()[1]} {cell(system, method)}" for method in _QUANTISED)
+    return "<br>".join(f"{_NAMES[method].split()[1]} {cell(system, method)}" for method in _QUANTIZED)
 
 
 def _change(system: System, method: str) -> str:

@@ -1,4 +1,4 @@
-"""Latency of a float model against its quantised one, from benchmark records (docs/benchmarks.md)."""
+"""Latency of a float model against its quantized one, from benchmark records (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Timing:
     """Two models that were measured in turns.
 
     Args:
-        reference_ms, candidate_ms: median latency of the float and of the quantised model.
-        ratio: median over the rounds of the quantised latency over the float one.
+        reference_ms, candidate_ms: median latency of the float and of the quantized model.
+        ratio: median over the rounds of the quantized latency over the float one.
         where: runtime, threads and device.
         tainted: whether something was in the way.
         older: whether a model's file has changed since, as a figure written into its card changes it.
@@ -68,7 +68,7 @@ def read_records(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
 
 
 def find_timings(records: Sequence[Mapping[str, Any]], subjects: Mapping[str, Subject]) -> dict[str, Timing]:
-    """For each quantised model, the latest benchmark run that has it and the float model.
+    """For each quantized model, the latest benchmark run that has it and the float model.
 
     Args:
         records: see :func:`read_records`.
@@ -122,7 +122,7 @@ def _timing(one: Mapping[str, Any], two: Mapping[str, Any], *, older: bool) -> T
     pairs = list(zip(one["rounds_ms"], two["rounds_ms"], strict=False))
     ratios = [second / first for first, second in pairs if first > 0]
     if not ratios:
-        raise EdgeemoError(f"the records of run {one['run']} have no rounds", mend="measure again: edgeemo benchmark")
+        raise EdgeemoError(f"the records of run {one['run']} have no rounds", hint="measure again: edgeemo benchmark")
     device = one["device"]
     place = f"{device.get('board') or device.get('cpu') or device.get('machine')}, {device.get('cores')} cores"
     threads = f"{one['threads']} thread" + ("s" if one["threads"] != 1 else "")

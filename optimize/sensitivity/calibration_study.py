@@ -45,7 +45,7 @@ class Study:
 
     Args:
         name: of the model.
-        n: pictures of the validation role.
+        n: images of the validation role.
         reference: accuracy of the float model on them.
         draws: every size with every seed.
     """
@@ -104,7 +104,7 @@ def study(
     seeds: Sequence[int] = SEEDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Study:
-    """Quantise with many calibration sets, by the smallest and largest values seen, per channel, to full int8.
+    """Quantize with many calibration sets, by the smallest and largest values seen, per channel, to full int8.
 
     Args:
         source: a float model.
@@ -121,7 +121,7 @@ def study(
         if progress:
             progress(number, len(planned))
         pixels = calibration_pixels(calibration_set(data.train, size=size, seed=seed), card.input)
-        marks = exam.sit(Selective(model, seen.of(pixels)).quantise(), card)
+        marks = exam.sit(Selective(model, seen.of(pixels)).quantize(), card)
         draws.append(Draw(size, seed, marks.accuracy, marks.agreement, marks.kl))
     return Study(card.name, len(exam.targets), exam.accuracy, tuple(draws))
 

@@ -24,8 +24,8 @@ from ..validation import Drift, drift, score_interval
 from .ranking import Bench, Blame, blame, layer_name
 from .scoring import Exam, Marks, classifier_of, latency_ratio
 
-#: Pictures of the validation role that are enough to rank operators; the gate takes all of them.
-RANKING_PICTURES = 1000
+#: Images of the validation role that are enough to rank operators; the gate takes all of them.
+RANKING_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def repair(
     rounding: str = "nearest",
     progress: Callable[[str], None] | None = None,
 ) -> Repaired:
-    """Quantise to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
+    """Quantize to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
 
     The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
     device. Then operators are kept out of int8 in the order of the damage that each does alone, until the gate passes:
@@ -145,7 +145,7 @@ def repair(
         progress: told in words what is done next.
 
     Raises:
-        EdgeemoError: too few pictures: not even the float model would pass the gate.
+        EdgeemoError: too few images: not even the float model would pass the gate.
     """
     _require_enough(len(validation), max_drop)
     told = progress or (lambda words: None)
@@ -159,7 +159,7 @@ def repair(
         told(f"ranges by {estimator}, weights rounded: {rounding}")
         ranges = {name: found.clipped(estimator) for name, found in seen.items()}
         selective = Selective(model, ranges, together if rounding == "compensated" else None)
-        flatbuffer = selective.quantise(float_io=float_io, per_channel=per_channel)
+        flatbuffer = selective.quantize(float_io=float_io, per_channel=per_channel)
         rounded = "" if rounding == "nearest" else f", weights {rounding}"
         trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, exam, card)
         trial.estimator, trial.rounding, trial.selective = estimator, rounding, selective
@@ -182,8 +182,8 @@ def repair(
     kept: list[str] = []
     if not plain.drift.passes(max_drop):
         selective = plain.selective
-        make = functools.partial(selective.quantise, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
-        few = Exam.of(stratified(validation, RANKING_PICTURES), model, card)
+        make = functools.partial(selective.quantize, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
+        few = Exam.of(stratified(validation, RANKING_IMAGES), model, card)
         bench = Bench(few, selective, card)
         ranking = blame(bench, progress=lambda done, of: told(f"blame: operator {done + 1} of {of}"))
         for share in ranking.shares:

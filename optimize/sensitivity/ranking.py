@@ -1,4 +1,4 @@
-"""Which operators the accuracy is lost in: each is quantised alone, and each is spared alone."""
+"""Which operators the accuracy is lost in: each is quantized alone, and each is spared alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...edge.common.tables import aligned
 from ...edge.model.card import ModelCard
-from ...edge.vision.preprocess import normalise
+from ...edge.vision.preprocess import normalize
 from ...train.datasets.splits import TrainingData, calibration_set, stratified
 from ...train.evaluation.plots import blank, save
 from ..converters.activation_ranges import Taps, observe
@@ -23,8 +23,8 @@ from ..converters.representative_set import calibration_pixels
 from ..float_model import Source
 from .scoring import Exam, Marks
 
-#: Pictures for the signal-to-noise ratio: it is a mean over every value of an activation.
-_SNR_PICTURES = 32
+#: Images for the signal-to-noise ratio: it is a mean over every value of an activation.
+_SNR_IMAGES = 32
 #: What the converter and Keras append to the name of a layer.
 _TRAILERS = re.compile(
     r"/(Conv2D\d*|depthwise\d*|FusedBatchNormV3\d*|MatMul\d*|BiasAdd\d*(/ReadVariableOp\d*)?|Relu6?\d*|Mean|MaxPool"
@@ -34,17 +34,17 @@ _TRAILERS = re.compile(
 
 @dataclass(frozen=True)
 class Share:
-    """What quantising one operator does.
+    """What quantizing one operator does.
 
     Args:
         operator: its kind (``CONV_2D``).
         layer: readable name.
         tensor: that it writes; by it the operator is told from others.
-        snr: signal-to-noise ratio of what it writes when it alone is quantised, dB; infinite without any noise.
-        kl: mean Kullback-Leibler divergence of the output from the float model's when it alone is quantised, nats.
-        alone: accuracy when it alone is quantised.
-        spared: accuracy when all but it are quantised.
-        spared_kl: divergence of the output when all but it are quantised, nats.
+        snr: signal-to-noise ratio of what it writes when it alone is quantized, dB; infinite without any noise.
+        kl: mean Kullback-Leibler divergence of the output from the float model's when it alone is quantized, nats.
+        alone: accuracy when it alone is quantized.
+        spared: accuracy when all but it are quantized.
+        spared_kl: divergence of the output when all but it are quantized, nats.
     """
 
     operator: str
@@ -62,11 +62,11 @@ class Blame:
     """A ranking of operators, worst first.
 
     Args:
-        n: pictures of the validation role.
+        n: images of the validation role.
         reference: accuracy of the float model.
         full: accuracy of the int8 model.
         full_kl: its divergence from the float model, nats.
-        shares: one for each operator that can be quantised; the one that does most damage alone comes first.
+        shares: one for each operator that can be quantized; the one that does most damage alone comes first.
     """
 
     n: int
@@ -121,10 +121,10 @@ class Blame:
 
 @dataclass(frozen=True)
 class Bench:
-    """What blame and repair work with: the pictures, and the model that can be quantised in part.
+    """What blame and repair work with: the images, and the model that can be quantized in part.
 
     Args:
-        exam: pictures of the validation role with the float model's answers.
+        exam: images of the validation role with the float model's answers.
         selective: the model and the ranges of its activations.
         card: of the model.
     """
@@ -149,7 +149,7 @@ class Bench:
             model: the flatbuffer.
             card: its card.
             calibration: uint8 (n, height, width, channels).
-            exam: the pictures to measure on.
+            exam: the images to measure on.
             ranges: see :data:`edgeemo.optimize.converters.activation_ranges.ESTIMATORS`.
             rounding: of the weights, see :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
         """
@@ -159,7 +159,7 @@ class Bench:
         return cls(exam, Selective(model, clipped, together), card)
 
     def marks(self, model: bytes) -> Marks:
-        """What a quantised model makes of the pictures."""
+        """What a quantized model makes of the images."""
         return self.exam.sit(model, self.card)
 
 
@@ -167,21 +167,21 @@ def blame(bench: Bench, *, progress: Callable[[int, int], None] | None = None) -
     """Rank the operators of a model.
 
     Args:
-        bench: the model and the pictures.
+        bench: the model and the images.
         progress: told operators done and operators in all.
     """
     selective = bench.selective
-    full = bench.marks(selective.quantise())
-    pixels = bench.exam.pixels[:_SNR_PICTURES]
+    full = bench.marks(selective.quantize())
+    pixels = bench.exam.pixels[:_SNR_IMAGES]
     shares: list[Share] = []
     for position, (operator, name) in enumerate(zip(selective.operators, selective.names, strict=True)):
         if progress:
             progress(position, len(selective.names))
-        one = selective.quantise(only=[name])
+        one = selective.quantize(only=[name])
         if one == selective.model:
             # The quantizer knows no integer form of it.
             continue
-        alone, spared = bench.marks(one), bench.marks(selective.quantise(kept=[name]))
+        alone, spared = bench.marks(one), bench.marks(selective.quantize(kept=[name]))
         snr = signal_to_noise(selective.model, one, name, pixels, bench.card)
         shares.append(
             Share(operator.name, layer_name(name), name, snr, alone.kl, alone.accuracy, spared.accuracy, spared.kl)
@@ -195,7 +195,7 @@ def blame_source(
     data: TrainingData,
     *,
     calibration_size: int = 500,
-    pictures: int = 1000,
+    images: int = 1000,
     rounding: str = "nearest",
     progress: Callable[[int, int], None] | None = None,
 ) -> Blame:
@@ -203,9 +203,9 @@ def blame_source(
 
     Args:
         source: the model.
-        data: calibration faces are drawn from the training role, pictures to measure on from the validation role.
+        data: calibration faces are drawn from the training role, images to measure on from the validation role.
         calibration_size: faces to calibrate on, stratified by class.
-        pictures: to measure on, stratified by class; all when there are fewer.
+        images: to measure on, stratified by class; all when there are fewer.
         rounding: of the weights, see :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
         progress: told operators done and operators in all.
 
@@ -214,24 +214,24 @@ def blame_source(
     """
     model, card = source.float_flatbuffer(), source.card
     chosen = calibration_set(data.train, size=calibration_size, seed=source.seed)
-    exam = Exam.of(stratified(data.validation, pictures), model, card)
+    exam = Exam.of(stratified(data.validation, images), model, card)
     bench = Bench.of(model, card, calibration_pixels(chosen, card.input), exam, rounding=rounding)
     return blame(bench, progress=progress)
 
 
-def signal_to_noise(model: bytes, quantised: bytes, tensor: str, pixels: np.ndarray, card: ModelCard) -> float:
+def signal_to_noise(model: bytes, quantized: bytes, tensor: str, pixels: np.ndarray, card: ModelCard) -> float:
     """Power of an activation over the power of its error, dB.
 
     Args:
-        model, quantised: float .tflite, and one in which the operator that writes the activation is quantised.
+        model, quantized: float .tflite, and one in which the operator that writes the activation is quantized.
         tensor: name of the activation.
         pixels: uint8 (n, height, width, channels).
         card: of the model.
     """
     signal = noise = 0.0
-    true, coarse = Taps(model, [tensor]), Taps(quantised, [tensor])
-    for picture in pixels:
-        values = normalise(picture, card.input)
+    true, coarse = Taps(model, [tensor]), Taps(quantized, [tensor])
+    for image in pixels:
+        values = normalize(image, card.input)
         expected, got = true.run(values), coarse.run(values)
         signal += float((expected[tensor].astype(np.float64) ** 2).sum())
         noise += float(((got[tensor] - expected[tensor]).astype(np.float64) ** 2).sum())
@@ -249,11 +249,11 @@ def layer_name(tensor: str) -> str:
 
 
 def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -> None:
-    """Bars for each operator: divergence when it alone is quantised, and what is spared when it alone is not.
+    """Bars for each operator: divergence when it alone is quantized, and what is spared when it alone is not.
 
     Args:
         result: the ranking.
-        path: of the picture.
+        path: of the image.
         title: of the plot.
         most: operators to show, worst first.
     """
@@ -262,7 +262,7 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
     left, right = drawing.subplots(1, 2, sharey=True)
     places = np.arange(len(shares))
     left.barh(places, [share.kl for share in shares], color="#7a8ca3")
-    left.set_xlabel("KL at the output, only this one quantised (nats)")
+    left.set_xlabel("KL at the output, only this one quantized (nats)")
     gains = [100 * result.gain(share) for share in shares]
     right.barh(places, gains, color="#c4512d")
     right.axvline(0, color="black", linewidth=0.8)

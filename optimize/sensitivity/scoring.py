@@ -19,7 +19,7 @@ _FLOOR = 1 / 512
 
 @dataclass(frozen=True)
 class Exam:
-    """Pictures of the validation role with the float model's answers. Never test pictures: choices hang on it.
+    """Images of the validation role with the float model's answers. Never test images: choices hang on it.
 
     Args:
         pixels: uint8 (n, height, width, channels).
@@ -33,8 +33,8 @@ class Exam:
 
     @classmethod
     def of(cls, dataset: Dataset, model: bytes, card: ModelCard) -> Exam:
-        """The answers of a float .tflite to all pictures of a data set."""
-        dataset = dataset.relabelled(card.labels)
+        """The answers of a float .tflite to all images of a data set."""
+        dataset = dataset.relabeled(card.labels)
         pixels = dataset.pixels(card.input)
         return cls(pixels, dataset.targets, classifier_of(model, card).predict(pixels))
 
@@ -44,7 +44,7 @@ class Exam:
         return float((self.reference.argmax(axis=1) == self.targets).mean())
 
     def sit(self, model: bytes, card: ModelCard) -> Marks:
-        """What another model makes of the same pictures."""
+        """What another model makes of the same images."""
         found = classifier_of(model, card).predict(self.pixels)
         return Marks(
             accuracy=float((found.argmax(axis=1) == self.targets).mean()),

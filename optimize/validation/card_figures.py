@@ -23,7 +23,7 @@ class Measurement:
 
     Args:
         reference, candidate: cards of both models.
-        dataset: the pictures.
+        dataset: the images.
         split: by which name they were asked for.
         runtime: that ran the candidate, with its version.
         command: line that measures the same again.
@@ -39,7 +39,7 @@ class Measurement:
     def figures(self, report: Drift, verdict: Verdict, hardened: Robustness | None = None) -> dict[str, dict[str, Any]]:
         """Name -> figure for the candidate's card.
 
-        ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantisation) the reference's,
+        ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantization) the reference's,
         ``drift`` the paired difference in percentage points; a loss is negative. ``corruptions`` has, for each kind,
         the accuracy of (reference, candidate) as a mean over the severities. Recalls are kept of the candidate alone.
         """
@@ -52,7 +52,7 @@ class Measurement:
             )
 
         found = {
-            f"{self.reference.quantisation.method} test": accuracy(0, report.reference),
+            f"{self.reference.quantization.method} test": accuracy(0, report.reference),
             "test": accuracy(1, report.candidate, self.runtime),
             "drift": {
                 **place(self.dataset, self.split),

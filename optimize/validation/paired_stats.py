@@ -1,4 +1,4 @@
-"""Statistics of paired answers: the same pictures, right or wrong by two models."""
+"""Statistics of paired answers: the same images, right or wrong by two models."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class PairedChange:
     """How a share of right answers differs between two models. Points are percentage points; a loss is negative.
 
     Args:
-        n: pictures.
-        lost, won: pictures that only the reference, only the candidate had right.
+        n: images.
+        lost, won: images that only the reference, only the candidate had right.
         bootstrap: 95 % percentile interval of the difference; see :func:`bootstrap_interval`.
-        score: 95 % interval that does not shrink to nothing when no picture changed; see :func:`score_interval`.
+        score: 95 % interval that does not shrink to nothing when no image changed; see :func:`score_interval`.
     """
 
     n: int
@@ -34,7 +34,7 @@ class PairedChange:
         """Count the changes.
 
         Args:
-            reference, candidate: bool (n,), whether the answer to each picture is right.
+            reference, candidate: bool (n,), whether the answer to each image is right.
         """
         lost, won = int((reference & ~candidate).sum()), int((~reference & candidate).sum())
         change = candidate.astype(np.int8) - reference.astype(np.int8)
@@ -52,7 +52,7 @@ class PairedChange:
 
 
 def least_provable(n: int) -> float:
-    """Upper 95 % bound of the loss, points, when none of ``n`` pictures has changed: no limit below can be met."""
+    """Upper 95 % bound of the loss, points, when none of ``n`` images has changed: no limit below can be met."""
     return -score_interval(0, 0, n)[0]
 
 
@@ -66,7 +66,7 @@ def mcnemar(lost: int, won: int) -> float:
 def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
     """95 % percentile interval of a mean paired change, in percentage points (Efron & Tibshirani 1993, chapter 13).
 
-    A resample of pictures is decided by how often each of three values is drawn, and these counts are multinomial: the
+    A resample of images is decided by how often each of three values is drawn, and these counts are multinomial: the
     distribution is that of ``scipy.stats.bootstrap(method="percentile")``, for 3 numbers a resample instead of n.
 
     Args:
@@ -87,7 +87,7 @@ def mean_interval(changes: np.ndarray) -> tuple[float, float]:
     """95 % interval of the mean of any changes by its standard error, in percentage points.
 
     Args:
-        changes: float (n,), one for each picture, -1 to 1.
+        changes: float (n,), one for each image, -1 to 1.
     """
     if len(changes) < 2:
         return -100.0, 100.0

@@ -11,7 +11,7 @@ from ...train.datasets.dataset import Dataset
 from ...train.evaluation.plots import blank, save
 from .robustness import CLEAN, CONDITIONS, Robustness
 
-_COLOURS = {"reference": "#5b7899", "candidate": "#c4512d"}
+_COLORS = {"reference": "#5b7899", "candidate": "#c4512d"}
 
 
 def plot_robustness(found: Robustness, path: str | Path, *, reference: str, candidate: str, title: str) -> None:
@@ -19,7 +19,7 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
 
     Args:
         found: what was measured.
-        path: of the picture.
+        path: of the image.
         reference, candidate: names for the legend.
         title: of the plot.
     """
@@ -33,8 +33,8 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
             accuracies = [getattr(item, who) for item in items]
             values = np.array([100 * accuracy.value for accuracy in accuracies])
             low, high = (100 * np.array([accuracy.interval for accuracy in accuracies])).T
-            axes.fill_between(severities, low, high, color=_COLOURS[who], alpha=0.15, linewidth=0)
-            axes.plot(severities, values, style, color=_COLOURS[who], label=name, markersize=4)
+            axes.fill_between(severities, low, high, color=_COLORS[who], alpha=0.15, linewidth=0)
+            axes.plot(severities, values, style, color=_COLORS[who], label=name, markersize=4)
         axes.set_title(kind)
         axes.set_ylim(0, 1.1 * top)
         axes.grid(alpha=0.3)
@@ -59,7 +59,7 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
 
 
 def plot_severities(dataset: Dataset, path: str | Path) -> None:
-    """What the corruptions make of the first picture of a data set, kind by kind."""
+    """What the corruptions make of the first image of a data set, kind by kind."""
     one = dataset.take([0])
     columns = len(SEVERITIES) + 1
     drawing = blank(1.3 * columns, 1.45 * len(KINDS) + 0.4)
@@ -70,9 +70,9 @@ def plot_severities(dataset: Dataset, path: str | Path) -> None:
     for row, kind in zip(grid, KINDS, strict=True):
         row[0].set_ylabel(kind, fontsize=9)
         for severity, axes in enumerate(row):
-            picture = (corrupted(one, kind, severity) if severity else one).pictures[0]
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+            image = (corrupted(one, kind, severity) if severity else one).images[0]
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     for severity, axes in enumerate(grid[0]):
         axes.set_title(f"severity {severity}" if severity else CLEAN, fontsize=9)
-    drawing.suptitle(f"{len(CONDITIONS) - 1} corruptions of one picture")
+    drawing.suptitle(f"{len(CONDITIONS) - 1} corruptions of one image")
     save(drawing, path)

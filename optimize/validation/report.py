@@ -52,7 +52,7 @@ class Drift:
         macro_f1: of (reference, candidate).
         mcnemar_p: two-sided exact p of McNemar's test.
         agreement: fraction with the same label from both.
-        classes: class -> what became of its recall; classes without pictures are left out.
+        classes: class -> what became of its recall; classes without images are left out.
         mean_kl: mean Kullback-Leibler divergence of the candidate's probabilities from the reference's, nats.
         max_difference: largest difference of any probability.
         calibration_error: expected calibration error (15 bins) of (reference, candidate).
@@ -71,17 +71,17 @@ class Drift:
 
     @property
     def n(self) -> int:
-        """Pictures."""
+        """Images."""
         return self.change.n
 
     @property
     def lost(self) -> int:
-        """Pictures that only the reference had right."""
+        """Images that only the reference had right."""
         return self.change.lost
 
     @property
     def won(self) -> int:
-        """Pictures that only the candidate had right."""
+        """Images that only the candidate had right."""
         return self.change.won
 
     @property
@@ -91,7 +91,7 @@ class Drift:
 
     @property
     def bootstrap(self) -> tuple[float, float]:
-        """95 % interval of the difference, pictures resampled in pairs."""
+        """95 % interval of the difference, images resampled in pairs."""
         return self.change.bootstrap
 
     @property
@@ -101,7 +101,7 @@ class Drift:
 
     @property
     def recall_change(self) -> dict[str, float]:
-        """Class -> points; classes without pictures are left out."""
+        """Class -> points; classes without images are left out."""
         return {name: item.change.difference for name, item in self.classes.items()}
 
     @property
@@ -169,7 +169,7 @@ class Drift:
                 aligned(recalls),
                 "",
                 f"difference {self.difference:+.2f} points, 95 % CI {spread} (paired bootstrap), n = {self.n:,}",
-                f"agreement {self.agreement:.2%}; {self.lost} pictures lost, {self.won} won, "
+                f"agreement {self.agreement:.2%}; {self.lost} images lost, {self.won} won, "
                 f"McNemar exact p = {self.mcnemar_p:.3g}",
                 f"mean KL divergence {self.mean_kl:.4f} nats, largest probability difference {self.max_difference:.3f}",
             )
@@ -177,20 +177,20 @@ class Drift:
 
 
 def drift(targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, labels: tuple[str, ...]) -> Drift:
-    """Compare two models picture by picture.
+    """Compare two models image by image.
 
     Args:
         targets: int (n,).
-        reference, candidate: float (n, classes) probabilities for the same pictures.
+        reference, candidate: float (n, classes) probabilities for the same images.
         labels: class names.
 
     Raises:
-        EdgeemoError: no pictures, or different numbers of them.
+        EdgeemoError: no images, or different numbers of them.
     """
     if not len(targets) or reference.shape != candidate.shape or len(reference) != len(targets):
         raise EdgeemoError(
             "the two models cannot be paired",
-            expected="probabilities of both for the same pictures",
+            expected="probabilities of both for the same images",
             got=f"{len(targets)} labels, shapes {reference.shape} and {candidate.shape}",
         )
     before, after = reference.argmax(axis=1) == targets, candidate.argmax(axis=1) == targets

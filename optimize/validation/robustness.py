@@ -1,4 +1,4 @@
-"""Drift where it is not looked for: both models on corrupted pictures."""
+"""Drift where it is not looked for: both models on corrupted images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...train.datasets.dataset import Dataset
 from ...train.predictor import Predictor, predict_dataset
 from .paired_stats import PairedChange, mean_interval
 
-#: What the pictures are when nothing is done to them.
+#: What the images are when nothing is done to them.
 CLEAN = "clean"
 #: Kind and severity of everything that is measured, in this order.
 CONDITIONS = ((CLEAN, 0), *((kind, severity) for kind in KINDS for severity in SEVERITIES))
@@ -23,11 +23,11 @@ CONDITIONS = ((CLEAN, 0), *((kind, severity) for kind in KINDS for severity in S
 
 @dataclass(frozen=True)
 class Condition:
-    """Both models on one kind of pictures.
+    """Both models on one kind of images.
 
     Args:
         kind: of corruption, or :data:`CLEAN`.
-        severity: 1 to 5; 0 for clean pictures.
+        severity: 1 to 5; 0 for clean images.
         reference, candidate: top-1 accuracy.
         change: of the accuracy, paired.
         agreement: fraction with the same label from both.
@@ -56,12 +56,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Both models on clean pictures and under every corruption.
+    """Both models on clean images and under every corruption.
 
     Args:
         conditions: clean first, then kind by kind.
-        interval: 95 % interval of :attr:`difference`, points. The pictures are the units, each with all that was done
-            to it: a picture that is hard when dark is hard when blurred.
+        interval: 95 % interval of :attr:`difference`, points. The images are the units, each with all that was done
+            to it: an image that is hard when dark is hard when blurred.
     """
 
     conditions: tuple[Condition, ...]
@@ -69,7 +69,7 @@ class Robustness:
 
     @property
     def clean(self) -> Condition:
-        """The pictures as they are."""
+        """The images as they are."""
         return self.conditions[0]
 
     def of(self, kind: str) -> tuple[Condition, ...]:
@@ -78,7 +78,7 @@ class Robustness:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What was done to the pictures, :data:`CLEAN` first."""
+        """What was done to the images, :data:`CLEAN` first."""
         return tuple(dict.fromkeys(item.kind for item in self.conditions))
 
     def means(self, kind: str) -> tuple[float, float]:
@@ -143,14 +143,14 @@ def robustness(
 
     Args:
         reference, candidate: with the same labels.
-        dataset: the pictures.
+        dataset: the images.
         tell: is called with each condition when it is measured.
     """
     conditions, changes = [], np.zeros(len(dataset))
     for kind, severity in CONDITIONS:
-        pictures = corrupted(dataset, kind, severity) if severity else dataset
-        targets, before = predict_dataset(reference, pictures)
-        _, after = predict_dataset(candidate, pictures)
+        images = corrupted(dataset, kind, severity) if severity else dataset
+        targets, before = predict_dataset(reference, images)
+        _, after = predict_dataset(candidate, images)
         first, second = (values.argmax(axis=1) for values in (before, after))
         found = Condition(
             kind=kind,

@@ -1,4 +1,4 @@
-"""Classify faces and keep everything between picture and probability. Runs here and on the emulated device alike.
+"""Classify faces and keep everything between image and probability. Runs here and on the emulated device alike.
 
 usage: classify.py FACES.npy FOLDER MODEL...
 Writes FOLDER/<model>-<runtime>.npz for every model and every runtime that is installed; for tflite-runtime also
@@ -26,11 +26,11 @@ def main(faces: str, folder: str, *models: str) -> None:
     everything = np.load(faces)
     for runtime in installed():
         for model in map(Path, models):
-            pictures = everything[::10] if read_graph(model.read_bytes(), str(model)).macs > LARGE else everything
-            write(Path(folder) / f"{model.stem}-{runtime}.npz", pictures, Classifier.open(model, runtime=runtime))
+            images = everything[::10] if read_graph(model.read_bytes(), str(model)).macs > LARGE else everything
+            write(Path(folder) / f"{model.stem}-{runtime}.npz", images, Classifier.open(model, runtime=runtime))
             # The slow kernels are for comparison on the fast machine only.
             if runtime == "tflite-runtime" and platform.machine() == "x86_64":
-                write(Path(folder) / f"{model.stem}-reference.npz", pictures, by_reference(model))
+                write(Path(folder) / f"{model.stem}-reference.npz", images, by_reference(model))
 
 
 def by_reference(model: Path) -> Classifier:
@@ -44,9 +44,9 @@ def by_reference(model: Path) -> Classifier:
     return Classifier(card, Session(interpreter, "tflite-runtime", str(model)))
 
 
-def write(path: Path, pictures: np.ndarray, classifier: Classifier) -> None:
+def write(path: Path, images: np.ndarray, classifier: Classifier) -> None:
     """Classify, and keep the tensors and what made them."""
-    inputs = [classifier.encode(picture) for picture in pictures]
+    inputs = [classifier.encode(image) for image in images]
     np.savez(
         path,
         inputs=np.concatenate(inputs),

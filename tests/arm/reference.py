@@ -29,7 +29,7 @@ def subjects() -> list[tuple[str, str, bool]]:
 
 
 def photo(folder: Path) -> Path:
-    """A drawn face in a picture of 640x480, as PNG."""
+    """A synthetic face in an image of 640x480, as PNG."""
     import cv2
 
     from edgeemo.train.datasets.synthetic import camera_clip
@@ -43,8 +43,8 @@ def photo(folder: Path) -> Path:
 def count(counter: InstructionCounter, subject: tuple[str, str, bool], folder: Path) -> tuple[Instructions, ...]:
     """Count one subject."""
     model, runtime, frames = subject
-    pictures = [photo(folder)] if frames else []
-    return counter.count(MODELS / f"{model}.tflite", runtime=runtime, frames=pictures)
+    images = [photo(folder)] if frames else []
+    return counter.count(MODELS / f"{model}.tflite", runtime=runtime, frames=images)
 
 
 def entry(model: str, found: Instructions) -> dict[str, Any]:

@@ -60,10 +60,10 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not archive:
         pytest.skip("EDGEEMO_FER2013 does not name FER-2013's archive.zip")
     path = tmp_path_factory.mktemp("faces") / "faces.npy"
-    with zipfile.ZipFile(archive) as pictures:
-        names = sorted(name for name in pictures.namelist() if name.startswith("test/") and name.endswith(".png"))
+    with zipfile.ZipFile(archive) as images:
+        names = sorted(name for name in images.namelist() if name.startswith("test/") and name.endswith(".png"))
         chosen = [names[round(place)] for place in np.linspace(0, len(names) - 1, FACES)]
-        np.save(path, [np.asarray(Image.open(io.BytesIO(pictures.read(name))).convert("L")) for name in chosen])
+        np.save(path, [np.asarray(Image.open(io.BytesIO(images.read(name))).convert("L")) for name in chosen])
     return path
 
 
@@ -140,6 +140,6 @@ def _labels(lines: str) -> list[str]:
 
 
 def _face(document: str) -> dict[str, Any]:
-    (face,) = json.loads(document)["pictures"][0]["faces"]
+    (face,) = json.loads(document)["images"][0]["faces"]
     assert isinstance(face, dict)
     return face

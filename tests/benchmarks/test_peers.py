@@ -29,9 +29,9 @@ def test_there_are_cards() -> None:
 def test_a_peer_is_fed_as_its_authors_do_and_its_figures_carry_a_warning(path: Path) -> None:
     card = read_card_file(path)
     assert card.labels == CANONICAL
-    assert (card.input.channels, card.input.normalisation) == ("gray", "symmetric")
+    assert (card.input.channels, card.input.normalization) == ("gray", "symmetric")
     assert card.input.shape == ((48, 48, 1) if "119-0.65" in path.name else (64, 64, 1))
-    assert card.licence == "MIT"
+    assert card.license == "MIT"
     assert "its accuracy here flatters it" in card.notes
 
 
@@ -41,7 +41,7 @@ def test_the_shipped_peer_is_as_good_as_is_known(tmp_path: Path) -> None:
     model = tmp_path / f"{SHIPPED}.tflite"
     shutil.copyfile(Path(PEERS, model.name), model)
     card = describe_tflite(model, Description(card=str(next(path for path in CARDS if SHIPPED in path.name))))
-    assert card.quantisation.method == "dynamic"
+    assert card.quantization.method == "dynamic"
     card_beside(model).write_text(card.to_json())
     faces = read_evaluation_set(FER, "test", limit=400)
     found = Classifier.open(model).predict(faces.pixels(card.input))

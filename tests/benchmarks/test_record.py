@@ -75,7 +75,7 @@ def changed(**values: object) -> str:
         pytest.param(PROFILE.to_json(), "line 2 is a profile, .* give it with --profiles", id="profile"),
         pytest.param("{}", "line 2 is not a benchmark record", id="no schema"),
         pytest.param(changed(schema=99), "line 2 has another format, expected schema 4, got 99", id="schema"),
-        pytest.param(changed(colour="red"), "colour", id="unknown field"),
+        pytest.param(changed(color="red"), "color", id="unknown field"),
         pytest.param(changed(ratio={"to": "x", "sideways": 1}), "unknown in ratio: sideways", id="unknown inside"),
         pytest.param('{"schema": 1}', "not a valid benchmark record", id="missing fields"),
     ],

@@ -51,7 +51,7 @@ class FakeCamera:
 
     @classmethod
     def in_folder(cls, folder: Path, library: Path) -> FakeCamera:
-        """A camera that shows 50 gray pictures, each brighter than the one before, at 25 frames/s."""
+        """A camera that shows 50 gray images, each brighter than the one before, at 25 frames/s."""
         env = {
             "LD_PRELOAD": str(library),
             "FAKE_CAMERA_FRAMES": str(folder / "frames.raw"),

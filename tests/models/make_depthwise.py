@@ -2,7 +2,7 @@
 
     python tests/models/make_depthwise.py depthwise.keras
 
-Trained on drawn faces for a quarter of a minute. Then the channels behind two of its ReLUs are multiplied by factors
+Trained on synthetic faces for 15 seconds. Then the channels behind two of its ReLUs are multiplied by factors
 from 1 to 1,000, and divided again in the depthwise kernels that read them.
 """
 
@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from edgeemo.edge.vision.preprocess import InputSpec, normalise
+from edgeemo.edge.vision.preprocess import InputSpec, normalize
 from edgeemo.train.backend import keras, set_seed
 from edgeemo.train.datasets.registry import read_dataset
 
@@ -29,14 +29,14 @@ def network(labels: int) -> keras.Model:
     conv, depthwise = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
     layers: list[keras.layers.Layer] = [keras.layers.InputLayer(SPEC.shape, batch_size=None)]
 
-    def normalised(layer: keras.layers.Layer) -> None:
+    def normalized(layer: keras.layers.Layer) -> None:
         layers.extend([layer, keras.layers.BatchNormalization(name=f"{layer.name}_bn"), keras.layers.ReLU()])
 
-    normalised(conv(16, 3, strides=2, padding="same", use_bias=False, name="stem"))
+    normalized(conv(16, 3, strides=2, padding="same", use_bias=False, name="stem"))
     layers.append(depthwise(3, padding="same", name="dw1"))
-    normalised(conv(24, 1, use_bias=False, name="pw1"))
+    normalized(conv(24, 1, use_bias=False, name="pw1"))
     layers.append(depthwise(3, strides=2, padding="same", name="dw2"))
-    normalised(conv(32, 1, use_bias=False, name="pw2"))
+    normalized(conv(32, 1, use_bias=False, name="pw2"))
     layers += [
         keras.layers.GlobalAveragePooling2D(name="pool"),
         keras.layers.Dense(labels, activation="softmax", name="emotion"),
@@ -59,7 +59,7 @@ def main() -> None:
     """Train, scale, save."""
     set_seed(SEED)
     faces = read_dataset("synthetic:train=4000,test=10,size=24").split("train")
-    values = normalise(faces.pixels(SPEC), SPEC)
+    values = normalize(faces.pixels(SPEC), SPEC)
     model = network(len(faces.labels))
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     model.fit(values, faces.targets, batch_size=64, epochs=EPOCHS, verbose=0)

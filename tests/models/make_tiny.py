@@ -1,4 +1,4 @@
-"""Make the two small models that the tests of ``edge`` use, from drawn faces.
+"""Make the two small models that the tests of ``edge`` use, from synthetic faces.
 
 Run by a developer, in an environment with TensorFlow; the tests need its result only:
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeemo.edge.model.card import ModelCard, Provenance, Quantisation, write_model
-from edgeemo.edge.vision.preprocess import InputSpec, fit, normalise
+from edgeemo.edge.model.card import ModelCard, Provenance, Quantization, write_model
+from edgeemo.edge.vision.preprocess import InputSpec, fit, normalize
 from edgeemo.train.backend import keras, quiet_native, set_seed, tf
 from edgeemo.train.datasets.synthetic import EMOTIONS, make_faces
 
@@ -40,11 +40,11 @@ def crops(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         uint8 (n, 48, 48, 1).
     """
     cut = np.empty((len(pixels), *SPEC.shape), np.uint8)
-    for row, picture in enumerate(pixels):
+    for row, image in enumerate(pixels):
         side = round(DRAWN * rng.uniform(0.62, 1.0))
         left = round((DRAWN - side) * rng.uniform(0.3, 0.7))
         top = round((DRAWN - side) * rng.uniform(0.4, 1.0))
-        cut[row] = fit(np.ascontiguousarray(picture[top : top + side, left : left + side]), SPEC)
+        cut[row] = fit(np.ascontiguousarray(image[top : top + side, left : left + side]), SPEC)
     return cut
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     drawn, labels = make_faces(TRAINING, size=DRAWN, seed=SEED)
     test_drawn, test_labels = make_faces(TEST, size=DRAWN, seed=SEED, start=TRAINING)
-    test = normalise(crops(test_drawn, rng), SPEC)
+    test = normalize(crops(test_drawn, rng), SPEC)
     model = network()
     steps = EPOCHS * TRAINING // 64
     model.compile(
@@ -91,7 +91,7 @@ def main() -> None:
         metrics=["accuracy"],
     )
     for epoch in range(EPOCHS):
-        values = normalise(crops(drawn, rng), SPEC)
+        values = normalize(crops(drawn, rng), SPEC)
         model.fit(values, labels, batch_size=64, verbose=0, shuffle=True)
         print(f"epoch {epoch + 1}: {model.evaluate(test, test_labels, verbose=0)[1]:.3f}", file=sys.stderr)
     card = ModelCard(
@@ -99,13 +99,13 @@ def main() -> None:
         labels=tuple(EMOTIONS),
         input=SPEC,
         provenance=Provenance(architecture="tiny", recipe="tests/models/make_tiny.py", dataset="synthetic", seed=SEED),
-        licence="MIT",
-        notes="For tests only. Trained on synthetic drawn faces: it knows drawings, not people.",
+        license="MIT",
+        notes="For tests only. Trained on synthetic synthetic faces: it knows drawings, not people.",
     )
     write_model(HERE / "tiny_float.tflite", convert(model, None), card)
-    chosen = normalise(crops(drawn[:CALIBRATION], rng), SPEC)
-    quantised = replace(card, name="tiny_int8", quantisation=Quantisation("int8", calibration_size=CALIBRATION))
-    write_model(HERE / "tiny_int8.tflite", convert(model, chosen), quantised)
+    chosen = normalize(crops(drawn[:CALIBRATION], rng), SPEC)
+    quantized = replace(card, name="tiny_int8", quantization=Quantization("int8", calibration_size=CALIBRATION))
+    write_model(HERE / "tiny_int8.tflite", convert(model, chosen), quantized)
 
 
 if __name__ == "__main__":

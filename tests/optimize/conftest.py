@@ -13,8 +13,8 @@ from edgeemo.train.datasets.registry import read_dataset
 
 
 @pytest.fixture(scope="session")
-def randomise() -> Callable[[Any, int], Any]:
-    """Give a Keras model random weights, statistics of batch normalisations included."""
+def randomize() -> Callable[[Any, int], Any]:
+    """Give a Keras model random weights, statistics of batch normalizations included."""
 
     def change(model: Any, seed: int = 0) -> Any:
         rng = np.random.default_rng(seed)
@@ -36,11 +36,11 @@ def randomise() -> Callable[[Any, int], Any]:
 @pytest.fixture(scope="session")
 def faces() -> Callable[[tuple[int, int, int], int], np.ndarray]:
     """Drawn faces, float32 (n, height, width, channels) in 0 to 1."""
-    pictures = read_dataset("synthetic:train=8,test=0,size=48,seed=3").pictures
+    images = read_dataset("synthetic:train=8,test=0,size=48,seed=3").images
 
     def fitted(shape: tuple[int, int, int], count: int = 8) -> np.ndarray:
         height, width, channels = shape
-        planes = np.stack([cv2.resize(picture, (width, height)) for picture in pictures[:count]])
+        planes = np.stack([cv2.resize(image, (width, height)) for image in images[:count]])
         return np.repeat(planes[..., None], channels, axis=-1).astype(np.float32) / 255
 
     return fitted

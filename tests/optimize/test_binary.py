@@ -21,7 +21,7 @@ from edgeemo.train.fit.run import Run
 from edgeemo.train.predictor import open_predictor, predict_dataset
 
 SETS = ["input.height=24", "input.width=24", "architecture.filters=[8,8,16]", "architecture.dense=16"]
-SETS += ["optimiser.name=adamw", "optimiser.learning_rate=3e-3", "optimiser.weight_decay=4e-3"]
+SETS += ["optimizer.name=adamw", "optimizer.learning_rate=3e-3", "optimizer.weight_decay=4e-3"]
 SETS += [
     "schedule.epochs=12",
     "schedule.batch=16",
@@ -112,11 +112,11 @@ def test_validate_pairs_two_binary_models(run: Run, models: dict[str, Path], two
 
 def test_predict_names_one_of_both(models: dict[str, Path], two_faces_zip: Path, tmp_path: Path) -> None:
     test = read_dataset(two_faces_zip).split("test")
-    Image.fromarray(test.pictures[0]).save(tmp_path / "face.png")
+    Image.fromarray(test.images[0]).save(tmp_path / "face.png")
     result = invoke("predict", models["int8"], tmp_path / "face.png", "--no-detect", "--json")
     assert result.exit_code == 0, result.output
-    (face,) = json.loads(result.stdout)["pictures"][0]["faces"]
-    expected = Classifier.open(models["int8"]).probabilities(test.pictures[0])
+    (face,) = json.loads(result.stdout)["images"][0]["faces"]
+    expected = Classifier.open(models["int8"]).probabilities(test.images[0])
     assert face["label"] == ("happy", "surprise")[int(expected.argmax())]
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.01)
 

@@ -28,7 +28,7 @@ from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-WORDS = ("--labels", ",".join(LABELS), "--normalisation", "unit")
+WORDS = ("--labels", ",".join(LABELS), "--normalization", "unit")
 #: Drawn once for all calls of this process; 140 of them are compared.
 FACES = "synthetic:train=1400,test=0,size=24"
 
@@ -88,9 +88,9 @@ def test_every_kind_converts(brought: dict[str, Path], tmp_path: Path, kind: str
     require_promise(out.read_bytes(), method)
     card = read_card(out)
     assert card is not None
-    assert (card.labels, card.input, card.quantisation.method) == (LABELS, InputSpec(24, 24), method)
-    assert card.quantisation.calibration_size == (40 if method == "int8" else 0)
-    # Nobody knows whether the model has seen these pictures: no figure of theirs goes into its card.
+    assert (card.labels, card.input, card.quantization.method) == (LABELS, InputSpec(24, 24), method)
+    assert card.quantization.calibration_size == (40 if method == "int8" else 0)
+    # Nobody knows whether the model has seen these images: no figure of theirs goes into its card.
     assert not card.metrics
     assert Classifier.open(out).probabilities(np.zeros((24, 24), np.uint8)).shape == (7,)
 
@@ -102,7 +102,7 @@ def test_a_float_tflite_takes_the_other_methods_too(brought: dict[str, Path], tm
         brought["float.tflite"], *WORDS, "--data", FACES, "--method", method, "--out", out, "--calibration-size", 40
     )
     assert result.exit_code == 0, result.output
-    assert "measured on training pictures that the model may have seen" in result.output
+    assert "measured on training images that the model may have seen" in result.output
     require_promise(out.read_bytes(), method)
 
 
@@ -143,13 +143,13 @@ def written(name: str, content: bytes) -> Callable[[Path], Path]:
 
 
 def eight() -> Any:
-    """A net that takes eight pictures at once."""
+    """A net that takes eight images at once."""
     faces = keras2.layers.Input((24, 24, 1), batch_size=8)
     return keras2.Model(faces, keras2.layers.Dense(7)(keras2.layers.Flatten()(faces)))
 
 
 def dynamic(path: Path) -> Path:
-    """A .tflite that takes pictures of any size."""
+    """A .tflite that takes images of any size."""
     model = net(keras2, shape=(None, None, 1))
     whole = tf.function(lambda face: model(face, training=False))
     concrete = whole.get_concrete_function(tf.TensorSpec((1, None, None, 1), tf.float32))
@@ -159,7 +159,7 @@ def dynamic(path: Path) -> Path:
 
 ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
     "nothing there": (lambda folder: folder / "gone", WORDS, "gone is not there, expected a run folder, a .keras"),
-    "another format": (written("net.onnx", b"\x08\x07 no model"), WORDS, "not a model that can be quantised"),
+    "another format": (written("net.onnx", b"\x08\x07 no model"), WORDS, "not a model that can be quantized"),
     "an empty file": (written("net.pb", b""), WORDS, "got a .pb file that is empty"),
     "a folder of something": (lambda folder: folder, WORDS, "is not a run folder and not a SavedModel"),
     "a broken .keras": (written("net.keras", b"PK no zip"), WORDS, "cannot be loaded as a Keras model"),
@@ -169,18 +169,18 @@ ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
         "is not a readable TFLite model",
     ),
     "several inputs": (saved(lambda: net(keras2, inputs=2)), WORDS, "expected one input and one output, got 2 and 1"),
-    "no picture": (
+    "no image": (
         saved(lambda: keras2.Sequential([keras2.layers.Input((9,)), keras2.layers.Dense(7)])),
         WORDS,
-        r"does not take pictures, expected an input (batch, height, width, channels)",
+        r"does not take images, expected an input (batch, height, width, channels)",
     ),
     "dynamic shape": (
         saved(lambda: net(keras2, shape=(None, None, 1))),
         WORDS,
         "has a dynamic input size, got (None, None, None, 1); fix it with --height and --width",
     ),
-    "no description": (saved(lambda: net(keras2)), (), "expected --labels and --normalisation, or --card FILE"),
-    "no normalisation": (saved(lambda: net(keras2)), WORDS[:2], "expected --normalisation, or --card FILE"),
+    "no description": (saved(lambda: net(keras2)), (), "expected --labels and --normalization, or --card FILE"),
+    "no normalization": (saved(lambda: net(keras2)), WORDS[:2], "expected --normalization, or --card FILE"),
     "too few labels": (
         saved(lambda: net(keras2)),
         ("--labels", "a,b", *WORDS[2:]),
@@ -191,7 +191,7 @@ ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
         (*WORDS, "--height", "48"),
         "contradicts its input, expected 24 x 24 x 1, got 48 x 24 x 1",
     ),
-    "other colours": (
+    "other colors": (
         saved(lambda: net(keras2)),
         (*WORDS, "--channels", "rgb"),
         "contradicts its input, expected 24 x 24 x 1, got 24 x 24 x 3",
@@ -199,7 +199,7 @@ ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
     "a batch of eight": (
         saved(eight),
         WORDS,
-        "takes 8 pictures at once, expected a batch of one, or one that is free",
+        "takes 8 images at once, expected a batch of one, or one that is free",
     ),
     "a dynamic .tflite": (
         lambda folder: dynamic(folder / "net.tflite"),
@@ -211,7 +211,7 @@ ODD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_what_cannot_be_quantised_is_said(tmp_path: Path, case: str) -> None:
+def test_what_cannot_be_quantized_is_said(tmp_path: Path, case: str) -> None:
     make, words, sentence = ODD[case]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -260,14 +260,14 @@ def test_a_model_that_ships_has_a_name(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_int8_tflite_is_no_source(tiny_int8: Path, tmp_path: Path) -> None:
     result = quantize(tiny_int8, "--method", "float32", "--out", tmp_path / "x.tflite")
     assert result.exit_code == 1
-    assert "is quantised already, expected a float32 .tflite, got INT8; start from the float model" in result.output
+    assert "is quantized already, expected a float32 .tflite, got INT8; start from the float model" in result.output
 
 
 @pytest.mark.parametrize(
     ("pixels", "sentence"),
     [
-        (None, "static quantisation needs calibration faces"),
-        (np.empty((0, 24, 24, 1), np.uint8), "static quantisation needs calibration faces"),
+        (None, "static quantization needs calibration faces"),
+        (np.empty((0, 24, 24, 1), np.uint8), "static quantization needs calibration faces"),
         (
             np.zeros((2, 48, 48, 1), np.uint8),
             r"do not fit the model, .* 24 x 24 .* got uint8 of shape \(2, 48, 48, 1\)",
@@ -297,7 +297,7 @@ main(WORDS)
         model.save(tmp_path / "net.keras")
     words = ["quantize", str(tmp_path / "net.keras"), *WORDS, "--height", "4000", "--width", "4000"]
     words += ["--data", "synthetic:train=1200,test=0,size=24", "--calibration-size", "1000"]
-    # Pictures of 16 MB each, a thousand of them.
+    # Images of 16 MB each, a thousand of them.
     script = code.replace("SIZE", str(12 << 30)).replace("WORDS", repr(words))
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -16,7 +16,7 @@ from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import installed, load
 from edgeemo.edge.model.card import read_card
 from edgeemo.optimize.graph.verify import require_full_int8, require_granularity
-from edgeemo.optimize.quantize import METHODS, quantize, slow_pictures, training_roles
+from edgeemo.optimize.quantize import METHODS, quantize, slow_images, training_roles
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
@@ -45,13 +45,13 @@ def roles(run: Run) -> TrainingData:
 
 @pytest.fixture(scope="module")
 def test_pixels(run: Run, faces_zip: Path) -> np.ndarray:
-    """The test pictures, fitted."""
+    """The test images, fitted."""
     return read_dataset(faces_zip).split("test").pixels(run.card.input)
 
 
 @pytest.fixture(scope="module")
 def of_keras(trained_run: Path, test_pixels: np.ndarray) -> np.ndarray:
-    """The float model's probabilities for the test pictures."""
+    """The float model's probabilities for the test images."""
     return open_predictor(trained_run).predict(test_pixels)
 
 
@@ -62,25 +62,25 @@ def copy(trained_run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_card_is_the_run_s_with_the_quantisation(converted: dict[str, Path], run: Run, method: str) -> None:
+def test_the_card_is_the_run_s_with_the_quantization(converted: dict[str, Path], run: Run, method: str) -> None:
     card = read_card(converted[method])
     assert card is not None
-    assert (card.name, card.quantisation.method) == (f"demo-{method}", method)
+    assert (card.name, card.quantization.method) == (f"demo-{method}", method)
     assert (card.labels, card.input, card.provenance) == (run.card.labels, run.card.input, run.card.provenance)
 
 
 def test_the_card_names_the_calibration_set(converted: dict[str, Path], roles: TrainingData) -> None:
     card, chosen = read_card(converted["int8"]), calibration_set(roles.train, size=200, seed=1)
     assert card is not None
-    recorded = card.quantisation
+    recorded = card.quantization
     assert (recorded.calibration_hash, recorded.calibration_seed) == (chosen.content_hash, 1)
     assert recorded.calibration_size == len(chosen) == 200
 
 
-def test_the_card_of_qat_names_the_training_pictures(converted: dict[str, Path], roles: TrainingData) -> None:
+def test_the_card_of_qat_names_the_training_images(converted: dict[str, Path], roles: TrainingData) -> None:
     card = read_card(converted["qat"])
     assert card is not None
-    recorded = card.quantisation
+    recorded = card.quantization
     assert (recorded.calibration_hash, recorded.calibration_size) == (roles.train.content_hash, len(roles.train))
 
 
@@ -143,7 +143,7 @@ SURE = 0.1
 
 
 @pytest.mark.parametrize("method", CLOSE)
-def test_quantised_models_agree_with_keras(
+def test_quantized_models_agree_with_keras(
     converted: dict[str, Path], test_pixels: np.ndarray, of_keras: np.ndarray, method: str
 ) -> None:
     found = Classifier.open(converted[method]).predict(test_pixels)
@@ -156,7 +156,7 @@ def test_quantised_models_agree_with_keras(
 
 
 @pytest.mark.parametrize(("method", "share"), [*((m, 0.5) for m in CLOSE if m != "float16"), ("float16", 0.6)])
-def test_quantised_models_are_smaller(converted: dict[str, Path], method: str, share: float) -> None:
+def test_quantized_models_are_smaller(converted: dict[str, Path], method: str, share: float) -> None:
     assert converted[method].stat().st_size < share * converted["float32"].stat().st_size
 
 
@@ -169,13 +169,13 @@ def test_the_card_tells_ranges_and_scales(
 ) -> None:
     card = read_card(converted[method])
     assert card is not None
-    assert (card.quantisation.ranges, card.quantisation.per_channel) == (ranges, per_channel)
+    assert (card.quantization.ranges, card.quantization.per_channel) == (ranges, per_channel)
 
 
 @pytest.mark.parametrize("ranges", ["percentile", "mse"])
 def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path, ranges: str) -> None:
     result = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=50, ranges=ranges)
-    assert result.card.quantisation.ranges == ranges
+    assert result.card.quantization.ranges == ranges
     assert result.agreement > 0.85
     require_full_int8(result.path.read_bytes())
 
@@ -188,7 +188,7 @@ def test_per_tensor_has_one_scale_and_less_agreement(
     require_granularity(converted["int8"].read_bytes(), per_channel=True)
     with pytest.raises(EdgeemoError, match="expected a scale for each output channel"):
         require_granularity(coarse.path.read_bytes(), per_channel=True)
-    assert coarse.card.quantisation.per_channel is False
+    assert coarse.card.quantization.per_channel is False
 
 
 def test_the_command_writes_beside_the_run_and_repeats_itself(converted: dict[str, Path], copy: Path) -> None:
@@ -243,7 +243,7 @@ def test_an_existing_file_is_refused_and_stays(copy: Path) -> None:
         (("--repair",), 2, "--repair needs --max-drop"),
         (("--repair", "--max-drop", "1", "--method", "qat"), 2, "--repair mends --method int8 and int8-float-io"),
         (("--card", "gone.json"), 1, "a run has its own card"),
-        (("--calibration-size", "0"), 1, "number of pictures out of range"),
+        (("--calibration-size", "0"), 1, "number of images out of range"),
         (("--out", "."), 1, "is a folder, expected a file name"),
         (("--out", "/proc/edgeemo/x.tflite"), 1, "cannot be written"),
     ],
@@ -292,7 +292,7 @@ def test_noise_does_not_calibrate(run: Run, roles: TrainingData, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("macs", "pictures"), [(0, 500), (147_000_000, 500), (9_911_300_000, 201), (500_000_000_000, 20)]
+    ("macs", "images"), [(0, 500), (147_000_000, 500), (9_911_300_000, 201), (500_000_000_000, 20)]
 )
-def test_slow_kernels_are_compared_within_a_quarter_of_an_hour(macs: int, pictures: int) -> None:
-    assert slow_pictures(macs) == pictures
+def test_slow_kernels_are_compared_within_a_quarter_of_an_hour(macs: int, images: int) -> None:
+    assert slow_images(macs) == images

@@ -92,7 +92,7 @@ def test_a_calibrated_model_shows_its_chance_error() -> None:
 @pytest.mark.parametrize(
     ("targets", "probabilities", "sentence"),
     [
-        (np.zeros(0, int), np.zeros((0, 3)), "expected pictures, got none"),
+        (np.zeros(0, int), np.zeros((0, 3)), "expected images, got none"),
         (np.zeros(9, int), np.tile([0.5, 0.3, 0.2], (9, 1)), "expected one between 0.05 and 20"),
         (np.arange(9) % 3, np.tile([0.98, 0.01, 0.01], (9, 1)), "expected one between 0.05 and 20"),
     ],
@@ -110,7 +110,7 @@ def test_a_card_refuses_what_is_no_temperature(value: object) -> None:
 
 
 def test_a_card_from_before_has_temperature_1() -> None:
-    card = ModelCard.from_json('{"labels": ["a", "b"], "input": {"height": 48, "width": 48, "normalisation": "unit"}}')
+    card = ModelCard.from_json('{"labels": ["a", "b"], "input": {"height": 48, "width": 48, "normalization": "unit"}}')
     assert card.temperature == 1.0
 
 
@@ -193,8 +193,8 @@ def test_a_model_of_another_run_is_refused(tiny_int8: Path, trained_run: Path, t
     [
         ((), 2, "give --run RUN, or --data PATH"),
         (("--data", "DATA"), 1, "choose another name, or overwrite it with --force"),
-        (("--data", "DATA", "--split", "test", "--out", "new.tflite"), 1, "fitted on validation pictures"),
-        (("--data", "DATA", "--out", "new.tflite"), 1, "no pictures in split 'validation'"),
+        (("--data", "DATA", "--split", "test", "--out", "new.tflite"), 1, "fitted on validation images"),
+        (("--data", "DATA", "--out", "new.tflite"), 1, "no images in split 'validation'"),
         (("--run", "nowhere", "--out", "new.tflite"), 1, "nowhere is not there"),
     ],
 )

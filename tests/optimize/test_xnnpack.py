@@ -26,14 +26,14 @@ def weights(*shape: int) -> object:
     return tf.constant(RNG.normal(0, 0.3, shape).astype(np.float32))
 
 
-def everything(picture: object) -> object:
+def everything(image: object) -> object:
     """Operators that XNNPACK takes, or takes in float only, or within limits, or never, in one graph."""
-    # More than 1,024 weights: below that dynamic-range quantisation leaves them in float.
-    planes = tf.nn.relu6(tf.nn.conv2d(picture, weights(5, 5, 4, 16), 1, "SAME") + weights(16))
+    # More than 1,024 weights: below that dynamic-range quantization leaves them in float.
+    planes = tf.nn.relu6(tf.nn.conv2d(image, weights(5, 5, 4, 16), 1, "SAME") + weights(16))
     planes = tf.nn.depthwise_conv2d(planes, weights(9, 9, 16, 1), (1, 1, 1, 1), "SAME") + weights(16)
     parts = [tf.nn.max_pool2d(planes, side, 1, "SAME") for side in (2, 3, 4)]
     planes = tf.concat([*parts, tf.nn.avg_pool2d(planes, 3, 1, "SAME")], -1)
-    planes = tf.concat([planes, *(tf.nn.max_pool2d(picture, side, 1, "SAME") for side in (2, 3, 4, 5, 6))], -1)
+    planes = tf.concat([planes, *(tf.nn.max_pool2d(image, side, 1, "SAME") for side in (2, 3, 4, 5, 6))], -1)
     planes = tf.nn.max_pool2d(planes * weights(84), 1, 2, "VALID")
     planes = tf.pad(planes, ((0, 0), (1, 1), (1, 1), (0, 0)))[:, ::2, ::2, :]
     planes = tf.sigmoid(planes) + tf.nn.elu(planes)

@@ -43,7 +43,7 @@ WORK = ("detect", "invoke")
 STAGES = ("capture", "detect", "face", "invoke", "track", "publish")
 #: Frames at the start that are not counted: caches and allocators fill.
 SETTLING = 20
-#: Pictures a second of the camera: one is always waiting.
+#: Images a second of the camera: one is always waiting.
 RATE = 60.0
 
 Clocks = tuple[float, float]
@@ -149,8 +149,8 @@ class Overhead:
 
     Args:
         frames: measured.
-        wall_ms, thread_ms: stage -> median ms by each clock. ``capture`` waits for the picture, decodes and judges it;
-            ``face`` is cropping, preprocessing, dequantisation; ``publish`` hands it to the outputs.
+        wall_ms, thread_ms: stage -> median ms by each clock. ``capture`` waits for the image, decodes and judges it;
+            ``face`` is cropping, preprocessing, dequantization; ``publish`` hands it to the outputs.
         other_threads_ms: a frame's share of the time that capturing, lines and page were on a processor.
         overhead_wall, overhead_thread: median over the frames of the share that is neither detect nor invoke.
     """
@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--model", default="edge-res-int8")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--quality", type=int, default=95)
-    parser.add_argument("--source", default="", help="as of edgeemo run; its pictures should show a face")
+    parser.add_argument("--source", default="", help="as of edgeemo run; its images should show a face")
     options = parser.parse_args()
     print(
         json.dumps(

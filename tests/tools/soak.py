@@ -63,7 +63,7 @@ def soak(model: str, *, seconds: float, frames: int, most_s: float, rate: float 
         seconds: of the run, at least.
         frames: to be classified, at least: on a busy machine they take longer.
         most_s: seconds after which it ends with fewer frames.
-        rate: pictures a second of the camera.
+        rate: images a second of the camera.
     """
     with contextlib.ExitStack() as stack:
         folder, url = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(film(rate))

@@ -23,12 +23,12 @@ from edgeemo.train.datasets.synthetic.identity import sample_identity
 PEOPLE = ("F01", "F02", "F07", "F35", "M01", "M02", "M19", "M31", "M32", "M35")
 # A drawing has no profile: half of the real angles' way, in radians to the left and right.
 _YAW = dict(zip(ANGLES, (-0.5, -0.25, 0.0, 0.25, 0.5), strict=True))
-# KDEF's pictures are 562 wide and 762 high.
+# KDEF's images are 562 wide and 762 high.
 _SIDE, _HEIGHT = 48, 65
 
 
 def _face(person: int, session: str, emotion: str, angle: str) -> np.ndarray:
-    """RGB uint8 (65, 48, 3): one person's face, the same person in every picture."""
+    """RGB uint8 (65, 48, 3): one person's face, the same person in every image."""
     rng = np.random.default_rng([person, ord(session), *emotion.encode(), *angle.encode()])
     face = FaceParameters(
         0,
@@ -46,7 +46,7 @@ def _face(person: int, session: str, emotion: str, angle: str) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def kdef_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten people in both sessions, seven emotions and five angles: 700 pictures as ``KDEF/AF01/AF01HAS.JPG``."""
+    """Ten people in both sessions, seven emotions and five angles: 700 images as ``KDEF/AF01/AF01HAS.JPG``."""
     root = tmp_path_factory.mktemp("kdef") / "KDEF"
     for number, person in enumerate(PEOPLE):
         for session in "AB":
@@ -71,14 +71,14 @@ def kdef_zip(kdef_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def fer_with_votes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """140 drawn faces of 24x24 pixels in the names of FER-2013's Training, and a table of votes on them.
+    """140 synthetic faces of 24x24 pixels in the names of FER-2013's Training, and a table of votes on them.
 
-    Seven of ten vote for the label and three for fear. Every tenth picture is called "unknown" by all.
+    Seven of ten vote for the label and three for fear. Every tenth image is called "unknown" by all.
     """
     faces = read_dataset("synthetic:train=140,test=0,size=24")
     root = tmp_path_factory.mktemp("fer")
     lines = ["Usage,Image name," + ",".join(VOTED)]
-    for row, (sample, pixels) in enumerate(zip(faces.samples, faces.pictures, strict=True)):
+    for row, (sample, pixels) in enumerate(zip(faces.samples, faces.images, strict=True)):
         place = root / "fer" / "train" / faces.labels[sample.label]
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place / f"Training_{row:08d}.png")

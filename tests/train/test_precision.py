@@ -15,7 +15,7 @@ SMALL = ("architecture.stem=[4,8]", "architecture.widths=[8]", "architecture.str
 
 @pytest.mark.parametrize(("name", "policy"), POLICIES.items())
 def test_layers_compute_as_the_recipe_says_and_the_classifier_in_float32(name: str, policy: str) -> None:
-    model = build_model(load_recipe("edge-res", (*SMALL, f"optimiser.precision={name}")), 7)
+    model = build_model(load_recipe("edge-res", (*SMALL, f"optimizer.precision={name}")), 7)
     assert model.get_layer("stem1_conv").dtype_policy.name == policy
     assert model.get_layer("stem1_conv").kernel.dtype == "float32"
     assert model.output.dtype == "float32"
@@ -29,9 +29,9 @@ def test_layers_compute_as_the_recipe_says_and_the_classifier_in_float32(name: s
         ("float32", ["float32", "float32"]),
     ],
 )
-def test_only_what_is_slow_in_bfloat16_is_normalised_in_float32(name: str, policies: list[str]) -> None:
+def test_only_what_is_slow_in_bfloat16_is_normalized_in_float32(name: str, policies: list[str]) -> None:
     filters = ("architecture.stem=[8,16]", "architecture.widths=[16]", "architecture.strides=[2]")
-    model = build_model(load_recipe("edge-res", (*filters, f"optimiser.precision={name}")), 7)
+    model = build_model(load_recipe("edge-res", (*filters, f"optimizer.precision={name}")), 7)
     assert [model.get_layer(f"stem{index}_bn").dtype_policy.name for index in (1, 2)] == policies
     # What reads it computes as before.
     assert model.get_layer("stem1_relu").compute_dtype == model.get_layer("stem2_conv").compute_dtype
@@ -39,12 +39,12 @@ def test_only_what_is_slow_in_bfloat16_is_normalised_in_float32(name: str, polic
 
 
 def test_a_model_built_later_is_float32_again() -> None:
-    build_model(load_recipe("edge-res", (*SMALL, "optimiser.precision=bfloat16")), 7)
+    build_model(load_recipe("edge-res", (*SMALL, "optimizer.precision=bfloat16")), 7)
     assert build_model(load_recipe("edge-res", SMALL), 7).get_layer("stem1_conv").dtype_policy.name == "float32"
 
 
 def test_as_float32_keeps_the_weights_and_nearly_the_outputs() -> None:
-    mixed = build_model(load_recipe("edge-res", (*SMALL, "optimiser.precision=bfloat16")), 7)
+    mixed = build_model(load_recipe("edge-res", (*SMALL, "optimizer.precision=bfloat16")), 7)
     plain = as_float32(mixed)
     for before, after in zip(mixed.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -57,4 +57,4 @@ def test_as_float32_keeps_the_weights_and_nearly_the_outputs() -> None:
 
 def test_an_unknown_precision_is_named() -> None:
     with pytest.raises(EdgeemoError, match="float32, bfloat16, float16"):
-        load_recipe("edge-res", ("optimiser.precision=half",))
+        load_recipe("edge-res", ("optimizer.precision=half",))

@@ -33,7 +33,7 @@ def build(name: str, spec: InputSpec, outputs: int, *, l2: float = 0.0, options:
 
     Args:
         name: key of :data:`ARCHITECTURES`.
-        spec: input size and colours.
+        spec: input size and colors.
         outputs: classes of a softmax, or 1 for the sigmoid of a binary task.
         l2: weight of the L2 penalty on kernels.
         options: the architecture's own, from the recipe.

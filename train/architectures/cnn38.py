@@ -25,7 +25,7 @@ def cnn38(
     """Blocks A, B, B, then the fully connected block: 8 + 11 + 11 + 8 = 38 layers, the input not counted.
 
     A is [Conv 3x3, BN, ReLU] x2, MaxPool, Dropout; B has three convolutions. The fully connected block is Flatten,
-    [Dense, ReLU, Dropout] x2 and the classifier. Every batch normalisation stands directly behind a linear
+    [Dense, ReLU, Dropout] x2 and the classifier. Every batch normalization stands directly behind a linear
     convolution, where it folds.
 
     Args:

@@ -13,7 +13,7 @@ def classifier(x: Any, outputs: int, *, penalty: Any = None) -> Any:
     Args:
         x: features (batch, n).
         outputs: number of classes, or 1 for a binary task.
-        penalty: regulariser of the kernel.
+        penalty: regularizer of the kernel.
     """
     activation = "sigmoid" if outputs == 1 else "softmax"
     # In float32 even where the layers before compute in 16 bits: the logarithm in the loss needs the small numbers.

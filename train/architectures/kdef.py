@@ -23,7 +23,7 @@ def kdef(
 ) -> Any:
     """[Conv 3x3, Conv 3x3, MaxPool, BN] x3, then [Dense, Dropout, BN] x2 and the classifier.
 
-    Built in the published order: the batch normalisations stand behind pooling and dropout, where they do not fold
+    Built in the published order: the batch normalizations stand behind pooling and dropout, where they do not fold
     into a convolution; converted, each becomes a multiplication and an addition.
 
     Args:

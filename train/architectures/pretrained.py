@@ -36,7 +36,7 @@ def backbone(name: str, inputs: Any, weights: str) -> Any:
         raise EdgeemoError(
             f"pretrained weights of {name} do not fit gray input",
             expected="input.channels rgb",
-            mend="or train from scratch with --weights none",
+            hint="or train from scratch with --weights none",
         )
     if weights != "imagenet":
         return _from_file(name, make, inputs, existing(weights, f"weights of {name} (HDF5)"))
@@ -47,7 +47,7 @@ def backbone(name: str, inputs: Any, weights: str) -> Any:
         raise EdgeemoError(
             f"the ImageNet weights of {name} are not in {Path.home() / '.keras' / 'models'} and cannot be downloaded "
             f"({_first_line(error)})",
-            mend=_MEND,
+            hint=_MEND,
         ) from error
 
 

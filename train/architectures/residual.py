@@ -26,7 +26,7 @@ def residual(
     """Stem (3x3, then 3x3 with stride 2), residual blocks of two 3x3 convolutions, global average, classifier.
 
     The block is that of He et al. 2015 (arXiv:1512.03385), post-activation, with a 1x1 projection where the shape
-    changes. Post-activation keeps every batch normalisation behind a linear convolution, where it folds.
+    changes. Post-activation keeps every batch normalization behind a linear convolution, where it folds.
 
     Args:
         shape: (height, width, channels).

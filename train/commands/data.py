@@ -19,11 +19,11 @@ from ..datasets.splits import holdout_of, stratified
 from ..datasets.table import counts_table
 
 _MEANING = {
-    CROSS_SPLIT: "pictures with a pixel-identical copy in another split",
-    WITHIN_SPLIT: "further copies of a picture of the same split",
-    CONFLICT: "pictures whose copies carry another label",
-    CONSTANT: "pictures of one colour",
-    PERSON: "pictures of people who also stand in another split",
+    CROSS_SPLIT: "images with a pixel-identical copy in another split",
+    WITHIN_SPLIT: "further copies of an image of the same split",
+    CONFLICT: "images whose copies carry another label",
+    CONSTANT: "images of one color",
+    PERSON: "images of people who also stand in another split",
 }
 
 
@@ -35,15 +35,15 @@ def command() -> None:
 @command.command("audit")
 @click.argument("path")
 @click.option("--out", default="audit.csv", show_default=True, help="File for the list of findings.")
-@click.option("--skip-bad", is_flag=True, help="List broken pictures and rows instead of refusing the data.")
+@click.option("--skip-bad", is_flag=True, help="List broken images and rows instead of refusing the data.")
 @data_choice()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite the list.")
 def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: bool, force: bool) -> None:
-    """Count the pictures of a data set and look for what would make an accuracy untrue.
+    """Count the images of a data set and look for what would make an accuracy untrue.
 
     PATH is a folder, a zip or fer2013.csv. The list of findings goes to --out; given to "edgeemo train --exclude", it
-    keeps the training pictures in it out.
+    keeps the training images in it out.
 
     Example: edgeemo data audit archive.zip --out findings.csv
     """
@@ -57,15 +57,15 @@ def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: 
 @click.argument("path")
 @click.option("--out", required=True, metavar="FILE", help="The pack (.zip).")
 @click.option("--split", default="test", show_default=True, help="Split, or part by its name (PublicTest).")
-@click.option("--limit", type=click.IntRange(1), help="At most so many pictures, stratified by class.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many images, stratified by class.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw.")
 @click.option(
     "--model",
     metavar="FILE",
     help="For a source without a test split: --split test is what this model's training left out.",
 )
-@click.option("--fit", is_flag=True, help="Fit the pictures to the input of --model: smaller, and the same to it.")
-@click.option("--skip-bad", is_flag=True, help="Leave out broken pictures and rows instead of refusing the data.")
+@click.option("--fit", is_flag=True, help="Fit the images to the input of --model: smaller, and the same to it.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken images and rows instead of refusing the data.")
 @data_choice()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite the pack.")
@@ -82,10 +82,10 @@ def pack_command(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Pack pictures into one small file for a device, drawn stratified by class with a seed.
+    """Pack images into one small file for a device, drawn stratified by class with a seed.
 
-    PATH is a folder, a zip or fer2013.csv. The pack is read wherever --data is, checked picture by picture, with the
-    base install alone: edgeemo benchmark model.tflite --data faces.zip. It says how many pictures it has, and its hash.
+    PATH is a folder, a zip or fer2013.csv. The pack is read wherever --data is, checked image by image, with the
+    base install alone: edgeemo benchmark model.tflite --data faces.zip. It says how many images it has, and its hash.
 
     Example: edgeemo data pack archive.zip --split PrivateTest --limit 500 --out faces.zip
     """
@@ -105,7 +105,7 @@ def pack_command(
     )
     tell_left_out(whole)
     drawn = stratified(whole, limit, seed=seed) if limit else whole
-    origin = f"{len(drawn):,} of {len(whole):,} pictures, split {split}, seed {seed}"
+    origin = f"{len(drawn):,} of {len(whole):,} images, split {split}, seed {seed}"
     if fit and card is not None:
         origin += f", fitted to {card.input.width}x{card.input.height} {card.input.channels}"
         drawn = fitted(drawn, card.input)
@@ -130,6 +130,6 @@ def _report(result: Audit, out: str) -> str:
     for kind, meaning in _MEANING.items():
         by_split = ", ".join(f"{split} {result.count(kind, split):,}" for split in result.counts)
         lines.append(f"{result.count(kind):6,}  {meaning}  ({by_split})")
-    lines.append(f"{result.count(BROKEN):6,}  broken pictures or rows, left out")
+    lines.append(f"{result.count(BROKEN):6,}  broken images or rows, left out")
     lines += ["", f"{len(result.findings):,} findings are listed in {out}"]
     return "\n".join(lines)

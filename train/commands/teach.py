@@ -19,9 +19,9 @@ _EVERY = 60.0
 @data_choice(modes=(Mode.MAJORITY,))
 @click.option("--out", required=True, metavar="FILE", help="The .npz to write.")
 @click.option("--no-mirror", is_flag=True, help="Do not ask about mirror images too.")
-@click.option("--student", metavar="RECIPE", help="Show the versions of the pictures that this training will make.")
+@click.option("--student", metavar="RECIPE", help="Show the versions of the images that this training will make.")
 @click.option(
-    "--views", type=click.IntRange(1), default=40, show_default=True, help="Versions of each picture, with --student."
+    "--views", type=click.IntRange(1), default=40, show_default=True, help="Versions of each image, with --student."
 )
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the student's recipe; repeatable."
@@ -32,7 +32,7 @@ _EVERY = 60.0
     type=click.FloatRange(0, 10),
     default=0.0,
     show_default=True,
-    help="Blend each version with another picture's by Beta(ALPHA, ALPHA), with --student.",
+    help="Blend each version with another image's by Beta(ALPHA, ALPHA), with --student.",
     metavar="ALPHA",
 )
 @click.option(
@@ -60,14 +60,14 @@ def command(
     before: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Write down what trained networks say of the training pictures, for a smaller one to learn from.
+    """Write down what trained networks say of the training images, for a smaller one to learn from.
 
     RUN is a run folder or a .tflite; of several the mean is taken. The student learns from it with
     "edgeemo train ... --teacher FILE --set loss.teacher=0.7".
 
-    With --student they are asked about changed versions of every picture, which are what the student's training then
+    With --student they are asked about changed versions of every image, which are what the student's training then
     shows in turn, one in each epoch: it is told of exactly what it sees. That takes as many times longer as there are
-    views, and the file serves every student whose recipe changes the pictures in the same way. Whoever interrupts it
+    views, and the file serves every student whose recipe changes the images in the same way. Whoever interrupts it
     goes on with the same command. A new teacher joins those of before --with their file: they are not asked again.
 
     \b
@@ -111,4 +111,4 @@ def command(
     unfinished.unlink(missing_ok=True)
     who = "1 teacher" if teaching.teachers == 1 else f"{teaching.teachers} teachers"
     versions = f" in {views} versions" if recipe else ""
-    click.echo(f"{target}: {who} on {len(teaching.digests):,} pictures of {dataset.name} {split}{versions}")
+    click.echo(f"{target}: {who} on {len(teaching.digests):,} images of {dataset.name} {split}{versions}")

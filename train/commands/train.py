@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     help="Train so many epochs instead of the recipe's, in each phase if it has some.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help="At most so many training pictures, stratified by class."
+    "--limit", type=click.IntRange(1), metavar="N", help="At most so many training images, stratified by class."
 )
 @click.option("--teacher", metavar="FILE", help="What edgeemo teach wrote, to learn from; loss.teacher is its weight.")
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
@@ -81,7 +81,7 @@ def command(
     """Train a model by a recipe.
 
     RECIPE is the name of a recipe of the package or the path of a .toml file. The validation set is carved from the
-    training pictures; the test split is never looked at. --set data.test=0.15 leaves a test role out of a source that
+    training images; the test split is never looked at. --set data.test=0.15 leaves a test role out of a source that
     has none; "edgeemo evaluate --split test" finds it by the model's card.
 
     With --strategy multiworker the same command is started on every machine; the first worker alone writes RUN. To
@@ -139,7 +139,7 @@ def command(
             _try_out(resolved, settings, roles)
             run = Run.create(new_folder(str(out), force=None) if place.chief else _scratch(stack), resolved, settings)
         tell_left_out(roles.train)
-        click.echo(f"training on {len(roles.train):,} pictures, selecting on {len(roles.validation):,}", err=True)
+        click.echo(f"training on {len(roles.train):,} images, selecting on {len(roles.validation):,}", err=True)
         quiet, tensorboard = as_json or not place.chief, tensorboard and place.chief
         try:
             card = train(run, roles, quiet=quiet, strategy=place, tensorboard=tensorboard)
@@ -195,7 +195,7 @@ def _absolute(source: str) -> str:
 def _free(out: str) -> None:
     """Refuse an existing run before minutes of reading, with the word that goes on with it."""
     if (Path(out) / "run.json").is_file():
-        raise EdgeemoError(f"{out} is a run already", mend=f"go on with --resume {out}, or choose another folder")
+        raise EdgeemoError(f"{out} is a run already", hint=f"go on with --resume {out}, or choose another folder")
     made = not Path(out).exists()
     new_folder(out, force=None)
     if made:

@@ -15,7 +15,7 @@ from ...edge.common.errors import EdgeemoError
 from ...edge.model.card import TASKS
 from ...edge.vision.preprocess import InputSpec
 from .overrides import apply_override, extended, from_table
-from .sections import Architecture, Augmentation, Data, EarlyStopping, Loss, Optimiser, Phase, Qat, Schedule
+from .sections import Architecture, Augmentation, Data, EarlyStopping, Loss, Optimizer, Phase, Qat, Schedule
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 
@@ -38,7 +38,7 @@ class Recipe:
     data: Data = field(default_factory=Data)
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: Loss = field(default_factory=Loss)
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     qat: Qat = field(default_factory=Qat)
@@ -47,8 +47,8 @@ class Recipe:
     def __post_init__(self) -> None:
         _one_of("task", self.task, TASKS)
         _one_of("loss.class_weights", self.loss.class_weights, ("none", "balanced", "sqrt"))
-        _one_of("optimiser.name", self.optimiser.name, ("adam", "adamw", "sgd"))
-        _one_of("optimiser.precision", self.optimiser.precision, ("float32", "bfloat16", "float16"))
+        _one_of("optimizer.name", self.optimizer.name, ("adam", "adamw", "sgd"))
+        _one_of("optimizer.precision", self.optimizer.precision, ("float32", "bfloat16", "float16"))
         _one_of("schedule.kind", self.schedule.kind, ("constant", "plateau", "cosine"))
         _one_of("early_stopping.monitor", self.early_stopping.monitor, ("val_accuracy", "val_loss"))
         _one_of("early_stopping.keep", self.early_stopping.keep, ("best", "last"))
@@ -68,17 +68,17 @@ class Recipe:
             ("augmentation.erase", self.augmentation.erase, 0.0, 1.0),
             ("augmentation.mixup", self.augmentation.mixup, 0.0, 10.0),
             ("augmentation.cutmix", self.augmentation.cutmix, 0.0, 10.0),
-            ("optimiser.ema", self.optimiser.ema, 0.0, 0.999999),
+            ("optimizer.ema", self.optimizer.ema, 0.0, 0.999999),
             ("data.validation", self.data.validation, 0.001, 0.5),
             ("data.test", self.data.test, 0.0, 0.5),
             ("data.validation / (1 - data.test)", self.data.validation / (1 - min(self.data.test, 0.5)), 0.001, 0.5),
             ("data.folds", self.data.folds, 0, 100_000),
             ("data.fold", self.data.fold, 0, max(self.data.folds - 1, 0)),
             (
-                "optimiser.weight_decay",
-                self.optimiser.weight_decay,
+                "optimizer.weight_decay",
+                self.optimizer.weight_decay,
                 0.0,
-                1.0 if self.optimiser.name == "adamw" else 0.0,
+                1.0 if self.optimizer.name == "adamw" else 0.0,
             ),
             *((f"phase.{number}.epochs", phase.epochs, 1, 100_000) for number, phase in enumerate(self.phase, start=1)),
         ):
@@ -94,7 +94,7 @@ class Recipe:
         """
         if self.phase and self.architecture.options.get("weights") != "none":
             return self.phase
-        return (Phase(self.schedule.epochs, self.optimiser.learning_rate),)
+        return (Phase(self.schedule.epochs, self.optimizer.learning_rate),)
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The same training in so many epochs, in every phase if it has some; a shorter one has a shorter warm-up."""
@@ -167,7 +167,7 @@ def _recipe_file(name_or_path: str) -> Path:
         raise EdgeemoError(
             f"unknown recipe {name_or_path!r}",
             expected=f"one of {', '.join(recipe_names())}",
-            mend="or give the path of a .toml file",
+            hint="or give the path of a .toml file",
         )
     return path
 

@@ -16,7 +16,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Data:
-    """Data handling: roles that the source does not have itself. Fractions are of all pictures that are divided.
+    """Data handling: roles that the source does not have itself. Fractions are of all images that are divided.
 
     Args:
         validation: carved for selection, from a source without a validation split.
@@ -32,14 +32,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of training pictures; the defaults change nothing.
+    """Random changes of training images; the defaults change nothing.
 
     Args:
         rotation: degrees, uniform in plus or minus.
         scale: factor, uniform in [1 - scale, 1 + scale].
         shift: fraction of the side, uniform in plus or minus.
-        flip: mirror half of the pictures.
-        contrast: factor around the picture's mean, uniform in [1 - contrast, 1 + contrast].
+        flip: mirror half of the images.
+        contrast: factor around the image's mean, uniform in [1 - contrast, 1 + contrast].
         brightness: fraction of full scale added, uniform in plus or minus.
         erase: probability of random erasing (Zhong et al. 2017, arXiv:1708.04896), of 2 to 20 % of the area.
         mixup: alpha of mixup (Zhang et al. 2018, arXiv:1710.09412); 0 mixes nothing.
@@ -79,7 +79,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class Optimizer:
     """How weights are changed.
 
     Args:
@@ -107,7 +107,7 @@ class Schedule:
     Args:
         kind: ``constant``, ``plateau`` (times ``factor`` after ``patience`` epochs without a better validation loss,
             not below ``minimum``) or ``cosine`` (to zero).
-        epochs, batch: whole epochs, pictures per step (shared by all replicas of a strategy).
+        epochs, batch: whole epochs, images per step (shared by all replicas of a strategy).
         warmup: epochs in which the rate rises linearly, for every kind.
     """
 
@@ -122,11 +122,11 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training that begins anew: fresh optimiser, the schedule from its start, the best weights so far.
+    """A part of the training that begins anew: fresh optimizer, the schedule from its start, the best weights so far.
 
     Args:
         epochs: at most; early stopping ends the phase, and the next one begins.
-        learning_rate: base rate, instead of the optimiser's.
+        learning_rate: base rate, instead of the optimizer's.
         frozen: train only the classifier, behind the last layer that turns planes into a vector (pooling, Flatten).
     """
 

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: copies within and across splits, conflicting labels, constant pictures."""
+"""What is wrong with a data set: copies within and across splits, conflicting labels, constant images."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, PERSON, BROKEN = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One picture and what is wrong with it.
+    """One image and what is wrong with it.
 
     Args:
         kind: one of the constants of this module.
-        key: where the picture stands.
+        key: where the image stands.
         row: row of fer2013.csv, if known.
-        split, label: of this picture.
+        split, label: of this image.
         other: where its first copy stands (another split, another label), or the reason.
     """
 
@@ -81,7 +81,7 @@ class Audit:
 def audit(dataset: Dataset) -> Audit:
     """Look for what would make an accuracy untrue.
 
-    Every picture that has a pixel-identical copy in another split is a ``cross-split-copy``; one that has a copy in its
+    Every image that has a pixel-identical copy in another split is a ``cross-split-copy``; one that has a copy in its
     own split is a ``copy`` (the first of a group is not counted); one whose copies carry another label is a
     ``conflicting-label``; one whose pixels are all equal is ``constant``; one of somebody who also stands in another
     split is a ``person-in-two-splits``.
@@ -107,9 +107,9 @@ def audit(dataset: Dataset) -> Audit:
             conflicting = next((m for m in members if m.label != sample.label), None)
             if conflicting:
                 note(CONFLICT, sample, f"{conflicting.key} ({dataset.labels[conflicting.label]})")
-    for sample, picture in zip(dataset.samples, dataset.pictures, strict=True):
-        if picture.min() == picture.max():
-            note(CONSTANT, sample, f"all pixels {int(picture.flat[0])}")
+    for sample, image in zip(dataset.samples, dataset.images, strict=True):
+        if image.min() == image.max():
+            note(CONSTANT, sample, f"all pixels {int(image.flat[0])}")
     people: dict[str, dict[str, Sample]] = defaultdict(dict)
     for sample in dataset.samples:
         people[sample.group].setdefault(sample.split, sample)
@@ -122,18 +122,18 @@ def audit(dataset: Dataset) -> Audit:
 
 
 def drop_leaks(dataset: Dataset) -> Dataset:
-    """Without the training and validation pictures that also stand, pixel for pixel, in the test split."""
+    """Without the training and validation images that also stand, pixel for pixel, in the test split."""
     tested = {sample.digest for sample in dataset.samples if sample.split == "test"}
     return dataset.where(lambda sample: sample.split == "test" or sample.digest not in tested)
 
 
 def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -> Dataset:
-    """Without the training pictures that a list names.
+    """Without the training images that a list names.
 
     Args:
-        dataset: of which pictures that are not in the test split may be removed.
+        dataset: of which images that are not in the test split may be removed.
         path: CSV with a column ``row`` (row of fer2013.csv) or ``key`` (path inside the data set).
-        tests: remove test pictures too; otherwise they always stay.
+        tests: remove test images too; otherwise they always stay.
 
     Raises:
         EdgeemoError: the list is not there, has neither column, or matches nothing.
@@ -147,14 +147,14 @@ def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise EdgeemoError(f"{path} is not a readable CSV ({error})") from error
     if not {"row", "key"} & set(columns):
-        raise EdgeemoError(f"{path} does not list pictures", expected="a column row or key", got=", ".join(columns[:5]))
+        raise EdgeemoError(f"{path} does not list images", expected="a column row or key", got=", ".join(columns[:5]))
     rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdecimal()}
     keys = {line["key"] for line in lines if line.get("key")}
     kept = dataset.where(lambda s: (s.split == "test" and not tests) or not (s.row in rows or s.key in keys))
     if len(kept) == len(dataset):
         raise EdgeemoError(
-            f"{path} names no {'' if tests else 'training '}picture of {dataset.name}",
+            f"{path} names no {'' if tests else 'training '}image of {dataset.name}",
             expected="rows of fer2013.csv or keys of this data set",
-            mend="check that the list belongs to this data set",
+            hint="check that the list belongs to this data set",
         )
     return kept

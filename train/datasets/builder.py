@@ -11,7 +11,7 @@ import numpy as np
 from ...edge.common.errors import EdgeemoError
 from .dataset import Bad, Dataset, Sample, pixel_digest
 from .labels import canonical_name, ordered
-from .lazy_images import HELD_BYTES, Picture, Pictures
+from .lazy_images import HELD_BYTES, Image, Images
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -30,7 +30,7 @@ _NAMED_AT_MOST = 3
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in a source that should be a picture.
+    """Something in a source that should be an image.
 
     Args:
         key: where it stands.
@@ -64,7 +64,7 @@ def fer_name(file_name: str) -> tuple[str, int | None]:
 def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Dataset:
     """Decode entries into a data set.
 
-    Every picture is decoded once, for its digest. Pixels stay in memory up to :data:`pictures.HELD_BYTES`; the pictures
+    Every image is decoded once, for its digest. Pixels stay in memory up to :data:`images.HELD_BYTES`; the images
     beyond are decoded again whenever they are asked for.
 
     Args:
@@ -73,10 +73,10 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         skip_bad: leave out what cannot be read (it is listed in ``Dataset.bad``) instead of refusing the whole.
 
     Raises:
-        EdgeemoError: no pictures, or a broken one while ``skip_bad`` is false.
+        EdgeemoError: no images, or a broken one while ``skip_bad`` is false.
     """
     broken: list[Bad] = []
-    good: list[tuple[Entry, str, Picture]] = []
+    good: list[tuple[Entry, str, Image]] = []
     held = 0
     for entry in entries:
         if isinstance(entry, Bad):
@@ -92,11 +92,11 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         good.append((entry, pixel_digest(pixels), pixels if hold else entry.pixels))
     if broken and not skip_bad:
         raise EdgeemoError(
-            f"{name} has {len(broken):,} broken of {len(good) + len(broken):,} pictures ({_named(broken)})",
-            mend="mend or remove them, or leave them out with --skip-bad",
+            f"{name} has {len(broken):,} broken of {len(good) + len(broken):,} images ({_named(broken)})",
+            hint="repair or remove them, or leave them out with --skip-bad",
         )
     if not good:
-        raise EdgeemoError(f"{name} has no readable pictures", expected="<class>/* or train/<class>/*, test/<class>/*")
+        raise EdgeemoError(f"{name} has no readable images", expected="<class>/* or train/<class>/*, test/<class>/*")
     labels = ordered(canonical_name(entry.label) for entry, _, _ in good)
     position = {label: index for index, label in enumerate(labels)}
     samples = []
@@ -114,7 +114,7 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
                 view=entry.view,
             )
         )
-    return Dataset(name, labels, tuple(samples), Pictures(picture for _, _, picture in good), tuple(broken))
+    return Dataset(name, labels, tuple(samples), Images(image for _, _, image in good), tuple(broken))
 
 
 def _named(broken: list[Bad]) -> str:

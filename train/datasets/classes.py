@@ -50,7 +50,7 @@ def parse_classes(text: str) -> tuple[ClassChoice, ...]:
 
 
 def choose_classes(dataset: Dataset, choices: tuple[ClassChoice, ...]) -> Dataset:
-    """The pictures of the chosen classes, labelled in their order and by their names.
+    """The images of the chosen classes, labeled in their order and by their names.
 
     Soft targets lose what belongs to other classes and are brought back to a sum of 1; where nothing is left, the hard
     label stands alone.
@@ -60,13 +60,13 @@ def choose_classes(dataset: Dataset, choices: tuple[ClassChoice, ...]) -> Datase
         choices: from :func:`parse_classes`.
 
     Raises:
-        EdgeemoError: a class has no pictures here; the message names those that have.
+        EdgeemoError: a class has no images here; the message names those that have.
     """
     counts = dict(zip(dataset.labels, class_counts(dataset).tolist(), strict=True))
     known = [name for name, count in counts.items() if count]
     if missing := [part for choice in choices for part in choice.sources if not counts.get(part)]:
         raise EdgeemoError(
-            f"{dataset.name} has no pictures of class {missing[0]!r}", expected="one of " + ", ".join(known)
+            f"{dataset.name} has no images of class {missing[0]!r}", expected="one of " + ", ".join(known)
         )
     position = {part: index for index, choice in enumerate(choices) for part in choice.sources}
     kept = dataset.where(lambda sample: dataset.labels[sample.label] in position)

@@ -1,8 +1,8 @@
-"""Pictures as poor cameras and poor light make them: seven kinds of corruption in five severities.
+"""Images as poor cameras and poor light make them: seven kinds of corruption in five severities.
 
 In the spirit of Hendrycks & Dietterich 2019 (arXiv:1903.12261), for face crops of some 48 pixels. Blur is measured by
-the picture's side and resolution in pixels, so that a small crop and a large photograph of a face come to the same;
-noise and JPEG work on the picture's own pixels, as in a camera, and partly vanish when a large one is reduced to a
+the image's side and resolution in pixels, so that a small crop and a large photograph of a face come to the same;
+noise and JPEG work on the image's own pixels, as in a camera, and partly vanish when a large one is reduced to a
 model's input.
 The severities go from what is hardly seen to where people begin to guess.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from ...edge.common.errors import EdgeemoError
 from .dataset import Dataset
-from .lazy_images import Pictures
+from .lazy_images import Images
 
 SEVERITIES = (1, 2, 3, 4, 5)
 #: Kind -> strength by severity.
@@ -32,7 +32,7 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
     "noise": (0.02, 0.04, 0.06, 0.09, 0.13),
     # Quality of libjpeg. Blocks of 8 pixels are a sixth of such a face: it bears less than a photograph.
     "jpeg": (50.0, 30.0, 20.0, 12.0, 7.0),
-    # Pixels of the shorter side that are left: a face far away. A picture that has no more stays as it is.
+    # Pixels of the shorter side that are left: a face far away. An image that has no more stays as it is.
     "low resolution": (36.0, 28.0, 22.0, 16.0, 12.0),
     # Degrees, to either side.
     "rotation": (6.0, 12.0, 18.0, 24.0, 30.0),
@@ -42,11 +42,11 @@ KINDS = tuple(STRENGTHS)
 _GAMMA = 2.2
 
 
-def corrupt(picture: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> np.ndarray:
-    """One picture, corrupted.
+def corrupt(image: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> np.ndarray:
+    """One image, corrupted.
 
     Args:
-        picture: uint8 (h, w) or (h, w, 3).
+        image: uint8 (h, w) or (h, w, 3).
         kind: one of :data:`KINDS`.
         severity: 1 to 5.
         seed: of what is drawn: the noise, and to which side it is rotated. All severities of a kind draw the same.
@@ -61,58 +61,58 @@ def corrupt(picture: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> 
         raise EdgeemoError(
             "unknown corruption", expected=f"one of {', '.join(KINDS)}, severity 1 to 5", got=f"{kind!r} {severity}"
         )
-    return _HOW[kind](picture, STRENGTHS[kind][severity - 1], seed)
+    return _HOW[kind](image, STRENGTHS[kind][severity - 1], seed)
 
 
 def corrupted(dataset: Dataset, kind: str, severity: int) -> Dataset:
-    """The same samples with corrupted pictures, made when they are asked for.
+    """The same samples with corrupted images, made when they are asked for.
 
-    What is drawn for a picture depends on its pixels alone, not on its place in the data set.
+    What is drawn for an image depends on its pixels alone, not on its place in the data set.
     """
 
     def one(index: int) -> np.ndarray:
         seed = int(dataset.samples[index].digest[:8], 16)
-        return corrupt(dataset.pictures[index], kind, severity, seed=seed)
+        return corrupt(dataset.images[index], kind, severity, seed=seed)
 
-    pictures = Pictures(functools.partial(one, index) for index in range(len(dataset)))
-    return replace(dataset, name=f"{dataset.name}, {kind} {severity}", pictures=pictures)
+    images = Images(functools.partial(one, index) for index in range(len(dataset)))
+    return replace(dataset, name=f"{dataset.name}, {kind} {severity}", images=images)
 
 
-def _exposure(picture: np.ndarray, stops: float, seed: int) -> np.ndarray:
+def _exposure(image: np.ndarray, stops: float, seed: int) -> np.ndarray:
     values = np.arange(256) * 2 ** (stops / _GAMMA)
-    return cv2.LUT(picture, np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    return cv2.LUT(image, np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
-def _blur(picture: np.ndarray, hundredths: float, seed: int) -> np.ndarray:
-    sigma = hundredths / 100 * min(picture.shape[:2])
-    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+def _blur(image: np.ndarray, hundredths: float, seed: int) -> np.ndarray:
+    sigma = hundredths / 100 * min(image.shape[:2])
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
-def _noise(picture: np.ndarray, deviation: float, seed: int) -> np.ndarray:
-    drawn = np.random.default_rng(seed).standard_normal(picture.shape, np.float32)
-    return np.clip(np.rint(picture + 255 * deviation * drawn), 0, 255).astype(np.uint8)
+def _noise(image: np.ndarray, deviation: float, seed: int) -> np.ndarray:
+    drawn = np.random.default_rng(seed).standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(image + 255 * deviation * drawn), 0, 255).astype(np.uint8)
 
 
-def _jpeg(picture: np.ndarray, quality: float, seed: int) -> np.ndarray:
-    # OpenCV takes and gives B, G, R, and JPEG keeps less of one colour than of another.
-    turned = picture[..., ::-1] if picture.ndim == 3 else picture
+def _jpeg(image: np.ndarray, quality: float, seed: int) -> np.ndarray:
+    # OpenCV takes and gives B, G, R, and JPEG keeps less of one color than of another.
+    turned = image[..., ::-1] if image.ndim == 3 else image
     _, data = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     found = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
     return np.ascontiguousarray(found[..., ::-1]) if found.ndim == 3 else found
 
 
-def _low_resolution(picture: np.ndarray, pixels: float, seed: int) -> np.ndarray:
-    height, width = picture.shape[:2]
+def _low_resolution(image: np.ndarray, pixels: float, seed: int) -> np.ndarray:
+    height, width = image.shape[:2]
     factor = min(1.0, pixels / min(height, width))
-    small = cv2.resize(picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _rotation(picture: np.ndarray, degrees: float, seed: int) -> np.ndarray:
-    height, width = picture.shape[:2]
+def _rotation(image: np.ndarray, degrees: float, seed: int) -> np.ndarray:
+    height, width = image.shape[:2]
     angle = degrees if seed % 2 else -degrees
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-    return cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 _HOW: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {

@@ -1,4 +1,4 @@
-"""A data set: pictures with labels, splits and a content hash. Nothing of TensorFlow."""
+"""A data set: images with labels, splits and a content hash. Nothing of TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ...edge.common.errors import EdgeemoError
 from ...edge.vision.preprocess import InputSpec, fit
-from .lazy_images import Pictures
+from .lazy_images import Images
 
 #: Where a sample may stand in its source: ``all`` when the source makes no difference.
 SPLITS = ("train", "validation", "test", "all")
@@ -19,17 +19,17 @@ SPLITS = ("train", "validation", "test", "all")
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled picture.
+    """One labeled image.
 
     Args:
         key: where it stands in the source (path inside the folder or zip, or ``row 17``).
         label: index into the data set's labels.
         split: one of :data:`SPLITS`.
-        digest: hex SHA-256 of its shape and decoded pixels: equal for pixel-identical pictures in any file format.
+        digest: hex SHA-256 of its shape and decoded pixels: equal for pixel-identical images in any file format.
         part: the source's own name of the split (``PublicTest``), or empty.
         row: row of the original fer2013.csv, if known.
         group: who is shown (``F01``), or empty when unknown. Nobody may stand in two roles.
-        view: angle from which the picture was taken (``HL``), or empty when unknown.
+        view: angle from which the image was taken (``HL``), or empty when unknown.
     """
 
     key: str
@@ -52,14 +52,14 @@ class Bad:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures with labels.
+    """Images with labels.
 
     Args:
         name: of the source.
         labels: class names in order.
-        samples: one for each picture.
-        pictures: decoded pixels, uint8 (h, w) gray or (h, w, 3) RGB, in the order of ``samples``. A
-            :class:`Pictures` decodes on access what does not fit into memory.
+        samples: one for each image.
+        images: decoded pixels, uint8 (h, w) gray or (h, w, 3) RGB, in the order of ``samples``. A
+            :class:`Images` decodes on access what does not fit into memory.
         bad: what was skipped on reading.
         soft: soft targets to learn from, float32 (n, classes) with rows that sum to 1, or None. What is measured is
             measured by the samples' labels.
@@ -69,7 +69,7 @@ class Dataset:
     name: str
     labels: tuple[str, ...]
     samples: tuple[Sample, ...]
-    pictures: Sequence[np.ndarray]
+    images: Sequence[np.ndarray]
     bad: tuple[Bad, ...] = ()
     soft: np.ndarray | None = None
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Dataset:
     def content_hash(self) -> str:
         """SHA-256 over labels, splits, pixels and soft targets; the order and the file names do not matter.
 
-        The same pictures give the same hash whether they were read from a zip, from folders or from fer2013.csv.
+        The same images give the same hash whether they were read from a zip, from folders or from fer2013.csv.
         """
         digest = hashlib.sha256("\n".join(self.labels).encode())
         soft = [""] * len(self) if self.soft is None else [f" {row.tobytes().hex()}" for row in self.soft]
@@ -100,27 +100,27 @@ class Dataset:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Split -> class -> number of pictures."""
+        """Split -> class -> number of images."""
         table: dict[str, dict[str, int]] = {}
         for (split, label), n in sorted(Counter((s.split, s.label) for s in self.samples).items()):
             table.setdefault(split, dict.fromkeys(self.labels, 0))[self.labels[label]] = n
         return table
 
     def pixels(self, spec: InputSpec) -> np.ndarray:
-        """All pictures fitted to a model's input: uint8 (n, height, width, channels)."""
+        """All images fitted to a model's input: uint8 (n, height, width, channels)."""
         out = np.empty((len(self), *spec.shape), np.uint8)
-        for index, picture in enumerate(self.pictures):
-            out[index] = fit(picture, spec)
+        for index, image in enumerate(self.images):
+            out[index] = fit(image, spec)
         return out
 
     def take(self, indices: Iterable[int]) -> Dataset:
         """The samples at these positions, in this order."""
         chosen = [int(index) for index in indices]
-        pictures = self.pictures
+        images = self.images
         return replace(
             self,
             samples=tuple(self.samples[index] for index in chosen),
-            pictures=pictures.take(chosen) if isinstance(pictures, Pictures) else [pictures[i] for i in chosen],
+            images=images.take(chosen) if isinstance(images, Images) else [images[i] for i in chosen],
             soft=None if self.soft is None else self.soft[chosen],
         )
 
@@ -137,14 +137,14 @@ class Dataset:
         chosen = self.where(lambda sample: name in (sample.split, sample.part))
         if not len(chosen):
             known = sorted({s.split for s in self.samples} | {s.part for s in self.samples if s.part})
-            raise EdgeemoError(f"{self.name} has no pictures in split {name!r}", expected=" or ".join(known))
+            raise EdgeemoError(f"{self.name} has no images in split {name!r}", expected=" or ".join(known))
         return chosen
 
-    def relabelled(self, labels: Sequence[str]) -> Dataset:
-        """The same pictures with labels numbered in the order of a model.
+    def relabeled(self, labels: Sequence[str]) -> Dataset:
+        """The same images with labels numbered in the order of a model.
 
         Args:
-            labels: the model's labels; they must contain every class that has pictures here.
+            labels: the model's labels; they must contain every class that has images here.
 
         Raises:
             EdgeemoError: a class here is unknown to the model.
@@ -156,7 +156,7 @@ class Dataset:
             raise EdgeemoError(
                 f"{self.name} has classes that the model does not know: {', '.join(missing)}",
                 expected=f"a subset of {', '.join(labels)}",
-                mend="choose the model's classes with --classes, or use a data set that has no others",
+                hint="choose the model's classes with --classes, or use a data set that has no others",
             )
         position = {name: index for index, name in enumerate(labels)}
         samples = tuple(replace(s, label=position[self.labels[s.label]]) for s in self.samples)
@@ -164,19 +164,19 @@ class Dataset:
         if self.soft is not None:
             soft = np.zeros((len(self), len(labels)), np.float32)
             for index, name in enumerate(self.labels):
-                # A class without pictures here need not be one of the model's.
+                # A class without images here need not be one of the model's.
                 if name in position:
                     soft[:, position[name]] = self.soft[:, index]
         return replace(self, labels=tuple(labels), samples=samples, soft=soft)
 
 
-def pixel_digest(picture: np.ndarray) -> str:
-    """Hex SHA-256 of a picture's shape and pixels."""
-    digest = hashlib.sha256(repr(picture.shape).encode())
-    digest.update(np.ascontiguousarray(picture).tobytes())
+def pixel_digest(image: np.ndarray) -> str:
+    """Hex SHA-256 of an image's shape and pixels."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
     return digest.hexdigest()
 
 
 def class_counts(dataset: Dataset) -> np.ndarray:
-    """Pictures per class, int64 (classes,)."""
+    """Images per class, int64 (classes,)."""
     return np.bincount(dataset.targets, minlength=len(dataset.labels))

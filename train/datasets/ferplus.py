@@ -1,4 +1,4 @@
-"""FER+: ten people's votes on every picture of FER-2013, joined by row.
+"""FER+: ten people's votes on every image of FER-2013, joined by row.
 
 Barsoum et al. 2016, "Training deep networks for facial expression recognition with crowd-sourced label distribution",
 arXiv:1608.01041; the file is their ``fer2013new.csv``, whose rows are those of fer2013.csv.
@@ -30,8 +30,8 @@ _COLUMNS = [[canonical_name(name) for name in _EMOTIONS].index(label) for label 
 class Mode(str, Enum):
     """What becomes of the votes.
 
-    ``majority``: the emotion with most votes is the label; ties and pictures on which contempt, unknown or no face (NF)
-    won are left out. (The paper's own rule asks for more than half of the votes; most votes keeps more pictures.)
+    ``majority``: the emotion with most votes is the label; ties and images on which contempt, unknown or no face (NF)
+    won are left out. (The paper's own rule asks for more than half of the votes; most votes keeps more images.)
     ``probability``: FER-2013's label stays, the emotions' shares of the votes are the soft target.
     ``mixed``: the soft target is the mean of these shares and FER-2013's label.
     ``head``: nothing here; FER-2013's label stays, and the votes teach a second head of the network.
@@ -98,14 +98,14 @@ def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
         mode: what becomes of the votes.
 
     Returns:
-        The data set in canonical labels; how many pictures were left out, and why, is in its ``notes``.
+        The data set in canonical labels; how many images were left out, and why, is in its ``notes``.
 
     Raises:
-        EdgeemoError: the pictures have no row, or the table is that of other rows, or nothing is left.
+        EdgeemoError: the images have no row, or the table is that of other rows, or nothing is left.
     """
     if mode is Mode.HEAD:
         return dataset
-    dataset = dataset.relabelled(CANONICAL)
+    dataset = dataset.relabeled(CANONICAL)
     counts = _joined(dataset, votes)
     emotions = counts[:, _COLUMNS]
     reasons: list[str] = [""] * len(dataset)
@@ -122,36 +122,36 @@ def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
             soft = (soft + np.eye(len(CANONICAL), dtype=np.float32)[dataset.targets]) / 2
     kept = [index for index, reason in enumerate(reasons) if not reason]
     if not kept:
-        raise EdgeemoError(f"{votes.name} leaves no picture of {dataset.name}", expected="votes for emotions")
+        raise EdgeemoError(f"{votes.name} leaves no image of {dataset.name}", expected="votes for emotions")
     changed = replace(dataset, name=f"{dataset.name} (FER+ {mode.value})", samples=samples, soft=soft).take(kept)
     return replace(changed, notes=(*dataset.notes, _note(mode, dataset, reasons)))
 
 
 def _joined(dataset: Dataset, votes: Votes) -> np.ndarray:
-    """Votes of every picture, int64 (n, 10)."""
-    mend = "give the published fer2013new.csv, and FER-2013 in a form that keeps its rows"
+    """Votes of every image, int64 (n, 10)."""
+    hint = "give the published fer2013new.csv, and FER-2013 in a form that keeps its rows"
     for sample in dataset.samples:
         if sample.row is None:
-            raise EdgeemoError(f"{sample.key} has no row of fer2013.csv to find its FER+ votes by", mend=mend)
+            raise EdgeemoError(f"{sample.key} has no row of fer2013.csv to find its FER+ votes by", hint=hint)
         if sample.row >= len(votes.usages):
             raise EdgeemoError(
                 f"{votes.name} has no votes for row {sample.row} of {dataset.name}",
                 expected=f"rows up to {max(s.row or 0 for s in dataset.samples)}",
                 got=f"{len(votes.usages):,} rows",
-                mend=mend,
+                hint=hint,
             )
         if sample.part in ("Training", "PublicTest", "PrivateTest") and sample.part != votes.usages[sample.row]:
             raise EdgeemoError(
                 f"{votes.name} is not the table of {dataset.name}",
                 expected=f"{sample.part} in row {sample.row}",
                 got=votes.usages[sample.row] or "nothing",
-                mend=mend,
+                hint=hint,
             )
     return votes.counts[[sample.row or 0 for sample in dataset.samples]]
 
 
 def _why_undecided(row: np.ndarray) -> str:
-    """Why a picture's votes give no label, or empty."""
+    """Why an image's votes give no label, or empty."""
     winners = np.flatnonzero(row == row.max())
     if len(winners) > 1:
         return _TIE
@@ -164,5 +164,5 @@ def _note(mode: Mode, dataset: Dataset, reasons: list[str]) -> str:
     splits = Counter(sample.split for sample, reason in zip(dataset.samples, reasons, strict=True) if reason)
     why = [f"{found[name]:,} {name}" for name in (_TIE, *_OTHERS, _NOBODY) if found[name]]
     where = [f"{split} {count:,}" for split, count in sorted(splits.items())]
-    counted = f"FER+ ({mode.value}) left out {found.total():,} of {len(reasons):,} pictures"
+    counted = f"FER+ ({mode.value}) left out {found.total():,} of {len(reasons):,} images"
     return f"{counted} ({', '.join(where)}): {', '.join(why)}" if why else counted

@@ -1,4 +1,4 @@
-"""The pictures of a data set as a sequence: held in memory, or decoded when they are asked for."""
+"""The images of a data set as a sequence: held in memory, or decoded when they are asked for."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 HELD_BYTES = 256 << 20
 
 #: Decoded pixels, or what decodes them: uint8 (h, w) or (h, w, 3).
-Picture = np.ndarray | Callable[[], np.ndarray]
+Image = np.ndarray | Callable[[], np.ndarray]
 
 
-class Pictures(Sequence[np.ndarray]):
-    """Pictures, each either held or decoded on access.
+class Images(Sequence[np.ndarray]):
+    """Images, each either held or decoded on access.
 
     Args:
-        items: one for each picture.
+        items: one for each image.
     """
 
-    def __init__(self, items: Iterable[Picture]) -> None:
+    def __init__(self, items: Iterable[Image]) -> None:
         self._items = list(items)
 
     def __len__(self) -> int:
@@ -32,22 +32,22 @@ class Pictures(Sequence[np.ndarray]):
     def __getitem__(self, index: int) -> np.ndarray: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Pictures: ...
+    def __getitem__(self, index: slice) -> Images: ...
 
-    def __getitem__(self, index: int | slice) -> np.ndarray | Pictures:
+    def __getitem__(self, index: int | slice) -> np.ndarray | Images:
         if isinstance(index, slice):
-            return Pictures(self._items[index])
+            return Images(self._items[index])
         item = self._items[index]
         return item if isinstance(item, np.ndarray) else item()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))
 
-    def take(self, indices: Iterable[int]) -> Pictures:
-        """The pictures at these positions, in this order; nothing is decoded."""
-        return Pictures(self._items[index] for index in indices)
+    def take(self, indices: Iterable[int]) -> Images:
+        """The images at these positions, in this order; nothing is decoded."""
+        return Images(self._items[index] for index in indices)
 
     @property
     def held(self) -> int:
-        """Number of pictures that are in memory."""
+        """Number of images that are in memory."""
         return sum(isinstance(item, np.ndarray) for item in self._items)

@@ -18,7 +18,7 @@ from .selection import Choice
 _Command = Callable[..., Any]
 
 _SKIP_BAD = click.option(
-    "--skip-bad", is_flag=True, help="Leave out broken pictures and rows instead of refusing the data."
+    "--skip-bad", is_flag=True, help="Leave out broken images and rows instead of refusing the data."
 )
 
 
@@ -26,14 +26,12 @@ def data_cleaning(command: _Command) -> _Command:
     """``--exclude``, ``--drop-leaks``, ``--skip-bad``."""
     for option in (
         _SKIP_BAD,
-        click.option(
-            "--drop-leaks", is_flag=True, help="Leave out training pictures that also stand in the test split."
-        ),
+        click.option("--drop-leaks", is_flag=True, help="Leave out training images that also stand in the test split."),
         click.option(
             "--exclude",
             multiple=True,
             metavar="CSV",
-            help="Leave out the training pictures that this list names by row or key; repeatable.",
+            help="Leave out the training images that this list names by row or key; repeatable.",
         ),
     ):
         command = option(command)
@@ -51,7 +49,7 @@ def evaluation_data(*, required: bool = True, split: str = "test") -> Callable[[
     def decorate(command: _Command) -> _Command:
         for option in (
             _SKIP_BAD,
-            click.option("--limit", type=click.IntRange(1), help="At most so many pictures, stratified by class."),
+            click.option("--limit", type=click.IntRange(1), help="At most so many images, stratified by class."),
             click.option("--split", default=split, show_default=True, help="Split, or part by its name (PublicTest)."),
             click.option("--data", required=required, metavar="PATH", help="Folder, zip or CSV; or 'synthetic'."),
         ):
@@ -120,7 +118,7 @@ def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Comman
 def tell_left_out(dataset: Dataset) -> None:
     """Say on standard error what was left out of a data set, and why."""
     if dataset.bad:
-        click.echo(f"left out {len(dataset.bad):,} broken pictures", err=True)
+        click.echo(f"left out {len(dataset.bad):,} broken images", err=True)
     for note in dataset.notes:
         click.echo(note, err=True)
 

@@ -33,9 +33,9 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
     Args:
         source: a folder (``train/<class>/*``, ``test/<class>/*`` or ``<class>/*``), a zip of such a folder, FER-2013's
             fer2013.csv (plain, in a folder or in a zip), KDEF (folder or zip, known by its file names), a pack
-            (:mod:`edgeemo.train.datasets.formats.pack`), or ``synthetic`` for drawn faces
+            (:mod:`edgeemo.train.datasets.formats.pack`), or ``synthetic`` for synthetic faces
             (``synthetic:train=4000,test=1000,size=48,seed=0``).
-        skip_bad: leave out broken pictures and rows instead of refusing the data set.
+        skip_bad: leave out broken images and rows instead of refusing the data set.
 
     Returns:
         The data set; what was left out is in ``bad``.
@@ -78,7 +78,7 @@ def read_evaluation_set(
     Args:
         source, skip_bad: see :func:`read_dataset`.
         split: name of a split, or of a part by the source's own name.
-        limit: at most so many pictures, drawn stratified by class with a fixed seed.
+        limit: at most so many images, drawn stratified by class with a fixed seed.
         choice: what is used of the source.
         holdout: how the model's training left a test role out of a source that has no test split; not used for
             ``all``.
@@ -104,18 +104,18 @@ def synthetic_dataset(*, train: int = 4000, test: int = 1000, size: int = 48, se
         size: pixels.
         seed: of the drawing.
     """
-    pictures: list[np.ndarray] = []
+    images: list[np.ndarray] = []
     samples: list[Sample] = []
     for split, count, start in (("train", train, 0), ("test", test, _FIRST_TEST_FACE)):
         pixels, targets = make_faces(count, size=size, seed=seed, start=start)
         for index, (label, face) in enumerate(zip(targets, pixels, strict=True)):
-            pictures.append(face[:, :, 0])
+            images.append(face[:, :, 0])
             samples.append(Sample(f"{split} face {index}", int(label), split, pixel_digest(face[:, :, 0])))
-    return Dataset("synthetic", EMOTIONS, tuple(samples), pictures)
+    return Dataset("synthetic", EMOTIONS, tuple(samples), images)
 
 
 def _read_zip(path: Path, skip_bad: bool) -> Dataset:
-    # Left open for the pictures that do not fit into memory; it is closed with the last of them.
+    # Left open for the images that do not fit into memory; it is closed with the last of them.
     archive = open_zip(path)
     if is_pack(archive):
         return read_pack(archive, path.name)

@@ -1,4 +1,4 @@
-"""Draws that keep together what belongs together: the pictures of one person, and the copies of one picture."""
+"""Draws that keep together what belongs together: the images of one person, and the copies of one image."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .dataset import Dataset
 
 
 def draw(dataset: Dataset, share: float, seed: int, *stream: int) -> list[int]:
-    """Positions of a share of the pictures, fair to the classes.
+    """Positions of a share of the images, fair to the classes.
 
-    Where no people are known, at least one picture of every class is drawn, and every class comes as near to its share
+    Where no people are known, at least one image of every class is drawn, and every class comes as near to its share
     as its copies allow. Where people are known, whole people are drawn, until no further one brings the classes nearer
     to their shares; at least one is.
 
     Args:
         dataset: to draw from.
-        share: fraction of the pictures.
+        share: fraction of the images.
         seed: of the draw.
         stream: further numbers, for a draw that is to differ from others by the same seed.
     """
     if any(sample.group for sample in dataset.samples):
         return _draw_people(dataset, share, [seed, *stream])
-    return _draw_pictures(dataset, share, seed, stream)
+    return _draw_images(dataset, share, seed, stream)
 
 
 def fold_numbers(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """Which of k equal parts every picture belongs to, int64 (n,); fair to the classes, nobody in two parts.
+    """Which of k equal parts every image belongs to, int64 (n,); fair to the classes, nobody in two parts.
 
     Args:
         dataset: to divide.
@@ -37,13 +37,13 @@ def fold_numbers(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
         seed: of the draw.
 
     Raises:
-        EdgeemoError: fewer than two folds, or more than there are people or different pictures.
+        EdgeemoError: fewer than two folds, or more than there are people or different images.
     """
     units = _units(dataset)
     if not 2 <= folds <= len(units):
         raise EdgeemoError(
             "number of folds out of range",
-            expected=f"2 to {len(units)}, the number of people or different pictures in {dataset.name}",
+            expected=f"2 to {len(units)}, the number of people or different images in {dataset.name}",
             got=str(folds),
         )
     table = _class_table(dataset, units)
@@ -62,7 +62,7 @@ def fold_numbers(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
 def _units(dataset: Dataset) -> list[list[int]]:
     """Positions that must stay together, in an order that does not depend on that of the files.
 
-    Pictures are joined by person and by pixels, also through each other: a picture that stands under two people joins
+    Images are joined by person and by pixels, also through each other: an image that stands under two people joins
     the two.
     """
     parents = list(range(len(dataset)))
@@ -85,7 +85,7 @@ def _units(dataset: Dataset) -> list[list[int]]:
 
 
 def _class_table(dataset: Dataset, units: list[list[int]]) -> np.ndarray:
-    """Pictures of each class in each unit, float64 (units, classes)."""
+    """Images of each class in each unit, float64 (units, classes)."""
     table = np.zeros((len(units), len(dataset.labels)))
     for row, unit in enumerate(units):
         for index in unit:
@@ -108,7 +108,7 @@ def _draw_people(dataset: Dataset, share: float, words: list[int]) -> list[int]:
     return [index for unit in chosen or order[:1] for index in units[unit]]
 
 
-def _draw_pictures(dataset: Dataset, share: float, seed: int, stream: tuple[int, ...]) -> list[int]:
+def _draw_images(dataset: Dataset, share: float, seed: int, stream: tuple[int, ...]) -> list[int]:
     groups: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset.samples):
         groups[sample.digest].append(index)

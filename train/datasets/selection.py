@@ -50,7 +50,7 @@ class Choice:
 
 
 def choose_angles(dataset: Dataset, angles: tuple[str, ...]) -> Dataset:
-    """The pictures that were taken from these angles.
+    """The images that were taken from these angles.
 
     Raises:
         EdgeemoError: there are none from one of them.
@@ -58,7 +58,7 @@ def choose_angles(dataset: Dataset, angles: tuple[str, ...]) -> Dataset:
     known = sorted({sample.view for sample in dataset.samples} - {""})
     if missing := [angle for angle in angles if angle not in known]:
         raise EdgeemoError(
-            f"{dataset.name} has no pictures from angle {missing[0]!r}",
+            f"{dataset.name} has no images from angle {missing[0]!r}",
             expected=f"one of {', '.join(known)}" if known else "a data set that tells angles, as KDEF",
         )
     return dataset.where(lambda sample: sample.view in angles)

@@ -22,10 +22,10 @@ class Holdout:
     """A test role of our own drawing, for sources that have no test split.
 
     It depends on the source, the share and the seed alone: which classes or angles of the source are used, and which
-    training pictures are left out, is decided afterwards and moves nobody from one role to another.
+    training images are left out, is decided afterwards and moves nobody from one role to another.
 
     Args:
-        share: fraction of the pictures, above 0 and at most 0.5.
+        share: fraction of the images, above 0 and at most 0.5.
         seed: of the draw.
     """
 
@@ -42,9 +42,9 @@ class Holdout:
         return all(sample.split != "test" for sample in dataset.samples)
 
     def carve(self, dataset: Dataset) -> Dataset:
-        """The same pictures in the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
+        """The same images in the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
 
-        Stratified by class. Nobody and no picture stands in both; see :func:`draws.draw`.
+        Stratified by class. Nobody and no image stands in both; see :func:`draws.draw`.
 
         Raises:
             EdgeemoError: nothing to draw from, or nothing would be left.
@@ -52,13 +52,13 @@ class Holdout:
         pool = "train" if any(sample.split == "train" for sample in dataset.samples) else "all"
         places = [index for index, sample in enumerate(dataset.samples) if sample.split == pool]
         if not places:
-            raise EdgeemoError(f"{dataset.name} has no pictures to draw a test role from", expected=f"split {pool}")
+            raise EdgeemoError(f"{dataset.name} has no images to draw a test role from", expected=f"split {pool}")
         tested = {places[index] for index in draw(dataset.take(places), self.share, self.seed, _TEST_STREAM)}
         if len(tested) == len(places):
-            raise EdgeemoError(f"{dataset.name} is too small to be divided", expected="pictures of at least two people")
+            raise EdgeemoError(f"{dataset.name} is too small to be divided", expected="images of at least two people")
         chosen = set(places)
         samples = [
-            # The source's name of the split would let `--split train` find a test picture.
+            # The source's name of the split would let `--split train` find a test image.
             replace(s, split="test", part="") if i in tested else replace(s, split="train") if i in chosen else s
             for i, s in enumerate(dataset.samples)
         ]
@@ -73,7 +73,7 @@ def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
     """The test role that the trainings of some models left out, as their cards tell it; None when none tells.
 
     Raises:
-        EdgeemoError: they left out different ones, so that no pictures are new to all of them.
+        EdgeemoError: they left out different ones, so that no images are new to all of them.
     """
     found = {_recorded(card) for card in cards if card.provenance.holdout}
     if len(found) > 1:
@@ -81,7 +81,7 @@ def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
             "the models were trained with different test roles",
             expected="one share and one seed",
             got="; ".join(sorted(f"{h.share:g} by seed {h.seed}" for h in found)),
-            mend="train them with the same data.test and --seed, or measure on a source with a test split",
+            hint="train them with the same data.test and --seed, or measure on a source with a test split",
         )
     return next(iter(found), None)
 
@@ -102,8 +102,8 @@ class TrainingData:
     """What training code is given. There is no test set in it: selection cannot see one.
 
     Args:
-        train: pictures to learn from.
-        validation: pictures to select on (learning rate, stopping, best epoch).
+        train: images to learn from.
+        validation: images to select on (learning rate, stopping, best epoch).
         holdout: how a test role was left out of a source without a test split, if so.
         test_hash: content hash of that role.
     """
@@ -126,7 +126,7 @@ def training_data(
     """Training and validation roles of a data set.
 
     A ``validation`` split that the source already has is used as it is; otherwise one is carved from ``train``,
-    stratified by class. Pixel-identical pictures and the pictures of one person stay on one side. The validation role
+    stratified by class. Pixel-identical images and the images of one person stay on one side. The validation role
     carries no soft targets: what is selected on is measured by labels.
 
     Args:
@@ -137,7 +137,7 @@ def training_data(
             all that is not in the test split, and ``validation`` is not used.
 
     Raises:
-        EdgeemoError: no training pictures, a number out of range, or a class that is too small to be divided.
+        EdgeemoError: no training images, a number out of range, or a class that is too small to be divided.
     """
     if not 0 < validation <= 0.5:
         raise EdgeemoError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
@@ -164,19 +164,19 @@ def _divided(pool: Dataset, validation: list[int]) -> TrainingData:
         if not (data.train.targets == label).any():
             raise EdgeemoError(
                 f"class {pool.labels[label]!r} of {pool.name} is too small to be divided",
-                expected="at least two different pictures"
+                expected="at least two different images"
                 + (", of two people" if any(sample.group for sample in pool.samples) else ""),
-                mend="add pictures or leave the class out",
+                hint="add images or leave the class out",
             )
     return data
 
 
 def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Dataset:
-    """A calibration (representative) set: stratified by class in proportion, drawn from training pictures only.
+    """A calibration (representative) set: stratified by class in proportion, drawn from training images only.
 
     Args:
         train: the training role.
-        size: number of pictures; all of them when there are fewer.
+        size: number of images; all of them when there are fewer.
         seed: of the draw.
 
     Raises:
@@ -186,7 +186,7 @@ def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Datase
 
 
 def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
-    """``size`` pictures in the proportion of the classes; all when there are fewer.
+    """``size`` images in the proportion of the classes; all when there are fewer.
 
     The seats of the classes are dealt by largest remainders, and none goes without while there are enough for all.
 
@@ -194,7 +194,7 @@ def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
         EdgeemoError: size below 1.
     """
     if size < 1:
-        raise EdgeemoError("number of pictures out of range", expected="at least 1", got=str(size))
+        raise EdgeemoError("number of images out of range", expected="at least 1", got=str(size))
     if size >= len(dataset):
         return dataset
     targets = dataset.targets

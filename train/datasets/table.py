@@ -1,4 +1,4 @@
-"""Pictures per split and class as a table."""
+"""Images per split and class as a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ...edge.common.tables import aligned
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> str:
-    """Pictures per split and class.
+    """Images per split and class.
 
     Args:
         counts: split -> class -> number, as ``Dataset.counts``.

@@ -1,6 +1,6 @@
-"""Trained networks that are asked about the training pictures, once, for smaller ones to learn from.
+"""Trained networks that are asked about the training images, once, for smaller ones to learn from.
 
-They are shown the pictures as they are and mirrored, or in the very versions that the student will see; see
+They are shown the images as they are and mirrored, or in the very versions that the student will see; see
 :mod:`views`. What they say is kept as :class:`teaching.Teaching`.
 """
 
@@ -23,7 +23,7 @@ from ..inputs.image_cache import fitted_pixels
 from ..predictor import Predictor
 from .soft_targets import Teaching
 
-#: Pictures that the teachers are shown at once.
+#: Images that the teachers are shown at once.
 _BATCH = 256
 
 
@@ -40,23 +40,23 @@ def teach(
     unfinished: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
-    """Ask trained networks about every picture; copies of one picture are asked about once.
+    """Ask trained networks about every image; copies of one image are asked about once.
 
     Args:
         teachers: the mean of their probabilities is taken. Each may have an input of its own, unless there are views.
-        dataset: the pictures.
+        dataset: the images.
         mirrored: ask about the mirror image too.
-        student: the recipe by which the pictures are fitted and changed, with ``views``.
-        views: changed versions of every picture to ask about, instead of the picture as it is; 0 for none.
+        student: the recipe by which the images are fitted and changed, with ``views``.
+        views: changed versions of every image to ask about, instead of the image as it is; 0 for none.
         seed: of the changes.
-        blend: alpha by which a version is blended with that of another picture; see :class:`views.Views`.
+        blend: alpha by which a version is blended with that of another image; see :class:`views.Views`.
         others: what was answered before to the same questions; the mean is of all teachers.
         unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
         progress: told (done, all) before each batch.
 
     Raises:
         EdgeemoError: a teacher tells other classes apart, or has another input than the student; or others were asked
-            about other pictures or versions.
+            about other images or versions.
     """
     first: dict[str, int] = {}
     for index, sample in enumerate(dataset.samples):
@@ -64,7 +64,7 @@ def teach(
     chosen = dataset.take(first.values())
     shown = None
     if student and views:
-        shown = Views.for_student(student, number=views, pictures=len(chosen), seed=seed, blend=blend)
+        shown = Views.for_student(student, number=views, images=len(chosen), seed=seed, blend=blend)
     for teacher in teachers:
         _fits(teacher, dataset, shown)
     for other in others:
@@ -91,7 +91,7 @@ def teach(
             if progress:
                 progress((before + view) * steps + step, passes * steps)
             rows = np.arange(step * _BATCH, min((step + 1) * _BATCH, len(chosen)))
-            batch = shown.version(view).pictures(rows, pixels) if shown else pixels[rows]
+            batch = shown.version(view).images(rows, pixels) if shown else pixels[rows]
             for seen in [batch, np.ascontiguousarray(batch[:, :, ::-1])] if mirrored else [batch]:
                 for teacher, columns in present:
                     total[view, rows] += teacher.predict(seen)[:, columns] * share
@@ -101,33 +101,33 @@ def teach(
     return answers.with_others(others)
 
 
-def _key(teachers: Sequence[Predictor], pictures: Dataset, shown: Views | None, mirrored: bool) -> str:
-    """Of all that the answers depend on; a teacher is known by what it says of some of the pictures."""
-    some = pictures.take(range(min(8, len(pictures))))
-    digest = hashlib.sha256(f"{pictures.labels}{shown}{mirrored}".encode())
-    for sample in pictures.samples:
+def _key(teachers: Sequence[Predictor], images: Dataset, shown: Views | None, mirrored: bool) -> str:
+    """Of all that the answers depend on; a teacher is known by what it says of some of the images."""
+    some = images.take(range(min(8, len(images))))
+    digest = hashlib.sha256(f"{images.labels}{shown}{mirrored}".encode())
+    for sample in images.samples:
         digest.update(sample.digest.encode())
     for teacher in teachers:
         digest.update(teacher.predict(some.pixels(teacher.card.input)).tobytes())
     return digest.hexdigest()
 
 
-def _same_questions(other: Teaching, pictures: Dataset, shown: Views | None) -> None:
-    other.rows(pictures)
+def _same_questions(other: Teaching, images: Dataset, shown: Views | None) -> None:
+    other.rows(images)
     expected, got = (
-        "the pictures as they are" if views is None else "versions of them" for views in (shown, other.views)
+        "the images as they are" if views is None else "versions of them" for views in (shown, other.views)
     )
     if shown and other.views:
         expected, got = shown.told_apart(other.views)
-        # The changes are drawn for all pictures at once: in another order each has another's.
-        if expected == got and list(other.digests) != [sample.digest for sample in pictures.samples]:
-            expected, got = "the pictures in this order", "in another"
+        # The changes are drawn for all images at once: in another order each has another's.
+        if expected == got and list(other.digests) != [sample.digest for sample in images.samples]:
+            expected, got = "the images in this order", "in another"
     if expected != got:
         raise EdgeemoError(
-            "the other teachers were asked about other versions of the pictures",
+            "the other teachers were asked about other versions of the images",
             expected=expected,
             got=got,
-            mend="ask with their --student, --views, --seed and --set, and about the same data",
+            hint="ask with their --student, --views, --seed and --set, and about the same data",
         )
 
 
@@ -135,14 +135,14 @@ def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:
     card = teacher.card
     if sorted(card.labels) != sorted(dataset.labels):
         raise EdgeemoError(
-            f"{card.name} cannot teach these pictures",
+            f"{card.name} cannot teach these images",
             expected="a network for " + ", ".join(dataset.labels),
             got="one for " + ", ".join(card.labels),
         )
     if views and not views.fit(card.input):
         raise EdgeemoError(
-            f"{card.name} cannot be shown the student's versions of the pictures",
+            f"{card.name} cannot be shown the student's versions of the images",
             expected=f"an input of {views.height}x{views.width}x{views.channels}, as the student's",
             got="x".join(map(str, card.input.shape)),
-            mend="leave --views away, or let a network of that input teach",
+            hint="leave --views away, or let a network of that input teach",
         )

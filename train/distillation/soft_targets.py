@@ -1,7 +1,7 @@
-"""What trained networks say of the training pictures: soft targets for a smaller network to learn from.
+"""What trained networks say of the training images: soft targets for a smaller network to learn from.
 
 Knowledge distillation (Hinton, Vinyals and Dean 2015, arXiv:1503.02531) with teachers that are asked once (see
-:mod:`teachers`): their mean probabilities are kept in a file by the pixels of each picture, so that the teachers may be
+:mod:`teachers`): their mean probabilities are kept in a file by the pixels of each image, so that the teachers may be
 slow, many, and of any framework.
 """
 
@@ -20,20 +20,20 @@ from ..config.recipe import Recipe
 from ..datasets.dataset import Dataset
 from ..inputs.augmented_views import Lesson, Views
 
-#: Share of blends that must be of two pictures which the student has; they are shown in place of the others.
+#: Share of blends that must be of two images which the student has; they are shown in place of the others.
 _WHOLE = 0.5
 _EPSILON = 1e-7  # as in Keras's cross-entropy
 
 
 @dataclass(frozen=True)
 class Teaching:
-    """Probabilities of pictures.
+    """Probabilities of images.
 
     Args:
         labels: class names in the order of the columns.
-        digests: of the pictures (:attr:`edgeemo.train.datasets.dataset.Sample.digest`).
+        digests: of the images (:attr:`edgeemo.train.datasets.dataset.Sample.digest`).
         probabilities: float32 (n, classes), rows that sum to 1; with ``views`` (versions, n, classes).
-        views: the versions of the pictures that were shown, or None: the pictures as they are.
+        views: the versions of the images that were shown, or None: the images as they are.
         teachers: of how many networks these are the mean.
     """
 
@@ -65,10 +65,10 @@ class Teaching:
                 f"{file} is not a teacher's file ({error})", expected="what edgeemo teach writes (.npz)"
             ) from error
         shape: tuple[int, ...] = (len(digests), len(labels))
-        told = f"probabilities of {len(digests):,} pictures and {len(labels)} classes"
+        told = f"probabilities of {len(digests):,} images and {len(labels)} classes"
         if views:
             shape, told = (views.number, *shape), f"{told} in {views.number} versions"
-        if probabilities.shape != shape or (views and views.pictures != len(digests)):
+        if probabilities.shape != shape or (views and views.images != len(digests)):
             raise EdgeemoError(
                 f"{file} is damaged", expected=told, got=" x ".join(map(str, probabilities.shape)) or "one number"
             )
@@ -79,12 +79,12 @@ class Teaching:
             raise EdgeemoError(
                 f"{file} does not hold probabilities",
                 expected="rows of numbers from 0 to 1 that sum to 1",
-                mend="write a softmax, not its logits",
+                hint="write a softmax, not its logits",
             )
         return cls(labels, digests, probabilities / sums[..., None], views, teachers)
 
     def write(self, path: Path) -> None:
-        """As :meth:`read` reads it; half precision, in which 25,000 pictures take 0.6 MB, and each version 0.4."""
+        """As :meth:`read` reads it; half precision, in which 25,000 images take 0.6 MB, and each version 0.4."""
         shown = {"views": np.array(self.views.to_json())} if self.views else {}
         with atomic_path(path) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(
@@ -101,7 +101,7 @@ class Teaching:
         """The mean with what other teachers said of the same, each teacher with the same weight.
 
         Args:
-            others: of the same pictures in the same versions, in any order; those of other pictures are left out.
+            others: of the same images in the same versions, in any order; those of other images are left out.
         """
         total = self.probabilities * self.teachers
         for other in others:
@@ -113,24 +113,24 @@ class Teaching:
         return replace(self, probabilities=np.asarray(total / teachers, np.float32), teachers=teachers)
 
     def rows(self, dataset: Dataset) -> np.ndarray:
-        """Where the pictures of a data set stand here, int64 (n,).
+        """Where the images of a data set stand here, int64 (n,).
 
         Raises:
-            EdgeemoError: other classes, or pictures that the teachers were not shown.
+            EdgeemoError: other classes, or images that the teachers were not shown.
         """
         if sorted(self.labels) != sorted(dataset.labels):
             raise EdgeemoError(
                 "the teacher tells other classes apart",
                 expected=", ".join(dataset.labels),
                 got=", ".join(self.labels),
-                mend="let networks teach that were trained on these classes",
+                hint="let networks teach that were trained on these classes",
             )
         rows = {digest: row for row, digest in enumerate(self.digests)}
         found = [rows.get(sample.digest, -1) for sample in dataset.samples]
         if unknown := found.count(-1):
             raise EdgeemoError(
-                f"the teacher was not shown {unknown:,} of {len(found):,} training pictures",
-                mend="make its file anew from this data: edgeemo teach RUN... --data ... --out FILE",
+                f"the teacher was not shown {unknown:,} of {len(found):,} training images",
+                hint="make its file anew from this data: edgeemo teach RUN... --data ... --out FILE",
             )
         return np.array(found, np.int64)
 
@@ -138,7 +138,7 @@ class Teaching:
         """Soft targets: the teachers' probabilities, softened, and the data set's own targets for the rest.
 
         Args:
-            dataset: pictures that the teachers know.
+            dataset: images that the teachers know.
             weight: of the teachers, 0 to 1.
             temperature: softens: the probabilities of the same logits divided by it.
 
@@ -146,7 +146,7 @@ class Teaching:
             float32 (n, classes) in the data set's order of labels; with views (versions, n, classes).
 
         Raises:
-            EdgeemoError: other classes, or pictures that the teachers were not shown.
+            EdgeemoError: other classes, or images that the teachers were not shown.
         """
         rows = self.rows(dataset)
         columns = [self.labels.index(label) for label in dataset.labels]
@@ -163,8 +163,8 @@ class Taught:
     """What a training learns from.
 
     Args:
-        train: the training role, with soft targets if a teacher gave some for the pictures as they are.
-        lesson: versions of the pictures and their targets, if a teacher was shown versions.
+        train: the training role, with soft targets if a teacher gave some for the images as they are.
+        lesson: versions of the images and their targets, if a teacher was shown versions.
         hashes: the SHA-256 of the teacher's file under ``teacher``, if there is one.
     """
 
@@ -177,24 +177,24 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     """The training role with what a teacher says of it, if the recipe gives a teacher weight.
 
     Args:
-        recipe: weight and temperature, and how pictures are changed.
+        recipe: weight and temperature, and how images are changed.
         file: from ``edgeemo teach``, or empty.
         train: the training role.
 
     Raises:
-        EdgeemoError: a weight without a file, a file without a weight, or a file of other pictures or versions.
+        EdgeemoError: a weight without a file, a file without a weight, or a file of other images or versions.
     """
     settings = recipe.loss
     if not settings.teacher:
         if file:
             raise EdgeemoError(
-                "the recipe gives the teacher no weight", mend="give it one, as --set loss.teacher=0.7, or no --teacher"
+                "the recipe gives the teacher no weight", hint="give it one, as --set loss.teacher=0.7, or no --teacher"
             )
         return Taught(train)
     if not file:
         raise EdgeemoError(
             "the recipe learns from a teacher (loss.teacher) but there is none",
-            mend="give --teacher FILE, as edgeemo teach writes it, or --set loss.teacher=0",
+            hint="give --teacher FILE, as edgeemo teach writes it, or --set loss.teacher=0",
         )
     teaching, hashes = Teaching.read(file), {"teacher": sha256_file(file)}
     targets = teaching.targets(train, weight=settings.teacher, temperature=settings.teacher_temperature)
@@ -204,10 +204,10 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     rows = teaching.rows(train)
     if teaching.views.version(0, rows).whole.mean() < _WHOLE:
         raise EdgeemoError(
-            f"{file} tells of pictures blended with others that this training does not have",
-            expected=f"most of the teachers' {teaching.views.pictures:,} pictures",
+            f"{file} tells of images blended with others that this training does not have",
+            expected=f"most of the teachers' {teaching.views.images:,} images",
             got=f"{len(rows):,}",
-            mend="train on all of them, or make a file of these alone, or one without --blend",
+            hint="train on all of them, or make a file of these alone, or one without --blend",
         )
     return Taught(train, Lesson(teaching.views, rows, targets), hashes)
 

@@ -14,12 +14,12 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """The pictures whose confidence lies in (low, high].
+    """The images whose confidence lies in (low, high].
 
     Args:
         low, high: bounds of the confidence.
         accuracy: how many of them are right, with n and interval.
-        confidence: mean confidence; NaN without pictures.
+        confidence: mean confidence; NaN without images.
     """
 
     low: float
@@ -40,12 +40,12 @@ class Reliability:
 
     @property
     def filled(self) -> tuple[Bin, ...]:
-        """The bins that have pictures."""
+        """The bins that have images."""
         return tuple(item for item in self.bins if item.accuracy.n)
 
     @property
     def error(self) -> float:
-        """Expected calibration error: mean absolute gap, weighted by the pictures in a bin; 0 to 1."""
+        """Expected calibration error: mean absolute gap, weighted by the images in a bin; 0 to 1."""
         gaps = sum(abs(item.confidence * item.accuracy.n - item.accuracy.correct) for item in self.filled)
         return float(gaps / sum(item.accuracy.n for item in self.filled))
 
@@ -65,7 +65,7 @@ class Reliability:
 
 
 def reliability(targets: np.ndarray, probabilities: np.ndarray, *, bins: int = BINS) -> Reliability:
-    """Sort pictures by the model's confidence in its answer.
+    """Sort images by the model's confidence in its answer.
 
     Args:
         targets: int (n,).

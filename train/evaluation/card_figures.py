@@ -49,7 +49,7 @@ class Record:
         if not force and (found := [name for name in names if name in card.metrics]):
             raise EdgeemoError(
                 f"the card of {path} has recorded figures already ({', '.join(found)})",
-                mend="measure without --record, or replace them with --force",
+                hint="measure without --record, or replace them with --force",
             )
         self._card = card
 
@@ -60,17 +60,17 @@ class Record:
             EdgeemoError: the file has become another one since it was opened.
         """
         if not self.path.is_file() or self.path.read_bytes() != self._bytes:
-            raise EdgeemoError(f"{self.path} has changed while it was measured", mend="measure again")
+            raise EdgeemoError(f"{self.path} has changed while it was measured", hint="measure again")
         card = replace(self._card, metrics={**self._card.metrics, **figures})
         write_bytes(self.path, with_card(self._bytes, card))
         return card
 
 
 def place(dataset: Dataset, split: str) -> dict[str, Any]:
-    """On which pictures a figure was measured.
+    """On which images a figure was measured.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         split: by which name they were asked for.
     """
     return {"data": dataset.name, "split": split, "content_hash": dataset.content_hash}
@@ -87,12 +87,12 @@ def accuracy_figure(
     command: str,
     runtime: str = "",
 ) -> dict[str, Any]:
-    """What a card keeps of one model's accuracy on test pictures.
+    """What a card keeps of one model's accuracy on test images.
 
     Args:
         dataset, split: see :func:`place`.
         accuracy: top-1.
-        recalls: class -> recall; classes without pictures are left out.
+        recalls: class -> recall; classes without images are left out.
         macro_f1, calibration_error: 0 to 1.
         command: line that measures the same again.
         runtime: that ran the model, see :func:`runtime_of`.
@@ -131,15 +131,15 @@ def check_recordable(dataset: Dataset) -> None:
     """Refuse to call figures test figures that were measured on anything else.
 
     Raises:
-        EdgeemoError: a picture here is not in the test role.
+        EdgeemoError: an image here is not in the test role.
     """
     others = sorted({sample.split for sample in dataset.samples} - {"test"})
     if others:
         raise EdgeemoError(
-            f"only figures of test pictures are recorded, and {dataset.name} has others here",
+            f"only figures of test images are recorded, and {dataset.name} has others here",
             expected="split test",
             got=", ".join(others),
-            mend="measure on --split test, or leave --record out",
+            hint="measure on --split test, or leave --record out",
         )
 
 

@@ -1,4 +1,4 @@
-"""How well probabilities rank pictures, whatever the threshold: ROC and precision-recall."""
+"""How well probabilities rank images, whatever the threshold: ROC and precision-recall."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Curve:
     Args:
         x, y: float (thresholds,), 0 to 1. ROC: false and true positive rate; else recall and precision.
         area: area under the ROC curve, or average precision.
-        share: of the pictures that are of the class.
+        share: of the images that are of the class.
     """
 
     x: np.ndarray
@@ -119,15 +119,15 @@ def rank(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, ...]
         raise EdgeemoError(
             "the model's probabilities are not numbers",
             expected="finite values",
-            got=f"NaN or infinity for {broken:,} of {len(targets):,} pictures",
-            mend="train or convert the model again",
+            got=f"NaN or infinity for {broken:,} of {len(targets):,} images",
+            hint="train or convert the model again",
         )
     curves, undefined, precision_recall = {}, {}, None
     ranked = (1,) if len(labels) == 2 else range(len(labels))
     for index in ranked:
         positive, scores = targets == index, probabilities[:, index]
         if not positive.any() or positive.all():
-            undefined[labels[index]] = "no pictures" if not positive.any() else "no pictures of another class"
+            undefined[labels[index]] = "no images" if not positive.any() else "no images of another class"
             continue
         share = float(positive.mean())
         false_rate, true_rate, _ = roc_curve(positive, scores)

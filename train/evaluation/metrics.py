@@ -34,13 +34,13 @@ class Evaluation:
 
     @property
     def recalls(self) -> dict[str, Accuracy]:
-        """Class -> share of its pictures that are right, with n and interval."""
+        """Class -> share of its images that are right, with n and interval."""
         counts = zip(self.labels, self.confusion.diagonal(), self.confusion.sum(axis=1), strict=True)
         return {name: Accuracy(int(right), int(n)) for name, right, n in counts}
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes without pictures; they count as 0 in the macro averages."""
+        """Classes without images; they count as 0 in the macro averages."""
         return tuple(name for name, recall in self.recalls.items() if not recall.n)
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,11 +15,11 @@ SHOWN = 24
 
 @dataclass(frozen=True)
 class Mistake:
-    """One picture with a wrong answer.
+    """One image with a wrong answer.
 
     Args:
         index: position in the data set.
-        key: where the picture stands in the source.
+        key: where the image stands in the source.
         truth: its label.
         predicted: the model's.
         probability: of the predicted label.
@@ -52,7 +52,7 @@ def most_confident(
         labels: the model's.
         limit: at most so many.
     """
-    targets = dataset.relabelled(labels).targets
+    targets = dataset.relabeled(labels).targets
     predicted = probabilities.argmax(axis=1)
     rows = np.arange(len(targets))
     sure, true = probabilities[rows, predicted], probabilities[rows, targets]

@@ -52,26 +52,26 @@ def plot_history(history: Sequence[dict[str, float]], path: str | Path, *, title
 
 
 def plot_confusion(
-    matrix: np.ndarray, labels: Sequence[str], path: str | Path, *, title: str, normalised: bool = False
+    matrix: np.ndarray, labels: Sequence[str], path: str | Path, *, title: str, normalized: bool = False
 ) -> None:
     """Confusion matrix, rows are the true classes: shade is the share of the row.
 
     Args:
         matrix: counts, int (classes, classes).
         labels: class names.
-        path: of the picture.
+        path: of the image.
         title: of the plot.
-        normalised: write the shares of the row instead of counts; rows without pictures stay empty.
+        normalized: write the shares of the row instead of counts; rows without images stay empty.
     """
     drawing, axes = figure(7, 6)
     totals = matrix.sum(axis=1, keepdims=True)
     share = matrix / np.maximum(totals, 1)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*matrix.shape):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        text = f"{share[row, column]:.1%}" if normalised else f"{matrix[row, column]:,}"
+        color = "white" if share[row, column] > 0.5 else "black"
+        text = f"{share[row, column]:.1%}" if normalized else f"{matrix[row, column]:,}"
         if totals[row]:
-            axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+            axes.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), [f"{name}\nn = {n:,}" for name, n in zip(labels, totals.ravel(), strict=True)])
     axes.set_xlabel("predicted")
@@ -115,7 +115,7 @@ def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None
 
 
 def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) -> None:
-    """Accuracy by confidence with 95 % intervals, and under it how many pictures each bin has."""
+    """Accuracy by confidence with 95 % intervals, and under it how many images each bin has."""
     drawing = blank(7, 6)
     upper, lower = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     bins = reliability.filled
@@ -131,7 +131,7 @@ def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) 
     upper.legend(loc="upper left")
     widths = [item.high - item.low for item in bins]
     lower.bar([item.low for item in bins], [item.accuracy.n for item in bins], widths, align="edge", color="#7a8ca3")
-    lower.set_ylabel("pictures")
+    lower.set_ylabel("images")
     lower.set_xlabel("confidence (probability of the answer)")
     for axes in (upper, lower):
         axes.set_xlim(0, 1)
@@ -140,23 +140,23 @@ def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) 
 
 
 def plot_mistakes(
-    pictures: np.ndarray, mistakes: Sequence[Mistake], path: str | Path, *, title: str, columns: int = 6
+    images: np.ndarray, mistakes: Sequence[Mistake], path: str | Path, *, title: str, columns: int = 6
 ) -> None:
-    """Pictures with what they are and what they were taken for.
+    """Images with what they are and what they were taken for.
 
     Args:
-        pictures: uint8 (n, height, width, channels), as the model sees them.
-        mistakes: one for each picture.
-        path: of the picture.
+        images: uint8 (n, height, width, channels), as the model sees them.
+        mistakes: one for each image.
+        path: of the image.
         title: of the plot.
-        columns: pictures in a row.
+        columns: images in a row.
     """
     rows = -(-len(mistakes) // columns)
     drawing = blank(1.7 * columns, 2.2 * rows + 0.5)
     grid = drawing.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    for axes, pixels, mistake in zip(grid, pictures, mistakes, strict=False):
+    for axes, pixels, mistake in zip(grid, images, mistakes, strict=False):
         axes.imshow(pixels.squeeze(axis=-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
         text = f"true: {mistake.truth}\n{mistake.predicted} {mistake.probability:.1%}"
         axes.set_title(text, fontsize=9)

@@ -72,7 +72,7 @@ class Report:
         Raises:
             EdgeemoError: a probability is not a number.
         """
-        labels, targets = card.labels, dataset.relabelled(card.labels).targets
+        labels, targets = card.labels, dataset.relabeled(card.labels).targets
         return cls(
             model=model,
             card=card,
@@ -115,7 +115,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.model} on {self.dataset.name}, split {self.split}", "", self.evaluation.table(), ""]
         if absent := self.evaluation.absent:
-            lines.append(f"no pictures of {', '.join(absent)}: 0 in the macro averages above")
+            lines.append(f"no images of {', '.join(absent)}: 0 in the macro averages above")
         lines += [
             str(self.ranking),
             f"calibration error {self.reliability.error:.3f} ({len(self.reliability.bins)} bins)",
@@ -149,7 +149,7 @@ class Report:
                 ["macro F1", f"{evaluation.macro_f1:.3f} (unweighted mean of {len(self.card.labels)} classes)"],
                 ["ROC-AUC", self.ranking.summary],
                 ["calibration error", f"{self.reliability.error:.3f} ({len(self.reliability.bins)} bins)"],
-                ["model", f"{self.model}: {origin.architecture}, {self.card.quantisation.method}"],
+                ["model", f"{self.model}: {origin.architecture}, {self.card.quantization.method}"],
                 ["trained with", f"recipe {origin.recipe} on {origin.dataset}"],
                 ["measured on", f"{self.dataset.name}, split {self.split}"],
                 ["content hash", self.dataset.content_hash[:16]],
@@ -158,7 +158,7 @@ class Report:
         for note in self.dataset.notes:
             page.paragraph(note, note=True)
         if self.dataset.bad:
-            page.paragraph(f"{len(self.dataset.bad):,} broken pictures were left out.", note=True)
+            page.paragraph(f"{len(self.dataset.bad):,} broken images were left out.", note=True)
         page.heading("Classes")
         rows = [["class", "precision", "recall, 95 % CI and n", "F1", "ROC-AUC"]]
         for name, recall in evaluation.recalls.items():
@@ -182,21 +182,21 @@ class Report:
         page.table(rows)
         if evaluation.absent:
             page.paragraph(
-                f"No pictures of {', '.join(evaluation.absent)}: the macro averages of precision, recall and F1 count "
+                f"No images of {', '.join(evaluation.absent)}: the macro averages of precision, recall and F1 count "
                 "0 for a class that is absent; the macro of ROC-AUC leaves it out.",
                 note=True,
             )
 
     def _confusion(self, page: Page, folder: Path, title: str) -> None:
         page.heading("Confusion matrix")
-        for name, normalised, caption in (
+        for name, normalized, caption in (
             ("confusion.png", False, "Counts. Rows are the true classes."),
-            ("confusion_normalised.png", True, "Share of the true class; the diagonal is the recall."),
+            ("confusion_normalized.png", True, "Share of the true class; the diagonal is the recall."),
         ):
             plot_confusion(
-                self.evaluation.confusion, self.card.labels, folder / name, title=title, normalised=normalised
+                self.evaluation.confusion, self.card.labels, folder / name, title=title, normalized=normalized
             )
-            page.picture(folder / name, f"{caption} Accuracy {self.evaluation.accuracy}.")
+            page.image(folder / name, f"{caption} Accuracy {self.evaluation.accuracy}.")
 
     def _ranking(self, page: Page, folder: Path, title: str) -> None:
         page.heading("ROC")
@@ -204,11 +204,11 @@ class Report:
         if self.ranking.roc:
             plot_roc(self.ranking, folder / "roc.png", title=title)
             caption = f"{self.ranking.positive} against the other" if self.ranking.positive else "Each against the rest"
-            page.picture(folder / "roc.png", f"{caption}, at every threshold.")
+            page.image(folder / "roc.png", f"{caption}, at every threshold.")
         if curve := self.ranking.precision_recall:
             page.heading("Precision and recall")
             plot_precision_recall(curve, folder / "precision_recall.png", title=f"{title}: {self.ranking.positive}")
-            page.picture(folder / "precision_recall.png", f"{self.ranking.positive} is the positive class.")
+            page.image(folder / "precision_recall.png", f"{self.ranking.positive} is the positive class.")
 
     def _reliability(self, page: Page, folder: Path, title: str) -> None:
         page.heading("Calibration")
@@ -216,10 +216,10 @@ class Report:
         sense = "over" if gap > 0 else "under"
         page.paragraph(
             f"Expected calibration error {error:.3f} ({len(self.reliability.bins)} bins); on average the model is "
-            f"{abs(gap):.3f} {sense}confident. Few pictures make the error look larger than it is."
+            f"{abs(gap):.3f} {sense}confident. Few images make the error look larger than it is."
         )
         plot_reliability(self.reliability, folder / "reliability.png", title=f"{title}: ECE {error:.3f}")
-        page.picture(folder / "reliability.png", "Under the dotted line the model promises more than it keeps.")
+        page.image(folder / "reliability.png", "Under the dotted line the model promises more than it keeps.")
         rows = [["confidence", "mean", "accuracy, 95 % CI and n"]]
         for item in self.reliability.filled:
             rows.append([f"{item.low:.3f} to {item.high:.3f}", f"{item.confidence:.3f}", _share(item.accuracy)])
@@ -230,12 +230,12 @@ class Report:
         if not self.mistakes:
             page.paragraph("There are none.")
             return
-        pictures = self.dataset.take(mistake.index for mistake in self.mistakes).pixels(self.card.input)
-        plot_mistakes(pictures, self.mistakes, folder / "mistakes.png", title=title)
+        images = self.dataset.take(mistake.index for mistake in self.mistakes).pixels(self.card.input)
+        plot_mistakes(images, self.mistakes, folder / "mistakes.png", title=title)
         wrong = self.evaluation.accuracy.n - self.evaluation.accuracy.correct
         caption = f"The {len(self.mistakes)} surest of {wrong:,} wrong answers, as the model saw them."
-        page.picture(folder / "mistakes.png", caption)
-        rows = [["true", "predicted", "probability", "of the true label", "picture"]]
+        page.image(folder / "mistakes.png", caption)
+        rows = [["true", "predicted", "probability", "of the true label", "image"]]
         for item in self.mistakes:
             shares = f"{item.probability:.2%}", f"{item.truth_probability:.2%}"
             rows.append([item.truth, item.predicted, *shares, item.key])
@@ -246,7 +246,7 @@ class Report:
             return
         page.heading("Training")
         plot_history(self.history, folder / "curves.png", title=self.card.name)
-        page.picture(folder / "curves.png", f"Loss and accuracy over {len(self.history)} epochs.")
+        page.image(folder / "curves.png", f"Loss and accuracy over {len(self.history)} epochs.")
 
 
 def _recorded(metrics: Mapping[str, Any]) -> list[list[str]]:
@@ -259,4 +259,4 @@ def _recorded(metrics: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _share(accuracy: Accuracy) -> str:
-    return str(accuracy) if accuracy.n else "no pictures"
+    return str(accuracy) if accuracy.n else "no images"

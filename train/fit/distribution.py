@@ -77,7 +77,7 @@ def open_strategy(name: str) -> Strategy:
     except (tf.errors.OpError, RuntimeError) as error:
         raise EdgeemoError(
             f"the workers of TF_CONFIG cannot be joined ({str(error).splitlines()[0]})",
-            mend="see that no other process has this worker's port, and that every worker has the same list",
+            hint="see that no other process has this worker's port, and that every worker has the same list",
         ) from error
 
 

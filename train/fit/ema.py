@@ -1,7 +1,7 @@
 """Exponential moving averages of the weights: what is validated, kept and deployed in the place of the last step's.
 
 Polyak & Juditsky 1992; as a mean teacher Tarvainen & Valpola 2017, arXiv:1703.01780. Only what is trained is averaged:
-the moving statistics of batch normalisations are averages already.
+the moving statistics of batch normalizations are averages already.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def lend_averages(model: Any, path: Path) -> None:
     weights = model.weights
     averages = _read(path)
     if any(place >= len(weights) or weights[place].shape != array.shape for place, array in averages.items()):
-        raise EdgeemoError(f"{path} has averages of another model", mend="train again")
+        raise EdgeemoError(f"{path} has averages of another model", hint="train again")
     for place, array in averages.items():
         weights[place].assign(array)
 
@@ -103,4 +103,4 @@ def _read(path: Path) -> dict[int, np.ndarray]:
         with open(path, "rb") as stream, np.load(stream) as table:
             return {int(name): table[name] for name in table.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise EdgeemoError(f"{path} cannot be read ({error})", mend="train again") from error
+        raise EdgeemoError(f"{path} cannot be read ({error})", hint="train again") from error

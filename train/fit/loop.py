@@ -35,7 +35,7 @@ from .phases import Stage, current_stage, freeze
 from .run import Run
 from .warm_start import begin_with
 
-SYNTHETIC_NOTE = "Trained on synthetic, drawn faces: for demonstration and tests only, useless on real people."
+SYNTHETIC_NOTE = "Trained on synthetic, synthetic faces: for demonstration and tests only, useless on real people."
 
 
 def train(
@@ -92,7 +92,7 @@ def train(
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             raise EdgeemoError(
                 "another worker is gone, or cannot be reached any more",
-                mend=f"start all of them again with --resume {run.folder}",
+                hint=f"start all of them again with --resume {run.folder}",
             ) from error
     return _finish(run, recipe, data, validation)
 
@@ -117,14 +117,14 @@ def training_batches(
         replicas: that share a batch.
 
     Raises:
-        EdgeemoError: there are more replicas than pictures in a batch.
+        EdgeemoError: there are more replicas than images in a batch.
     """
     size, task = recipe.schedule.batch, recipe.task
     if (smallest := min(size, len(data.train), len(data.validation))) < replicas:
         raise EdgeemoError(
-            f"batches of {smallest} pictures cannot be shared by {replicas} replicas",
-            expected="a picture for each of them in training and validation",
-            mend="raise schedule.batch, or train on fewer devices",
+            f"batches of {smallest} images cannot be shared by {replicas} replicas",
+            expected="an image for each of them in training and validation",
+            hint="raise schedule.batch, or train on fewer devices",
         )
     # The second head is not selected by: in validation its weight is 0.
     nobody = None if votes is None else np.zeros((len(data.validation), votes.shape[1]), np.float32)
@@ -161,7 +161,7 @@ def _kept_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> An
     """The model of the epoch that is kept, with its averages if it was measured with them."""
     kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
     model = load_model(run.checkpoint(kept), compile=False)
-    if recipe.optimiser.ema:
+    if recipe.optimizer.ema:
         lend_averages(model, run.averages(kept))
     return model
 
@@ -183,7 +183,7 @@ def _callbacks(
 
     pace = Pace(rate, Progress(stage.planned, steps, quiet=quiet), steps)
     averages = None
-    if decay := recipe.optimiser.ema:
+    if decay := recipe.optimizer.ema:
         saved = run.averages(len(history)) if len(history) > stage.start else None
         averages = Averages(decay, steps, stage.start, saved)
     keeper = _Keeper(run, recipe, history, stage, pace, averages, summaries)
@@ -212,7 +212,7 @@ class _Keeper(keras.callbacks.Callback):
         if row["loss"] != row["loss"]:
             raise EdgeemoError(
                 f"training diverged in epoch {epoch + 1} (the loss is not a number)",
-                mend=f"lower it with --set {self.stage.rate_key}=...",
+                hint=f"lower it with --set {self.stage.rate_key}=...",
             )
         self.history.append({"epoch": row["epoch"], "phase": float(self.stage.number), **row})
         # The checkpoint comes first: a kill between the two leaves a checkpoint that the history does not know of,

@@ -46,7 +46,7 @@ def current_stage(recipe: Recipe, history: schedule.History) -> Stage | None:
     plan, start = recipe.plan, 0
     for number, phase in enumerate(plan, start=1):
         planned = start + sum(later.epochs for later in plan[number - 1 :])
-        key = f"phase.{number}.learning_rate" if plan == recipe.phase else "optimiser.learning_rate"
+        key = f"phase.{number}.learning_rate" if plan == recipe.phase else "optimizer.learning_rate"
         stage = Stage(number, phase, start, planned, key)
         own = stage.own(history)
         if len(own) < phase.epochs and not schedule.should_stop(recipe.early_stopping, own):
@@ -58,7 +58,7 @@ def current_stage(recipe: Recipe, history: schedule.History) -> Stage | None:
 def freeze(model: Any, frozen: bool) -> None:
     """Freeze a network up to its classifier, or free all of it.
 
-    Frozen batch normalisations use, and keep, their moving averages.
+    Frozen batch normalizations use, and keep, their moving averages.
 
     Args:
         model: changed in place; it has to be compiled afterwards.

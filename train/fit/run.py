@@ -1,6 +1,6 @@
 """The run folder: what a training leaves behind, and how the other commands find it again.
 
-``recipe.toml`` (resolved), ``run.json`` (data and seed), ``data.json`` (hashes of the pictures), ``history.csv``,
+``recipe.toml`` (resolved), ``run.json`` (data and seed), ``data.json`` (hashes of the images), ``history.csv``,
 ``checkpoints/epoch-0007.keras`` (with averages of the weights ``epoch-0007.npz`` beside it), ``tensorboard/`` if asked
 for, and at the end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not
 at all.
@@ -36,12 +36,12 @@ class Settings:
 
     Args:
         data: source of the data set.
-        exclude: lists of pictures to leave out of training.
-        drop_leaks: leave out training pictures that also stand in the test split.
-        skip_bad: leave out broken pictures.
+        exclude: lists of images to leave out of training.
+        drop_leaks: leave out training images that also stand in the test split.
+        skip_bad: leave out broken images.
         seed: of the split, the weights, the shuffling and the augmentation.
         choice: what is used of the data set.
-        limit: at most so many training pictures, drawn stratified by class; 0 takes all.
+        limit: at most so many training images, drawn stratified by class; 0 takes all.
         teacher: what ``edgeemo teach`` wrote, to learn from; empty without one.
         start: .keras file of the network with which training begins; empty for random weights.
     """
@@ -72,14 +72,14 @@ class Settings:
         return replace(data, holdout=holdout, test_hash=dataset.split("test").content_hash)
 
     def _chosen(self, dataset: Dataset) -> Dataset:
-        # Before the choice: a training picture may be the copy of a test picture of a class that is not used.
+        # Before the choice: a training image may be the copy of a test image of a class that is not used.
         for listed in self.exclude:
             dataset = exclude_listed(dataset, listed)
         return self.choice.apply(drop_leaks(dataset) if self.drop_leaks else dataset)
 
     def _divided(self, dataset: Dataset, roles: Data, validation: float) -> TrainingData:
         data = training_data(dataset, validation=validation, seed=self.seed, folds=roles.folds, fold=roles.fold)
-        # After the division: whatever the limit, the same pictures are selected on.
+        # After the division: whatever the limit, the same images are selected on.
         return replace(data, train=stratified(data.train, self.limit, seed=self.seed)) if self.limit else data
 
 
@@ -138,7 +138,7 @@ class Run:
             choice["angles"] = tuple(choice.get("angles", ()))
             return Settings(**{**table, "exclude": tuple(table.get("exclude", ())), "choice": Choice(**choice)})
         except (ValueError, TypeError, AttributeError) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -150,7 +150,7 @@ class Run:
             with open(path, newline="", encoding="utf-8") as stream:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
         except (ValueError, TypeError, csv.Error) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -161,17 +161,17 @@ class Run:
         try:
             return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
         except (ValueError, AttributeError) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", mend="train again") from error
+            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
 
     def hold_to(self, data: TrainingData, **others: str) -> None:
-        """Note the pictures with which the run begins; later, refuse others.
+        """Note the images with which the run begins; later, refuse others.
 
         Args:
             data: the roles.
             others: hashes of what else is learned from.
 
         Raises:
-            EdgeemoError: the run has finished epochs, and they saw other pictures.
+            EdgeemoError: the run has finished epochs, and they saw other images.
         """
         hashes = {**data.hashes, **others}
         begun = self.hashes
@@ -184,7 +184,7 @@ class Run:
                 f"{self.settings.data} is not the data with which {self.folder} was begun",
                 expected=f"content hash {begun.get(what, '')[:16]} of {what}",
                 got=hashes.get(what, "")[:16],
-                mend="put the original data back, or begin a new run",
+                hint="put the original data back, or begin a new run",
             )
 
     def write_history(self, history: list[dict[str, float]]) -> None:
@@ -204,7 +204,7 @@ class Run:
         return self.checkpoint(epoch).with_suffix(".npz")
 
     def save_checkpoint(self, model: Any, epoch: int) -> None:
-        """Save model and optimiser state after ``epoch`` finished epochs."""
+        """Save model and optimizer state after ``epoch`` finished epochs."""
         with atomic_path(self.checkpoint(epoch)) as temporary:
             model.save(temporary)
 
@@ -235,6 +235,6 @@ class Run:
         if not path.is_file():
             raise EdgeemoError(
                 f"{self.folder} has not finished training ({name} is missing)",
-                mend=f"go on with: edgeemo train --resume {self.folder}",
+                hint=f"go on with: edgeemo train --resume {self.folder}",
             )
         return path

@@ -15,7 +15,7 @@ def learning_rate(schedule: Schedule, base: float, history: History, progress: f
 
     Args:
         schedule: kind and length.
-        base: the optimiser's learning rate.
+        base: the optimizer's learning rate.
         history: the finished epochs.
         progress: epochs done, with a fraction inside an epoch.
     """

@@ -1,4 +1,4 @@
-"""Training that begins where another ended: fine-tuning on other pictures, or one more turn with better lessons."""
+"""Training that begins where another ended: fine-tuning on other images, or one more turn with better lessons."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
             f"{path} is not of the recipe's architecture",
             expected=f"{name} with {_text(own.get(name))}",
             got=_text(given.get(name)),
-            mend="begin with a model of the same recipe and options, or from scratch",
+            hint="begin with a model of the same recipe and options, or from scratch",
         )
     if _labels(Path(path)) not in (None, labels):
         others.add(EMOTION)
@@ -89,7 +89,7 @@ def told_of(path: Path, data: TrainingData, whole: bool) -> list[str]:
     seen = Run(path.parent).hashes
     if seen.get("validation") != data.hashes["validation"]:
         said.append(
-            f"{path} may have been trained on pictures that are selected on here: validation accuracy can be too high"
+            f"{path} may have been trained on images that are selected on here: validation accuracy can be too high"
         )
     return said
 

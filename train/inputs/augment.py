@@ -1,4 +1,4 @@
-"""Random changes of training pictures in NumPy and OpenCV, cheap enough to hide behind the training step."""
+"""Random changes of training images in NumPy and OpenCV, cheap enough to hide behind the training step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..config.sections import Augmentation
 
 @dataclass(frozen=True)
 class Changes:
-    """What is done to each of n pictures: drawn once, so that the same change can be made again elsewhere.
+    """What is done to each of n images: drawn once, so that the same change can be made again elsewhere.
 
     Args:
-        warp: float64 (n, 2, 3): places of the changed picture -> places of the picture, pixels.
-        gain: float32 (n,): contrast about the picture's mean.
-        lift: float32 (n,): grey levels added.
+        warp: float64 (n, 2, 3): places of the changed image -> places of the image, pixels.
+        gain: float32 (n,): contrast about the image's mean.
+        lift: float32 (n,): gray levels added.
         erased: int32 (n, 4): top, left, height and width of the rectangle that becomes noise; height 0 for none.
         noise: uint32 (n,): seed of that noise.
     """
@@ -30,11 +30,11 @@ class Changes:
 
     @classmethod
     def draw(cls, n: int, height: int, width: int, settings: Augmentation, rng: np.random.Generator) -> Changes:
-        """Changes of n pictures.
+        """Changes of n images.
 
         Args:
             n: how many.
-            height, width: of the pictures.
+            height, width: of the images.
             settings: how far.
             rng: the only source of randomness.
         """
@@ -49,13 +49,13 @@ class Changes:
         )
 
     def of(self, chosen: np.ndarray) -> Changes:
-        """The changes of the pictures at these positions."""
+        """The changes of the images at these positions."""
         return Changes(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Change every picture.
+        """Change every image.
 
-        Geometry is one affine warp per picture (rotation, scale, shift and mirroring together: one interpolation),
+        Geometry is one affine warp per image (rotation, scale, shift and mirroring together: one interpolation),
         edges are reflected. Then contrast and brightness, then random erasing with noise.
 
         Args:
@@ -67,7 +67,7 @@ class Changes:
         out = self._shaded(self._warped(pixels))
         for index in np.flatnonzero(self.erased[:, 2]):
             top, left, tall, wide = self.erased[index]
-            # A generator for each, so that a picture's noise does not depend on what else is in the batch.
+            # A generator for each, so that an image's noise does not depend on what else is in the batch.
             noise = np.random.default_rng(self.noise[index]).integers(0, 256, (tall, wide, out.shape[3]), np.uint8)
             out[index, top : top + tall, left : left + wide] = noise
         return out
@@ -75,9 +75,9 @@ class Changes:
     def _warped(self, pixels: np.ndarray) -> np.ndarray:
         height, width, channels = pixels.shape[1:]
         out = np.empty_like(pixels)
-        for index, (picture, matrix) in enumerate(zip(pixels, self.warp, strict=True)):
+        for index, (image, matrix) in enumerate(zip(pixels, self.warp, strict=True)):
             warped = cv2.warpAffine(
-                picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+                image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
             )
             out[index] = warped.reshape(height, width, channels)
         return out
@@ -93,7 +93,7 @@ class Changes:
 
 
 def augment(pixels: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Change every picture of a batch at random; see :meth:`Changes.apply`.
+    """Change every image of a batch at random; see :meth:`Changes.apply`.
 
     Args:
         pixels: uint8 (n, height, width, channels).

@@ -1,10 +1,10 @@
-"""Changed versions of the training pictures which teacher and student both see: consistent teaching.
+"""Changed versions of the training images which teacher and student both see: consistent teaching.
 
 A teacher that has seen a face upright says little of the face turned, half hidden and in other light. Beyer et al.
 2022, "Knowledge distillation: A good teacher is patient and consistent" (arXiv:2106.05237), find that both have to see
 the same crop. The teachers stay out of the student's training all the same: the versions are drawn from a seed, so that
-their answers can be kept in a file and every version be made again. Versions may be blends of two pictures: of them a
-student can be shown many more than there are pictures, and it learns the teacher's function between faces too.
+their answers can be kept in a file and every version be made again. Versions may be blends of two images: of them a
+student can be shown many more than there are images, and it learns the teacher's function between faces too.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from .mixup import Mixup, blended_targets
 
 @dataclass(frozen=True)
 class Views:
-    """So many versions of so many pictures.
+    """So many versions of so many images.
 
     Args:
         number: versions of each.
-        pictures: how many.
-        height, width, channels: of the pictures, fitted to the student's input.
+        images: how many.
+        height, width, channels: of the images, fitted to the student's input.
         augmentation: how far they are changed; its mixup and cutmix are the student's own.
         seed: of the changes.
-        blend: alpha by which each version is blended with the same version of another picture, as
+        blend: alpha by which each version is blended with the same version of another image, as
             :meth:`blending.Mixup.draw` draws it; 0 blends nothing.
     """
 
     number: int
-    pictures: int
+    images: int
     height: int
     width: int
     channels: int
@@ -50,9 +50,9 @@ class Views:
     blend: float = 0.0
 
     @classmethod
-    def for_student(cls, recipe: Recipe, *, number: int, pictures: int, seed: int, blend: float = 0.0) -> Views:
-        """As a recipe fits and changes pictures."""
-        return cls(number, pictures, *recipe.input.shape, _own(recipe.augmentation), seed, blend)
+    def for_student(cls, recipe: Recipe, *, number: int, images: int, seed: int, blend: float = 0.0) -> Views:
+        """As a recipe fits and changes images."""
+        return cls(number, images, *recipe.input.shape, _own(recipe.augmentation), seed, blend)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Views:
@@ -69,7 +69,7 @@ class Views:
         return json.dumps(dataclasses.asdict(self))
 
     def version(self, view: int, rows: np.ndarray | None = None) -> Version:
-        """A version of all pictures, or of those that a student has.
+        """A version of all images, or of those that a student has.
 
         Args:
             view: which.
@@ -80,7 +80,7 @@ class Views:
             return Version(changes, blends)
         if not blends:
             return Version(changes.of(rows))
-        places = np.full(self.pictures, -1)
+        places = np.full(self.images, -1)
         places[rows] = np.arange(len(rows))
         return Version(changes.of(rows), Mixup(places[blends.partners[rows]], blends.shares[rows]))
 
@@ -89,21 +89,19 @@ class Views:
         return spec.shape == (self.height, self.width, self.channels)
 
     def hold_to(self, recipe: Recipe, file: str) -> None:
-        """Make sure that a recipe's pictures are fitted and changed in the same way.
+        """Make sure that a recipe's images are fitted and changed in the same way.
 
         Raises:
-            EdgeemoError: it has another input, or changes pictures otherwise.
+            EdgeemoError: it has another input, or changes images otherwise.
         """
-        student = Views.for_student(
-            recipe, number=self.number, pictures=self.pictures, seed=self.seed, blend=self.blend
-        )
+        student = Views.for_student(recipe, number=self.number, images=self.images, seed=self.seed, blend=self.blend)
         if student != self:
             expected, got = self.told_apart(student)
             raise EdgeemoError(
-                f"{file} tells of other versions of the pictures than this recipe makes",
+                f"{file} tells of other versions of the images than this recipe makes",
                 expected=expected,
                 got=got,
-                mend=f"make it for this recipe: edgeemo teach --student {recipe.name}, or --set what differs",
+                hint=f"make it for this recipe: edgeemo teach --student {recipe.name}, or --set what differs",
             )
 
     def told_apart(self, other: Views) -> tuple[str, str]:
@@ -116,7 +114,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Version:
-    """What is shown in place of n pictures.
+    """What is shown in place of n images.
 
     Args:
         changes: of each.
@@ -128,21 +126,21 @@ class Version:
 
     @property
     def whole(self) -> np.ndarray:
-        """Which can be shown, bool (n,): those that are not blended with a picture that is not there."""
+        """Which can be shown, bool (n,): those that are not blended with an image that is not there."""
         if not self.blends:
             return np.ones(len(self.changes.warp), bool)
         whole: np.ndarray = self.blends.partners >= 0
         return whole
 
     def order(self, order: np.ndarray) -> np.ndarray:
-        """An order of pictures in which those that cannot be shown have given their places to others of it."""
+        """An order of images in which those that cannot be shown have given their places to others of it."""
         there = self.whole[order]
         shown = order.copy()
         shown[~there] = np.resize(order[there], (~there).sum())
         return shown
 
-    def pictures(self, chosen: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
-        """What is seen of some of the pictures.
+    def images(self, chosen: np.ndarray, pixels: np.ndarray | FittedOnDemand) -> np.ndarray:
+        """What is seen of some of the images.
 
         Args:
             chosen: int (m,): which.
@@ -156,11 +154,11 @@ class Version:
             return seen
         others, share = self.blends.partners[chosen], self.blends.shares[chosen][:, None, None, None]
         changed = self.changes.of(others).apply(pixels[others])
-        # Rounded as every picture is.
+        # Rounded as every image is.
         return np.rint(share * seen + (1 - share) * changed).astype(np.uint8)
 
     def targets(self, chosen: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Targets and weights of some of the pictures from those of all n: a blend has those of its two."""
+        """Targets and weights of some of the images from those of all n: a blend has those of its two."""
         if not self.blends:
             return targets[chosen], weights[chosen]
         others = self.blends.partners[chosen]
@@ -174,7 +172,7 @@ class Lesson:
 
     Args:
         views: as the teachers saw them.
-        rows: int64 (n,): which of their pictures each of the student's is.
+        rows: int64 (n,): which of their images each of the student's is.
         targets: float32 (versions, n, classes).
     """
 
@@ -192,8 +190,8 @@ class Lesson:
 @lru_cache(maxsize=2)
 def _drawn(views: Views, view: int) -> tuple[Changes, Mixup | None]:
     rng = np.random.default_rng([views.seed, view])
-    changes = Changes.draw(views.pictures, views.height, views.width, views.augmentation, rng)
-    return changes, Mixup.draw(views.pictures, views.blend, rng) if views.blend else None
+    changes = Changes.draw(views.images, views.height, views.width, views.augmentation, rng)
+    return changes, Mixup.draw(views.images, views.blend, rng) if views.blend else None
 
 
 def _own(augmentation: Augmentation) -> Augmentation:

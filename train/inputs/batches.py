@@ -1,4 +1,4 @@
-"""Batches for training: shuffled, augmented and normalised in NumPy, one stream that can start at any epoch."""
+"""Batches for training: shuffled, augmented and normalized in NumPy, one stream that can start at any epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.vision.preprocess import InputSpec, normalise
+from ...edge.vision.preprocess import InputSpec, normalize
 from ..backend import tf
 from ..config.sections import Augmentation, Loss
 from ..datasets.dataset import Dataset, class_counts
@@ -25,22 +25,22 @@ Batch = tuple[Any, Any, Any]
 
 
 class Batches:
-    """Pictures of a data set in batches.
+    """Images of a data set in batches.
 
     Everything random depends on (seed, epoch, batch) alone, so that a training that is resumed at an epoch sees the
     batches that it would have seen, and so that all replicas of a strategy cut their parts from the same ones.
 
     Args:
-        dataset: where the pictures come from.
+        dataset: where the images come from.
         spec: the model's input.
-        batch: pictures per batch; the last one of an epoch may be smaller.
+        batch: images per batch; the last one of an epoch may be smaller.
         loss: for class weights; all weights are 1 without it.
         augmentation: random changes, mixup and cutmix; none without it.
         seed: of shuffling and augmentation; None keeps the order.
         task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
-        lesson: versions of the pictures to show, and their targets, instead of random changes and the data set's.
+        lesson: versions of the images to show, and their targets, instead of random changes and the data set's.
         votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
-        replicas: that a batch is shared by. A last batch with fewer pictures joins the one before.
+        replicas: that a batch is shared by. A last batch with fewer images joins the one before.
         held_bytes: see :func:`fitted.fitted_pixels`.
     """
 
@@ -68,7 +68,7 @@ class Batches:
         self.expected = self._outputs(one_hot if dataset.soft is None else dataset.soft)
         weights = class_weights(class_counts(dataset), loss.class_weights if loss else "none")
         self.weights: np.ndarray = weights[self.targets]
-        # Pictures that nobody voted on teach the second head nothing.
+        # Images that nobody voted on teach the second head nothing.
         self.voted = (
             np.zeros(0, np.float32) if votes is None else np.any(votes, axis=1, keepdims=True)[:, 0].astype(np.float32)
         )
@@ -77,7 +77,7 @@ class Batches:
     def steps(self) -> int:
         """Batches per epoch."""
         whole, rest = divmod(len(self.pixels), self.batch)
-        # A replica without a picture would normalise by the statistics of nothing.
+        # A replica without an image would normalize by the statistics of nothing.
         return max(1, whole + (rest >= self.replicas))
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
@@ -104,8 +104,8 @@ class Batches:
         settings = self.augmentation
         if shown:
             version, answers = shown
-            pixels = version.pictures(chosen, self.pixels)
-            # The teacher has answered for a blend itself; weights and votes are those of its two pictures.
+            pixels = version.images(chosen, self.pixels)
+            # The teacher has answered for a blend itself; weights and votes are those of its two images.
             heads = {EMOTION: (self._outputs(answers[chosen]), version.targets(chosen, self.expected, self.weights)[1])}
         else:
             pixels = augment(self.pixels[chosen], settings, rng) if settings else self.pixels[chosen]
@@ -113,9 +113,9 @@ class Batches:
         if self.votes is not None:
             votes = self.votes[chosen], self.voted[chosen]
             heads[VOTES] = shown[0].targets(chosen, self.votes, self.voted) if shown else votes
-        inputs = normalise(pixels, self.spec)
+        inputs = normalize(pixels, self.spec)
         if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
-            inputs = blend.pictures(inputs)
+            inputs = blend.images(inputs)
             heads = {name: blend.targets(targets, weights) for name, (targets, weights) in heads.items()}
         if self.votes is None:
             return inputs, *heads[EMOTION]
@@ -155,10 +155,10 @@ class Batches:
 
 
 def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Weights per class, float32 (classes,), whose mean over the pictures is 1.
+    """Weights per class, float32 (classes,), whose mean over the images is 1.
 
     Args:
-        counts: pictures per class.
+        counts: images per class.
         kind: ``none``, ``balanced`` (n / (classes * n_class), King & Zeng 2001) or ``sqrt`` (its root, rescaled).
     """
     if kind == "none":

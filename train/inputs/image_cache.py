@@ -1,4 +1,4 @@
-"""The pixels of a data set in the size of a model, made once where they fit into memory, else picture by picture."""
+"""The pixels of a data set in the size of a model, made once where they fit into memory, else image by image."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from ...edge.vision.preprocess import InputSpec, fit
 from ..datasets.dataset import Dataset
 
-#: Fitted pixels that are held at once. FER-2013's training pictures take 65 MB at 48x48x1, but 5.6 GB at 256x256x3,
+#: Fitted pixels that are held at once. FER-2013's training images take 65 MB at 48x48x1, but 5.6 GB at 256x256x3,
 #: made from the same 65 MB.
 HELD_BYTES = 1 << 30
 
 
 class FittedOnDemand:
-    """Fits the pictures that are asked for, from the originals.
+    """Fits the images that are asked for, from the originals.
 
     Args:
         dataset: the originals.
@@ -23,16 +23,16 @@ class FittedOnDemand:
     """
 
     def __init__(self, dataset: Dataset, spec: InputSpec) -> None:
-        self.pictures, self.spec = dataset.pictures, spec
+        self.images, self.spec = dataset.images, spec
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, chosen: np.ndarray) -> np.ndarray:
-        """The pictures at these positions: uint8 (n, height, width, channels)."""
+        """The images at these positions: uint8 (n, height, width, channels)."""
         out = np.empty((len(chosen), *self.spec.shape), np.uint8)
         for place, index in enumerate(chosen):
-            out[place] = fit(self.pictures[int(index)], self.spec)
+            out[place] = fit(self.images[int(index)], self.spec)
         return out
 
 

@@ -1,4 +1,4 @@
-"""Training pictures made of two, by mixup or cutmix, in NumPy: every picture of a batch gets a partner there."""
+"""Training images made of two, by mixup or cutmix, in NumPy: every image of a batch gets a partner there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Mixup:
 
     Args:
         partners: int (n,): a permutation of the batch.
-        shares: float32 (n,): of the picture itself, from 0 to 1; the partner has the rest.
+        shares: float32 (n,): of the image itself, from 0 to 1; the partner has the rest.
     """
 
     partners: np.ndarray
@@ -24,13 +24,13 @@ class Mixup:
         """Pairs of a batch, each with a share of its own from Beta(alpha, alpha).
 
         Args:
-            n: pictures in the batch.
-            alpha: 0.2 leaves most pictures nearly whole, 1 mixes evenly.
+            n: images in the batch.
+            alpha: 0.2 leaves most images nearly whole, 1 mixes evenly.
             rng: the only source of randomness.
         """
         return cls(rng.permutation(n), rng.beta(alpha, alpha, n).astype(np.float32))
 
-    def pictures(self, inputs: np.ndarray) -> np.ndarray:
+    def images(self, inputs: np.ndarray) -> np.ndarray:
         """Blended inputs, float32 (n, height, width, channels)."""
         share = self.shares[:, None, None, None]
         return share * inputs + (1 - share) * inputs[self.partners]
@@ -42,11 +42,11 @@ class Mixup:
 
 @dataclass(frozen=True)
 class Cutmix(Mixup):
-    """Cutmix (Yun et al. 2019, arXiv:1905.04899): a rectangle of each picture is its partner's.
+    """Cutmix (Yun et al. 2019, arXiv:1905.04899): a rectangle of each image is its partner's.
 
     Args:
         partners: int (n,): a permutation of the batch.
-        shares: float32 (n,): of the area that is the picture's own.
+        shares: float32 (n,): of the area that is the image's own.
         cut: bool (n, height, width): what is the partner's.
     """
 
@@ -54,27 +54,27 @@ class Cutmix(Mixup):
 
     @classmethod
     def draw_cuts(cls, n: int, alpha: float, rng: np.random.Generator, *, height: int, width: int) -> Cutmix:
-        """Rectangles of the picture's proportions about any point, cut off at the rim; shares are what is left.
+        """Rectangles of the image's proportions about any point, cut off at the rim; shares are what is left.
 
         Args:
-            n: pictures in the batch.
+            n: images in the batch.
             alpha: areas are drawn from Beta(alpha, alpha); 1 makes all equally likely, as published.
             rng: the only source of randomness.
-            height, width: of the pictures, pixels.
+            height, width: of the images, pixels.
         """
         pairs = Mixup.draw(n, alpha, rng)
         sides = np.sqrt(1 - pairs.shares)
 
         def between(length: int) -> np.ndarray:
             """Which rows (or columns) a rectangle has, bool (n, length)."""
-            half, centre = sides * length / 2, rng.uniform(0, length, n)
+            half, center = sides * length / 2, rng.uniform(0, length, n)
             places = np.arange(length) + 0.5
-            return np.abs(places - centre[:, None]) < half[:, None]
+            return np.abs(places - center[:, None]) < half[:, None]
 
         cut = between(height)[:, :, None] & between(width)[:, None, :]
         return cls(pairs.partners, 1 - cut.mean(axis=(1, 2), dtype=np.float32), cut)
 
-    def pictures(self, inputs: np.ndarray) -> np.ndarray:
+    def images(self, inputs: np.ndarray) -> np.ndarray:
         """Inputs with their partners' rectangles, float32 (n, height, width, channels)."""
         return np.where(self.cut[..., None], inputs[self.partners], inputs)
 
@@ -85,11 +85,11 @@ def blended_targets(
     """Targets and sample weights of blends.
 
     Cross-entropy is linear in its target, so a blend that leans to the heavier of the two has exactly the loss of
-    both pictures, each with its own weight. Two weights of 0 stay 0.
+    both images, each with its own weight. Two weights of 0 stay 0.
 
     Args:
-        shares: float32 (n,): of the first picture of each pair.
-        own, other: targets float32 (n, outputs) and weights float32 (n,) of the first and the second pictures.
+        shares: float32 (n,): of the first image of each pair.
+        own, other: targets float32 (n, outputs) and weights float32 (n,) of the first and the second images.
 
     Returns:
         targets and weights of the same shapes and type.

@@ -17,10 +17,10 @@ class LayerCost:
 
     Args:
         name, type: of the layer.
-        output: shape for one picture, without the batch axis.
-        parameters: all of them, the moving averages of a batch normalisation included.
-        macs: multiply-accumulates for one picture; 0 where a layer multiplies nothing by weights, and for batch
-            normalisation, which folds into a convolution or costs one product for each value.
+        output: shape for one image, without the batch axis.
+        parameters: all of them, the moving averages of a batch normalization included.
+        macs: multiply-accumulates for one image; 0 where a layer multiplies nothing by weights, and for batch
+            normalization, which folds into a convolution or costs one product for each value.
     """
 
     name: str
@@ -54,7 +54,7 @@ def layer_costs(model: Any) -> list[LayerCost]:
 
 
 def layer_macs(layer: Any) -> int:
-    """Multiply-accumulates of one layer for one picture: output elements times the products that each of them sums.
+    """Multiply-accumulates of one layer for one image: output elements times the products that each of them sums.
 
     Counts Conv2D (also strided, dilated and grouped), DepthwiseConv2D, SeparableConv2D and Dense. Biases and all other
     layers count nothing, as in :attr:`edgeemo.edge.tflite.graph.Operator.macs`.

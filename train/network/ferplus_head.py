@@ -60,28 +60,28 @@ def votes_to_learn(settings: Loss, choice: Choice, train: Dataset) -> tuple[np.n
         Shares as from :func:`vote_shares` or None, and the SHA-256 of their file under ``votes``.
 
     Raises:
-        EdgeemoError: a head without votes, votes for a head that is not there, or votes for other pictures.
+        EdgeemoError: a head without votes, votes for a head that is not there, or votes for other images.
     """
     if not settings.ferplus_head:
         if choice.ferplus and choice.ferplus_mode == Mode.HEAD.value:
             raise EdgeemoError(
                 "the recipe has no second head to learn the FER+ votes",
-                mend="give it a weight, as --set loss.ferplus_head=0.4, or choose another --ferplus-mode",
+                hint="give it a weight, as --set loss.ferplus_head=0.4, or choose another --ferplus-mode",
             )
         return None, {}
     if not choice.ferplus:
         raise EdgeemoError(
             "the recipe has a second head (loss.ferplus_head) but there are no votes for it",
-            mend="give --ferplus fer2013new.csv --ferplus-mode head, or --set loss.ferplus_head=0",
+            hint="give --ferplus fer2013new.csv --ferplus-mode head, or --set loss.ferplus_head=0",
         )
     return vote_shares(train, read_votes(choice.ferplus)), {"votes": sha256_file(choice.ferplus)}
 
 
 def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
-    """Shares of the votes for every picture, joined by its row of fer2013.csv.
+    """Shares of the votes for every image, joined by its row of fer2013.csv.
 
     Args:
-        dataset: pictures; some may have no row.
+        dataset: images; some may have no row.
         votes: from :func:`ferplus.read_votes`.
 
     Returns:
@@ -89,7 +89,7 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
         these.
 
     Raises:
-        EdgeemoError: the table is that of other pictures, or none has votes.
+        EdgeemoError: the table is that of other images, or none has votes.
     """
     counts = votes.counts[:, : len(VOTED_EMOTIONS)]
     totals = counts.sum(axis=1)
@@ -102,14 +102,14 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
                 f"{votes.name} is not the table of {dataset.name}",
                 expected=f"{sample.part} in row {sample.row}",
                 got=votes.usages[sample.row] or "nothing",
-                mend="give the published fer2013new.csv, and FER-2013 in a form that keeps its rows",
+                hint="give the published fer2013new.csv, and FER-2013 in a form that keeps its rows",
             )
         if totals[sample.row]:
             shares[index] = counts[sample.row] / totals[sample.row]
     if not shares.any():
         raise EdgeemoError(
-            f"{votes.name} has no votes for the pictures of {dataset.name}",
+            f"{votes.name} has no votes for the images of {dataset.name}",
             expected="FER-2013 in a form that keeps its rows",
-            mend="train without the second head: --set loss.ferplus_head=0",
+            hint="train without the second head: --set loss.ferplus_head=0",
         )
     return shares

@@ -1,4 +1,4 @@
-"""What training minimises, and the accuracy that it shows."""
+"""What training minimizes, and the accuracy that it shows."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def build_model(recipe: Recipe, classes: int) -> Any:
         EdgeemoError: it cannot be built, or the recipe is for another number of classes.
     """
     network, outputs = recipe.architecture, recipe.outputs(classes)
-    with precision(recipe.optimiser.precision):
-        return architectures.build(network.name, recipe.input, outputs, l2=recipe.optimiser.l2, options=network.options)
+    with precision(recipe.optimizer.precision):
+        return architectures.build(network.name, recipe.input, outputs, l2=recipe.optimizer.l2, options=network.options)
 
 
 def build_training_model(recipe: Recipe, classes: int) -> Any:
@@ -30,17 +30,17 @@ def build_training_model(recipe: Recipe, classes: int) -> Any:
     model = build_model(recipe, classes)
     if not recipe.loss.ferplus_head:
         return model
-    with precision(recipe.optimiser.precision):
+    with precision(recipe.optimizer.precision):
         return with_votes_head(model)
 
 
 def compile_model(model: Any, recipe: Recipe, *, learning_rate: float) -> None:
-    """Compile with the recipe's optimiser and loss and top-1 accuracy; a second head gets its share of the loss."""
-    optimiser = recipe.optimiser
-    if optimiser.name == "sgd":
-        chosen = keras.optimizers.SGD(learning_rate, momentum=optimiser.momentum, nesterov=True)
-    elif optimiser.name == "adamw":
-        chosen = keras.optimizers.AdamW(learning_rate, weight_decay=optimiser.weight_decay)
+    """Compile with the recipe's optimizer and loss and top-1 accuracy; a second head gets its share of the loss."""
+    optimizer = recipe.optimizer
+    if optimizer.name == "sgd":
+        chosen = keras.optimizers.SGD(learning_rate, momentum=optimizer.momentum, nesterov=True)
+    elif optimizer.name == "adamw":
+        chosen = keras.optimizers.AdamW(learning_rate, weight_decay=optimizer.weight_decay)
     else:
         chosen = keras.optimizers.Adam(learning_rate)
     loss, metric = classification_loss(recipe.loss, recipe.task), accuracy(recipe.task)

@@ -73,6 +73,6 @@ class Address:
         except OSError as error:
             server.close()
             raise EdgeemoError(
-                f"the web page cannot listen on {self} ({error.strerror})", mend="choose another address for --web"
+                f"the web page cannot listen on {self} ({error.strerror})", hint="choose another address for --web"
             ) from error
         return server, Address(self.host, server.getsockname()[1])

@@ -51,7 +51,7 @@ class Board:
         self._waking = False
         self._waiting = 0
         self._ended = False
-        self._pictures: deque[tuple[int, asyncio.Task[bytes]]] = deque(maxlen=2)
+        self._images: deque[tuple[int, asyncio.Task[bytes]]] = deque(maxlen=2)
 
     @property
     def ended(self) -> bool:
@@ -107,7 +107,7 @@ class Board:
         """The frame of an update, or the newest when that one is gone or has none.
 
         Returns:
-            Its number and the picture; None when there is none that is fresh.
+            Its number and the image; None when there is none that is fresh.
         """
         with self._lock:
             running = self._latest is not None and self._latest[1].status.state is State.RUNNING
@@ -116,10 +116,10 @@ class Board:
             return None
         chosen, _, image = next((item for item in fresh if item[0] == number), fresh[-1])
         # However many ask for it, a frame is encoded once.
-        task = next((task for known, task in self._pictures if known == chosen), None)
+        task = next((task for known, task in self._images if known == chosen), None)
         if task is None:
             task = asyncio.ensure_future(asyncio.to_thread(encode, image))
-            self._pictures.append((chosen, task))
+            self._images.append((chosen, task))
         return chosen, await asyncio.shield(task)
 
     def _wake(self) -> None:

@@ -15,11 +15,11 @@ from ...common.errors import EdgeemoError
 
 
 class Lost(Exception):
-    """The camera will give no more pictures through this capture; says why, in a few words, without credentials."""
+    """The camera will give no more images through this capture; says why, in a few words, without credentials."""
 
 
 class Ended(Exception):
-    """There are no more pictures, and that is as it should be (the end of standard input).
+    """There are no more images, and that is as it should be (the end of standard input).
 
     Args:
         failure: what to say when it is not, because there was none at all.
@@ -32,16 +32,16 @@ class Ended(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One picture as it came from a camera, not decoded yet.
+    """One image as it came from a camera, not decoded yet.
 
     Args:
         arrived: monotonic seconds when we had it.
         taken: monotonic seconds before which it was certainly not taken, as well as this kind of camera lets us know:
             what lay in a buffer has a ``taken`` long before ``arrived``.
-        decode: to uint8 (h, w, 3) RGB; None when the picture is damaged. Called at most once, and only for pictures
+        decode: to uint8 (h, w, 3) RGB; None when the image is damaged. Called at most once, and only for images
             that are wanted, so that catching up costs little.
         small: the same view in gray for the detector, uint8 (h', w'), or None.
-        count: pictures that came since the last one; only the newest of them is here.
+        count: images that came since the last one; only the newest of them is here.
     """
 
     arrived: float
@@ -55,7 +55,7 @@ class Capture(Protocol):
     """An open camera, used by one thread."""
 
     def read(self) -> Shot | None:
-        """Wait for the next picture; None when none came within about a second.
+        """Wait for the next image; None when none came within about a second.
 
         Raises:
             Lost: there will be no more.

@@ -1,4 +1,4 @@
-"""The thread that reads from a camera, and the slot in which it leaves the newest picture."""
+"""The thread that reads from a camera, and the slot in which it leaves the newest image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .camera import Camera, Capture, Ended, Lost, Shot
 
 
 class Reader:
-    """Opens a camera in a thread of its own and keeps its newest picture.
+    """Opens a camera in a thread of its own and keeps its newest image.
 
     A thread that hangs in a driver cannot be ended. So a reader is used for one opening only: whoever waits for it goes
     on by its own clock, gives the reader up and makes another. A reader that was given up and comes back to life closes
@@ -47,10 +47,10 @@ class Reader:
         return self._thread.is_alive()
 
     def newest(self, after: int, timeout: float) -> tuple[int, Shot | None]:
-        """The newest picture, if there is one behind number ``after``; waits for it up to ``timeout`` seconds.
+        """The newest image, if there is one behind number ``after``; waits for it up to ``timeout`` seconds.
 
         Returns:
-            How many pictures there were so far, and the newest; or ``after`` and None.
+            How many images there were so far, and the newest; or ``after`` and None.
         """
         with self._changed:
             if self._count <= after and self._end is None:

@@ -1,47 +1,47 @@
-"""What is wrong with a picture although it arrived: it is black, or it is the one before, again and again."""
+"""What is wrong with an image although it arrived: it is black, or it is the one before, again and again."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-#: Levels of 255. A picture is black when no tile of it is brighter. Sensors with the lens covered give up to about 10,
+#: Levels of 255. An image is black when no tile of it is brighter. Sensors with the lens covered give up to about 10,
 #: with video range not stretched 16; single hot pixels vanish in their tile. In what is darker no face can be seen.
 BLACK_LEVEL = 20
-#: Tiles along a side of the picture.
+#: Tiles along a side of the image.
 _TILES = 32
 
 
-def is_black(picture: np.ndarray) -> bool:
-    """Whether nothing can be seen in a picture, uint8 (h, w, 3)."""
-    # A bright picture has a bright tile: seen at 1 pixel in 1,024, which spares nearly every picture the rest.
-    if picture[::32, ::32].mean() > BLACK_LEVEL:
+def is_black(image: np.ndarray) -> bool:
+    """Whether nothing can be seen in an image, uint8 (h, w, 3)."""
+    # A bright image has a bright tile: seen at 1 pixel in 1,024, which spares nearly every image the rest.
+    if image[::32, ::32].mean() > BLACK_LEVEL:
         return False
-    tiles = cv2.resize(picture, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+    tiles = cv2.resize(image, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
     return int(tiles.max()) <= BLACK_LEVEL
 
 
 class Stillness:
-    """For how long a camera has been giving the same picture.
+    """For how long a camera has been giving the same image.
 
     The same means the same to the last pixel: a sensor that works always has noise, even in front of a wall.
     """
 
     def __init__(self) -> None:
-        self._picture: np.ndarray | None = None
+        self._image: np.ndarray | None = None
         self._since = 0.0
 
-    def seconds(self, picture: np.ndarray, arrived: float) -> float:
-        """Take a picture, uint8 (h, w, 3), that arrived at a monotonic second; how long it has been this one."""
-        if self._picture is None or not same(self._picture, picture):
-            self._picture, self._since = picture, arrived
+    def seconds(self, image: np.ndarray, arrived: float) -> float:
+        """Take an image, uint8 (h, w, 3), that arrived at a monotonic second; how long it has been this one."""
+        if self._image is None or not same(self._image, image):
+            self._image, self._since = image, arrived
         return arrived - self._since
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two pictures are equal in size and in every pixel."""
+    """Whether two images are equal in size and in every pixel."""
     if one.shape != other.shape:
         return False
-    # Nearly all pictures differ in their middle row: look there before looking at everything.
+    # Nearly all images differ in their middle row: look there before looking at everything.
     middle = one.shape[0] // 2
     return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)

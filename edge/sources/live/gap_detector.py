@@ -1,19 +1,19 @@
-"""Pauses in a stream of pictures that carry no time: what comes after one may have been waiting somewhere."""
+"""Pauses in a stream of images that carry no time: what comes after one may have been waiting somewhere."""
 
 from __future__ import annotations
 
 #: A pause out of the ordinary is one of at least so many seconds...
 _LEAST_S = 1.0
-#: ...and so many times the usual one between two pictures, so that a camera with a picture every other second has none.
+#: ...and so many times the usual one between two images, so that a camera with an image every other second has none.
 _TIMES = 5.0
 #: Weight of the newest interval in the usual one.
 _WEIGHT = 0.1
 
 
 class Pauses:
-    """Notices when the pictures paused: the sender stopped, the network did, or we slept and did not read.
+    """Notices when the images paused: the sender stopped, the network did, or we slept and did not read.
 
-    As long as pictures are read without such a pause, none of them can have waited for longer than one.
+    As long as images are read without such a pause, none of them can have waited for longer than one.
     """
 
     def __init__(self) -> None:
@@ -21,13 +21,13 @@ class Pauses:
         self._usual: float | None = None
 
     def before(self, arrived: float) -> float:
-        """Seconds of the pause that ended with a picture at a monotonic second; 0 when it was none."""
+        """Seconds of the pause that ended with an image at a monotonic second; 0 when it was none."""
         last, self._last = self._last, arrived
         if last is None:
             return 0.0
         interval = arrived - last
         if self._usual is None:
-            # Nothing is known yet: a camera with a picture every other second would pause all the time.
+            # Nothing is known yet: a camera with an image every other second would pause all the time.
             self._usual = interval
             return 0.0
         ordinary = interval < max(_LEAST_S, _TIMES * self._usual)

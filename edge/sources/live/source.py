@@ -25,7 +25,7 @@ MOST_HUNG = 4
 _JOIN_S = 0.6
 #: A pause of our own that is longer is not counted as a pause of the camera.
 _OURS_S = 0.5
-#: A camera that has given pictures for so long is well again: the next loss starts with the shortest wait.
+#: A camera that has given images for so long is well again: the next loss starts with the shortest wait.
 _STABLE_S = 5.0
 
 
@@ -35,10 +35,10 @@ class Limits:
 
     Args:
         open_s: for opening it. Webcams take up to 2, an RTSP camera probes its stream for some.
-        stall_s: without a picture that can be used, then it counts as lost. Webcams take up to 2 for the first picture,
+        stall_s: without an image that can be used, then it counts as lost. Webcams take up to 2 for the first image,
             and in the dark some give one a second.
-        max_age_s: a picture that was taken longer ago is not classified.
-        frozen_s: the same picture for so long is a frozen camera; 0 for never.
+        max_age_s: an image that was taken longer ago is not classified.
+        frozen_s: the same image for so long is a frozen camera; 0 for never.
         reopen_s: a frozen camera is opened anew so often.
         retries: failed attempts to get it back before the run ends with an error; None for no end.
         wait: whether a camera that is absent at the start is waited for too.
@@ -117,7 +117,7 @@ class LiveSource:
                 raise failed
             raise EdgeemoError(
                 f"camera {self.name} cannot be opened within {self._limits.open_s:g} s",
-                mend="unplug it and plug it in again, or restart it",
+                hint="unplug it and plug it in again, or restart it",
             )
         return self
 
@@ -186,30 +186,30 @@ class LiveSource:
         if not is_open:
             return f"it cannot be opened within {limits.open_s:g} s" if now - began > limits.open_s else ""
         if now - usable > limits.stall_s:
-            return f"{self._trouble or 'no picture'} for {limits.stall_s:g} s"
+            return f"{self._trouble or 'no image'} for {limits.stall_s:g} s"
         if self._status.state is State.FROZEN and now - max(began, self._status.since) > limits.reopen_s:
             return self._status.reason
         return ""
 
     def _judge(self, shot: Shot, now: float) -> Frame | None:
         """The frame, if it is fit to be classified; else the status says why not."""
-        self._trouble = f"nothing but pictures older than {self._limits.max_age_s:g} s"
+        self._trouble = f"nothing but images older than {self._limits.max_age_s:g} s"
         if now - shot.taken > self._limits.max_age_s:
             return None
         image = shot.decode()
         if time.monotonic() - shot.taken > self._limits.max_age_s:
-            # The machine slept over it, or is too slow for pictures of this size.
+            # The machine slept over it, or is too slow for images of this size.
             return None
         self._trouble = ""
         if image is None:
-            self._trouble = "nothing but damaged pictures"
+            self._trouble = "nothing but damaged images"
             return None
         still = self._stillness.seconds(image, shot.arrived)
         if is_black(image):
-            self._change(State.BLACK, "the picture is black: is the lens covered, or the light out?")
+            self._change(State.BLACK, "the image is black: is the lens covered, or the light out?")
             return None
         if self._limits.frozen_s and still >= self._limits.frozen_s:
-            self._change(State.FROZEN, f"the same picture for {self._limits.frozen_s:g} s: the camera is frozen")
+            self._change(State.FROZEN, f"the same image for {self._limits.frozen_s:g} s: the camera is frozen")
             return None
         self._run(now)
         self._first_s = shot.arrived if self._first_s is None else self._first_s
@@ -235,7 +235,7 @@ class LiveSource:
             attempts = "1 attempt" if limits.retries == 1 else f"{limits.retries} attempts"
             raise EdgeemoError(
                 f"camera {self.name} is lost and did not come back in {attempts} ({reason})",
-                mend="check its cable, power and network, and that no other program uses it, then start again",
+                hint="check its cable, power and network, and that no other program uses it, then start again",
             )
         if (self._status.state, self._status.reason) != (State.FROZEN, reason):
             # Opened anew because it is frozen, a camera stays so until it shows something else.

@@ -28,7 +28,7 @@ class Rewritten:
 
     Args:
         model: tf_keras Functional, float32, flat.
-        treatments: layer -> how it is quantised in training.
+        treatments: layer -> how it is quantized in training.
         changes: what was done, a line for each layer.
     """
 
@@ -43,13 +43,13 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
     Nested models are put in place, training-only layers taken out, separable convolutions split, and every scaling
     layer (BatchNormalization, Rescaling, Normalization) is, in this order of preference:
 
-    1. left behind a linear Conv2D, if it is a batch normalisation: tfmot folds it in training, and does better with
+    1. left behind a linear Conv2D, if it is a batch normalization: tfmot folds it in training, and does better with
        batch statistics than with folded weights (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2);
     2. folded back into the linear layer before it;
     3. folded forward into the linear layer behind it;
     4. replaced by a 1x1 depthwise convolution with a bias.
 
-    At last a ReLU is fused into the linear layer before it, unless a batch normalisation stands between them, and a
+    At last a ReLU is fused into the linear layer before it, unless a batch normalization stands between them, and a
     fence is put behind every layer that stays in floating point.
 
     Args:
@@ -57,7 +57,7 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
         skip: layers that stay in floating point; nothing is refused for their sake.
 
     Raises:
-        EdgeemoError: a layer cannot be quantised; the message names it and the reason. Or a layer of ``skip`` is not in
+        EdgeemoError: a layer cannot be quantized; the message names it and the reason. Or a layer of ``skip`` is not in
             the network any more when all rules are done.
     """
     network, nested = read_network(model)

@@ -43,7 +43,7 @@ def separate_activations(network: Network, skip: Collection[str] = ()) -> list[s
 def fuse_relu(network: Network, skip: Collection[str] = ()) -> list[str]:
     """Fuse each plain ReLU into the linear layer before it, which nothing else reads.
 
-    tfmot takes the two for one and then puts no fake quantisation around the layer's weights. As one layer they get it.
+    tfmot takes the two for one and then puts no fake quantization around the layer's weights. As one layer they get it.
 
     Returns:
         What was done, a line for each layer.

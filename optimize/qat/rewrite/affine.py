@@ -39,15 +39,15 @@ def affine_of(node: Node) -> Affine | None:
     """
     channels = node.shape[-1] if node.shape else 0
     if node.is_a(L.BatchNormalization) and _last_axis(node):
-        return _of_batch_normalisation(node, channels)
+        return _of_batch_normalization(node, channels)
     if node.is_a(L.Rescaling):
         return Affine(*(_spread(node.config[key], channels) for key in ("scale", "offset")))
     if node.is_a(L.Normalization) and _last_axis(node):
-        return _of_normalisation(node, channels)
+        return _of_normalization(node, channels)
     return None
 
 
-def _of_batch_normalisation(node: Node, channels: int) -> Affine:
+def _of_batch_normalization(node: Node, channels: int) -> Affine:
     weights = iter(np.asarray(values, np.float64) for values in node.weights)
     gamma = next(weights) if node.config["scale"] else np.ones(channels)
     beta = next(weights) if node.config["center"] else np.zeros(channels)
@@ -56,7 +56,7 @@ def _of_batch_normalisation(node: Node, channels: int) -> Affine:
     return Affine(scale, beta - mean * scale)
 
 
-def _of_normalisation(node: Node, channels: int) -> Affine:
+def _of_normalization(node: Node, channels: int) -> Affine:
     if node.weights:
         mean, variance = node.weights[:2]
     else:

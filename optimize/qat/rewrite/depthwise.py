@@ -15,9 +15,9 @@ L = keras.layers
 
 
 def scale_by_depthwise(network: Network, skip: Collection[str] = ()) -> list[str]:
-    """Replace each scaling layer that is left by a DepthwiseConv2D of one pixel, which tfmot quantises.
+    """Replace each scaling layer that is left by a DepthwiseConv2D of one pixel, which tfmot quantizes.
 
-    A vector is made a picture of one pixel and back. The name stays. Other tensors than planes and vectors are left.
+    A vector is made an image of one pixel and back. The name stays. Other tensors than planes and vectors are left.
 
     Returns:
         What was done, a line for each layer.

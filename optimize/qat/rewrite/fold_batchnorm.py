@@ -16,7 +16,7 @@ _MAXIMA = (L.MaxPooling2D, L.GlobalMaxPooling2D)
 
 
 def trains_folded(network: Network, node: Node, skip: Collection[str] = ()) -> bool:
-    """Whether tfmot folds a batch normalisation itself, and trains it so.
+    """Whether tfmot folds a batch normalization itself, and trains it so.
 
     Args:
         network: the graph around it.
@@ -33,7 +33,7 @@ def trains_folded(network: Network, node: Node, skip: Collection[str] = ()) -> b
 def fold_back(network: Network, skip: Collection[str] = ()) -> list[str]:
     """Fold each scaling layer into the linear layer before it, which nothing else reads and has no activation.
 
-    A batch normalisation behind a Conv2D stays: quantization-aware training does better with batch statistics at first
+    A batch normalization behind a Conv2D stays: quantization-aware training does better with batch statistics at first
     (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2), and tfmot folds it. Behind a Dense layer tfmot leaves
     floating-point operators, and behind a DepthwiseConv2D it gives all channels one scale: there it is folded now.
 

@@ -25,7 +25,7 @@ class Node:
         config: of the layer.
         inputs: where its tensors come from.
         weights: in the order of ``layer.get_weights()``.
-        shape: of its output for one picture, without the batch axis.
+        shape: of its output for one image, without the batch axis.
     """
 
     name: str
@@ -166,7 +166,7 @@ def _expand(model: Any, inputs: list[Node], nested: list[str]) -> list[Node]:
             continue
         options = {key: value for key, value in call.call_kwargs.items() if value is not None}
         if type(layer).__module__.endswith("tf_op_layer") or options:
-            raise EdgeemoError(_operator(layer, options), mend=_OPERATOR_MEND)
+            raise EdgeemoError(_operator(layer, options), hint=_OPERATOR_MEND)
         given = [made[id(tensor)] for tensor in call.keras_inputs]
         if isinstance(layer, keras.Model):
             nested.append(layer.name)

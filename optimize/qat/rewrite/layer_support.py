@@ -15,11 +15,11 @@ L = keras.layers
 
 
 class Treatment(enum.Enum):
-    """How a layer is quantised in training."""
+    """How a layer is quantized in training."""
 
     DEFAULT = "as tfmot does by default"
     NOTHING = "nothing is put around it: its output has the range of its input"
-    OUTPUT = "its output is quantised"
+    OUTPUT = "its output is quantized"
     PER_CHANNEL = "its depthwise kernel has a range for each channel"
     FLOAT = "stays in floating point"
     FENCE = "stays as it is: ranges begin anew behind it"
@@ -70,14 +70,14 @@ _REASONS = {
 
 
 def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatment]:
-    """How each layer of a rewritten network is quantised.
+    """How each layer of a rewritten network is quantized.
 
     Args:
         network: after all rules.
         skip: layers that stay in floating point.
 
     Raises:
-        EdgeemoError: a layer cannot be quantised.
+        EdgeemoError: a layer cannot be quantized.
     """
     found, refused = {}, {}
     for node in network.nodes:
@@ -92,7 +92,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
         options = " ".join(f"--qat-skip {name}" for name in dict.fromkeys(_to_skip(network, refused)))
         raise EdgeemoError(
             f"{network.name} cannot be trained quantization-aware ({reasons})",
-            mend=f"leave it in floating point with {options}, or use --method int8",
+            hint=f"leave it in floating point with {options}, or use --method int8",
         )
     return found
 
@@ -123,7 +123,7 @@ def _treatment(node: Node) -> Treatment:
 
 
 def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
-    """Why a layer cannot be quantised in training; None if it can."""
+    """Why a layer cannot be quantized in training; None if it can."""
     kind = node.type.__name__
     if node.config.get("data_format") == "channels_first":
         return f"{kind} with channels first, which runs on GPUs only"

@@ -77,7 +77,7 @@ def test_the_table_goes_to_stdout_and_progress_to_stderr(report: tuple[Path, Res
 
 
 def test_records_are_complete(records: list[BenchmarkRecord]) -> None:
-    assert [record.quantisation for record in records] == ["float32", "int8", "int8"]
+    assert [record.quantization for record in records] == ["float32", "int8", "int8"]
     assert len({record.name for record in records}) == 3
     assert len({record.run for record in records}) == 1
     for record in records:
@@ -93,7 +93,7 @@ def test_records_are_complete(records: list[BenchmarkRecord]) -> None:
         assert record.first_ms > 0
         assert record.input_spec == InputSpec(48, 48)
         assert record.stages is not None
-        # Pictures of the data set, not noise.
+        # Images of the data set, not noise.
         assert record.stages.crop == (48, 48)
         assert record.sha256 != records[0].sha256 or record is records[0]
     assert records[0].ratio is None
@@ -142,10 +142,10 @@ def test_a_foreign_model_takes_part_by_its_card(tmp_path: Path) -> None:
 
 def test_a_pack_is_measured_on_like_the_data_it_was_made_of(tmp_path: Path) -> None:
     data = read_evaluation_set(DATA, "test", limit=60)
-    write_pack(tmp_path / "faces.zip", data, origin="60 of 150 pictures")
+    write_pack(tmp_path / "faces.zip", data, origin="60 of 150 images")
     result = run(INT8, *QUICK, "--data", tmp_path / "faces.zip", "--json")
     assert result.exit_code == 0, result.output
-    assert "faces.zip: 60 of 150 pictures" in result.stderr
+    assert "faces.zip: 60 of 150 images" in result.stderr
     accuracy = json.loads(result.stdout)["accuracy"]
     assert (accuracy["n"], accuracy["content_hash"]) == (60, data.content_hash)
     found = Classifier.open(INT8).predict(data.pixels(InputSpec(48, 48))).argmax(axis=1)
@@ -212,7 +212,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 
 def test_every_model_is_measured_with_every_number_of_threads() -> None:
     found = benchmark([INT8, FLOAT], threads=[1, 2], queries=20)
-    names = [(record.name, record.threads, record.quantisation) for record in found]
+    names = [(record.name, record.threads, record.quantization) for record in found]
     card = read_card(INT8)
     assert card is not None
     assert [(threads, kind) for _, threads, kind in names] == [(1, "int8"), (2, "int8"), (1, "float32"), (2, "float32")]
@@ -295,13 +295,13 @@ def bad(tmp_path: Path) -> Path:
         pytest.param(["bare.tflite", "--card", "card.json"], 1, "card.json is not JSON", id="card broken"),
         pytest.param(["two.tflite", "--data", DATA], 1, "classes that the model does not know", id="labels"),
         pytest.param([INT8, "--data", "none.zip"], 1, "none.zip is not there", id="data missing"),
-        pytest.param([INT8, "--data", DATA, "--split", "exam"], 1, "no pictures in split 'exam'", id="split missing"),
+        pytest.param([INT8, "--data", DATA, "--split", "exam"], 1, "no images in split 'exam'", id="split missing"),
         pytest.param([INT8, "--limit", "5"], 2, "--limit needs --data", id="limit alone"),
         pytest.param([INT8, "--queries", "0"], 2, "'--queries': 0 is not in the range", id="queries"),
         pytest.param([INT8, "--seconds", "-1"], 2, "'--seconds'", id="seconds"),
-        pytest.param([INT8, "--frames", "none.jpg"], 1, "none.jpg is not there, expected a picture", id="no frame"),
-        pytest.param([INT8, "--frames", "card.json"], 1, "card.json is not a picture", id="frame is none"),
-        pytest.param([INT8, "--frames", "."], 1, "has no pictures", id="no frames in the folder"),
+        pytest.param([INT8, "--frames", "none.jpg"], 1, "none.jpg is not there, expected an image", id="no frame"),
+        pytest.param([INT8, "--frames", "card.json"], 1, "card.json is not an image", id="frame is none"),
+        pytest.param([INT8, "--frames", "."], 1, "has no images", id="no frames in the folder"),
         pytest.param([INT8, "--threads", "0"], 2, "'--threads'", id="threads"),
         pytest.param([INT8, "--runtime", "onnx"], 2, "'onnx' is not one of", id="runtime"),
     ],
@@ -334,7 +334,7 @@ def test_help_shows_an_example() -> None:
         ({"models": [INT8], "threads": [0]}, "threads out of range"),
         ({"models": [INT8], "runtimes": ["onnx"]}, "unknown runtime"),
         ({"models": [INT8], "sustained": -1.0}, "sustained out of range"),
-        ({"models": [INT8], "data": synthetic_dataset(train=1, test=1).take([])}, "has no pictures"),
+        ({"models": [INT8], "data": synthetic_dataset(train=1, test=1).take([])}, "has no images"),
     ],
 )
 def test_errors_of_the_function(arguments: dict[str, object], message: str) -> None:

@@ -15,10 +15,10 @@ from edgeemo.edge.model.card import split_model
 LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
 
 
-def test_a_model_of_others_is_measured_on_the_pictures_that_are_left(tiny_float: Path, tmp_path: Path) -> None:
+def test_a_model_of_others_is_measured_on_the_images_that_are_left(tiny_float: Path, tmp_path: Path) -> None:
     model = tmp_path / "theirs.tflite"
     model.write_bytes(split_model(tiny_float.read_bytes())[0])
-    words = ["--labels", LABELS, "--normalisation", "unit", "--notes", "chosen on PublicTest"]
+    words = ["--labels", LABELS, "--normalization", "unit", "--notes", "chosen on PublicTest"]
     assert CliRunner().invoke(edgeemo, ["models", "card", str(model), *words]).exit_code == 0
     listed = tmp_path / "leaks.csv"
     listed.write_text("key\ntest face 1\ntest face 4\nelsewhere\n")

@@ -56,7 +56,7 @@ def class_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
     return lambda word: names[library.class_of(ctypes.c_uint32(word))].decode()
 
 
-# Words by GNU as. What differs from its neighbour in one field only stands beside it.
+# Words by GNU as. What differs from its neighbor in one field only stands beside it.
 @needs_gcc
 @pytest.mark.parametrize(
     ("instruction", "word", "kind"),
@@ -221,8 +221,8 @@ def test_records_without_counts_are_read() -> None:
 
 def test_counts_with_unknown_fields_are_refused() -> None:
     value = json.loads(sample(instructions=(A72,)).to_json())
-    value["instructions"][0]["colour"] = "red"
-    with pytest.raises(EdgeemoError, match=r"not a valid benchmark record .*colour"):
+    value["instructions"][0]["color"] = "red"
+    with pytest.raises(EdgeemoError, match=r"not a valid benchmark record .*color"):
         BenchmarkRecord.from_dict(value)
 
 

@@ -96,7 +96,7 @@ def test_a_profile_comes_back_as_it_was(tmp_path: Path) -> None:
         ("{}", "p.jsonl, line 1 is not a profile"),
         (json.dumps({**json.loads(PROFILE.to_json()), "schema": 9}), "p.jsonl, line 1 is not a profile"),
         ('{"schema": 1, "kind": "profile"}', "p.jsonl, line 1 is not a valid profile"),
-        (json.dumps({**json.loads(PROFILE.to_json()), "colour": 1}), "p.jsonl, line 1 is not a valid profile"),
+        (json.dumps({**json.loads(PROFILE.to_json()), "color": 1}), "p.jsonl, line 1 is not a valid profile"),
     ],
 )
 def test_what_is_no_profile_is_said(tmp_path: Path, line: str, sentence: str) -> None:

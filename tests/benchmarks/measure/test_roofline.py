@@ -72,4 +72,4 @@ def test_benchmark_measures_ceiling_and_offline_throughput(tiny_int8: Path) -> N
     assert record.offline.batch in (1, 8, 32)
     table = text_table([record])
     assert "GMAC/s that int8 matrix products reach in" in table
-    assert "pictures per second [" in table
+    assert "images per second [" in table

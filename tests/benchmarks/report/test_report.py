@@ -17,13 +17,13 @@ from edgeemo.edge.common.errors import EdgeemoError
 from ..samples import PROFILE, sample
 
 FRAME = Stages(0.1, 0.2, 0.01, (90, 90, 3), decode=2.0, detect=30.0, total=33.0, frames=100, faces=1.2)
-FIRST = sample(name="float <b>", quantisation="float32", ratio=None, p50_ms=0.6, stages=FRAME)
+FIRST = sample(name="float <b>", quantization="float32", ratio=None, p50_ms=0.6, stages=FRAME)
 SECOND = sample(name="int8", stages=replace(FRAME, invoke=0.1))
 
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages without pictures, which take most of the time."""
+    """Pages without images, which take most of the time."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
 
@@ -32,7 +32,7 @@ def page_of(records: list[object], folder: Path) -> str:
     return (folder / "page.html").read_text()
 
 
-def test_the_page_has_every_picture_inside_and_needs_no_network(tmp_path: Path) -> None:
+def test_the_page_has_every_image_inside_and_needs_no_network(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     text = page_of([FIRST, SECOND], tmp_path)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
@@ -96,15 +96,15 @@ def test_sparse_records_have_a_page_too(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("plain")
 def test_without_matplotlib_the_page_says_what_it_lacks(tmp_path: Path) -> None:
     text = page_of([FIRST], tmp_path)
-    assert "There are no pictures" in text
+    assert "There are no images" in text
     assert "edgeemo[evaluate]" in text
 
 
-def test_markdown_has_its_pictures_beside_it(tmp_path: Path) -> None:
+def test_markdown_has_its_images_beside_it(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     records = [FIRST, replace(SECOND, notes="seen | PublicTest")]
     write_report(
-        records, tmp_path / "docs" / "page.md", profiles=[PROFILE], title="Ours", foreword="By hand.", pictures=".svg"
+        records, tmp_path / "docs" / "page.md", profiles=[PROFILE], title="Ours", foreword="By hand.", images=".svg"
     )
     text = (tmp_path / "docs" / "page.md").read_text()
     assert text.startswith("# Ours\n\nBy hand.\n\n")
@@ -127,15 +127,15 @@ def test_a_tainted_profile_says_so_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "pictures", "sentence"),
+    ("name", "images", "sentence"),
     [
         ("page.pdf", "", "unknown format of a report, expected .html or .md, got '.pdf'"),
-        ("page.md", ".bmp", "unknown picture format, expected .png or .svg, got '.bmp'"),
+        ("page.md", ".bmp", "unknown image format, expected .png or .svg, got '.bmp'"),
     ],
 )
-def test_a_format_that_there_is_not(tmp_path: Path, name: str, pictures: str, sentence: str) -> None:
+def test_a_format_that_there_is_not(tmp_path: Path, name: str, images: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError, match=re.escape(sentence)):
-        write_report([FIRST], tmp_path / name, pictures=pictures)
+        write_report([FIRST], tmp_path / name, images=images)
     assert not list(tmp_path.iterdir())
 
 

@@ -16,9 +16,9 @@ from ..samples import sample
 pytest.importorskip("matplotlib")
 
 
-def rated(name: str, p50: float, correct: int, quantisation: str = "int8") -> BenchmarkRecord:
+def rated(name: str, p50: float, correct: int, quantization: str = "int8") -> BenchmarkRecord:
     accuracy = DataAccuracy(correct, 1000, "faces", "test", "")
-    return sample(name=name, p50_ms=p50, p90_ms=1.1 * p50, accuracy=accuracy, quantisation=quantisation)
+    return sample(name=name, p50_ms=p50, p90_ms=1.1 * p50, accuracy=accuracy, quantization=quantization)
 
 
 MANY = [

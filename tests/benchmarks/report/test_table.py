@@ -6,7 +6,7 @@ from edgeemo.benchmarks.report.table import markdown_table, text_table
 
 from ..samples import sample
 
-FIRST = sample(name="float", quantisation="float32", ratio=None, p50_ms=0.63, peak_rss_mb=81.0, reasons=())
+FIRST = sample(name="float", quantization="float32", ratio=None, p50_ms=0.63, peak_rss_mb=81.0, reasons=())
 
 
 def test_columns_are_aligned() -> None:

@@ -20,13 +20,13 @@ def inputs(session: Session, count: int = 5) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("model", ["tiny_int8.tflite", "tiny_float.tflite"])
-def test_batch_answers_like_its_pictures_alone(runtime: str, model: str, tiny_int8: Path) -> None:
+def test_batch_answers_like_its_images_alone(runtime: str, model: str, tiny_int8: Path) -> None:
     session = load(tiny_int8.with_name(model), runtime=runtime)
     # That it does is checked when it is made; here that the check has something to check.
     batch = Batch(session, inputs(session), size=8, threads=1)
     assert batch._answer().shape == (8, 7)
     assert batch.run(2) > 0
-    with pytest.raises(ValueError, match="other answers than its pictures alone"):
+    with pytest.raises(ValueError, match="other answers than its images alone"):
         Batch(Answers(session), inputs(session), size=8, threads=1)
 
 
@@ -48,6 +48,6 @@ def test_a_compiled_model_takes_no_batch(tiny_int8: Path) -> None:
         Batch(session, inputs(session), size=8, threads=1)
 
 
-def test_one_by_one_goes_through_all_pictures(tiny_int8: Path) -> None:
+def test_one_by_one_goes_through_all_images(tiny_int8: Path) -> None:
     session = load(tiny_int8)
     assert OneByOne(session, inputs(session)).run(7) > 0

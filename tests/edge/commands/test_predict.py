@@ -39,7 +39,7 @@ def test_table_has_a_row_for_each_face(tiny_int8: Path, photo: Path, blank: Path
     result = predict(tiny_int8, photo, blank)
     header, _, first, second = result.output.splitlines()
     assert result.exit_code == 0
-    assert header.split() == ["picture", "face", "box", "emotion", "probability", "then"]
+    assert header.split() == ["image", "face", "box", "emotion", "probability", "then"]
     assert first.split()[0] == str(photo)
     assert first[header.index("emotion") :].split()[0] == clip[9][1].emotion
     assert second[header.index("emotion") :].startswith("no face found")
@@ -50,7 +50,7 @@ def test_json_is_one_document(tiny_int8: Path, photo: Path, blank: Path, clip: l
     document = json.loads(result.output)
     assert result.exit_code == 0
     assert document["schema"] == 1
-    seen, nobody = document["pictures"]
+    seen, nobody = document["images"]
     assert seen["faces"][0]["label"] == clip[9][1].emotion
     assert sum(seen["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=0.05)
     assert nobody["faces"] == []
@@ -67,12 +67,12 @@ def test_a_model_that_ships_needs_no_path(given: list[str], photo: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["edge-res-int8"], "edge-res-int8 is a model: name the pictures"),
+        (["edge-res-int8"], "edge-res-int8 is a model: name the images"),
         (["edge-res-int8", "photo.png", "--model", "fer-cnn3-int8"], "two models were given"),
         (["edge-rse-int8", "photo.png"], "unknown model 'edge-rse-int8'"),
         (["absent.tflite", "photo.png"], "absent.tflite"),
     ],
-    ids=["no picture", "two models", "misspelt", "absent"],
+    ids=["no image", "two models", "misspelt", "absent"],
 )
 def test_models_that_cannot_be_meant_are_one_sentence(arguments: list[str], sentence: str) -> None:
     result = predict(*arguments)
@@ -80,43 +80,43 @@ def test_models_that_cannot_be_meant_are_one_sentence(arguments: list[str], sent
     assert sentence in result.output
 
 
-def test_what_names_a_model_is_told_from_a_picture(tiny_int8: Path, photo: Path, tmp_path: Path) -> None:
+def test_what_names_a_model_is_told_from_an_image(tiny_int8: Path, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(tiny_int8.read_bytes())
     (tmp_path / "face").write_bytes(photo.read_bytes())
     models = [tiny_int8, "absent.tflite", "edge-res-int8", "word", tmp_path / "model.bin"]
-    pictures = [photo, "absent.png", "folder/word", tmp_path, tmp_path / "face"]
-    assert [names_model(str(path)) for path in models + pictures] == [True] * 5 + [False] * 5
+    images = [photo, "absent.png", "folder/word", tmp_path, tmp_path / "face"]
+    assert [names_model(str(path)) for path in models + images] == [True] * 5 + [False] * 5
 
 
 def test_both_models_agree(tiny_int8: Path, tiny_float: Path, photo: Path) -> None:
-    faces = [json.loads(predict(m, photo, "--json").output)["pictures"][0]["faces"][0] for m in (tiny_int8, tiny_float)]
+    faces = [json.loads(predict(m, photo, "--json").output)["images"][0]["faces"][0] for m in (tiny_int8, tiny_float)]
     assert faces[0]["box"] == faces[1]["box"]
     assert faces[0]["label"] == faces[1]["label"]
     assert faces[0]["confidence"] == pytest.approx(faces[1]["confidence"], abs=0.1)
 
 
-def test_no_detect_takes_the_whole_picture(tiny_int8: Path, blank: Path) -> None:
+def test_no_detect_takes_the_whole_image(tiny_int8: Path, blank: Path) -> None:
     document = json.loads(predict(tiny_int8, blank, "--no-detect", "--json").output)
-    assert [face["box"] for face in document["pictures"][0]["faces"]] == [[0, 0, 64, 64]]
+    assert [face["box"] for face in document["images"][0]["faces"]] == [[0, 0, 64, 64]]
 
 
-def test_bad_pictures_are_named_while_the_others_go_on(tiny_int8: Path, photo: Path, tmp_path: Path) -> None:
+def test_bad_images_are_named_while_the_others_go_on(tiny_int8: Path, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.jpg").touch()
     bad = [tmp_path / "text.png", tmp_path / "empty.jpg", tmp_path / "absent.png", tmp_path]
     result = predict(tiny_int8, *bad, photo, "--json")
     assert result.exit_code == 1
     assert [line.split(",")[0] for line in result.stderr.splitlines()] == [
-        f"Error: {bad[0]} is not a picture",
+        f"Error: {bad[0]} is not an image",
         f"Error: {bad[1]} is empty",
         f"Error: {bad[2]} is not there",
         f"Error: {bad[3]} is a folder",
     ]
-    pictures = json.loads(result.stdout)["pictures"]
-    assert ["error" in picture for picture in pictures] == [True, True, True, True, False]
+    images = json.loads(result.stdout)["images"]
+    assert ["error" in image for image in images] == [True, True, True, True, False]
 
 
-def test_only_bad_pictures_print_no_table(tiny_int8: Path) -> None:
+def test_only_bad_images_print_no_table(tiny_int8: Path) -> None:
     result = predict(tiny_int8, "absent.png")
     assert (result.exit_code, result.stdout) == (1, "")
 
@@ -128,7 +128,7 @@ def test_card_file_serves_a_model_without_one(tiny_int8: Path, photo: Path, tmp_
     card.write_text(embedded.to_json())
     assert "has no model card" in predict(bare, photo).output
     with_card, own = predict(bare, photo, "--card", card, "--json"), predict(tiny_int8, photo, "--json")
-    faces = [json.loads(result.output)["pictures"][0]["faces"] for result in (with_card, own)]
+    faces = [json.loads(result.output)["images"][0]["faces"] for result in (with_card, own)]
     assert faces[0] == faces[1]
 
 
@@ -140,7 +140,7 @@ def test_card_file_serves_a_model_without_one(tiny_int8: Path, photo: Path, tmp_
         (["MODEL", "x.png", "--card", "absent.json"], 1, "absent.json is not there, expected a model card"),
         (["MODEL", "x.png", "--card", "TEXT"], 1, "is not JSON"),
         (["MODEL", "x.png", "--card", "FOLDER"], 1, "cannot be read (Is a directory), expected a model card"),
-        (["MODEL"], 2, "is a model: name the pictures"),
+        (["MODEL"], 2, "is a model: name the images"),
         ([], 2, "Missing argument '[MODEL] IMAGE...'"),
         (["MODEL", "x.png", "--threads", "0"], 2, "Invalid value for '--threads'"),
         (["MODEL", "x.png", "--runtime", "onnx"], 2, "Invalid value for '--runtime'"),

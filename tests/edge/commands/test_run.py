@@ -46,7 +46,7 @@ def test_video_gives_a_line_for_each_frame_with_the_right_emotion(tiny_int8: Pat
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_folder_with_a_broken_picture_goes_on(tiny_int8: Path, tmp_path: Path) -> None:
+def test_folder_with_a_broken_image_goes_on(tiny_int8: Path, tmp_path: Path) -> None:
     for name in ("a.png", "c.png"):
         Image.new("L", (48, 48), 99).save(tmp_path / name)
     (tmp_path / "b.png").write_text("x")
@@ -54,19 +54,19 @@ def test_folder_with_a_broken_picture_goes_on(tiny_int8: Path, tmp_path: Path) -
     assert result.exit_code == 0
     assert [Path(line["source"]).name for line in events(result.stdout)] == ["a.png", "c.png"]
     warning, summary = result.stderr.splitlines()
-    assert warning.startswith(f"Warning: {tmp_path / 'b.png'} is not a picture")
-    assert summary.startswith("2 frames, 2 faces, 1 picture skipped, ")
+    assert warning.startswith(f"Warning: {tmp_path / 'b.png'} is not an image")
+    assert summary.startswith("2 frames, 2 faces, 1 image skipped, ")
 
 
-def test_no_face_and_twenty_faces_in_one_picture(tiny_int8: Path, tmp_path: Path) -> None:
+def test_no_face_and_twenty_faces_in_one_image(tiny_int8: Path, tmp_path: Path) -> None:
     from edgeemo.train.datasets.synthetic import camera_clip
 
     # Persons whom the cascade finds when they are alone; side by side it may miss one or two.
     people = [0, 1, 2, 3, *range(6, 11), 12, 13, 14, *range(16, 20), *range(21, 25)]
     heads = [cv2.resize(next(iter(camera_clip(1, width=320, height=256, seed=who)))[0], (256, 205)) for who in people]
     crowd = np.vstack([np.hstack(heads[row : row + 5]) for row in range(0, 20, 5)])
-    for name, picture in (("a.png", np.full_like(crowd, 90)), ("b.png", crowd), ("c.png", np.full_like(crowd, 90))):
-        Image.fromarray(picture).save(tmp_path / name)
+    for name, image in (("a.png", np.full_like(crowd, 90)), ("b.png", crowd), ("c.png", np.full_like(crowd, 90))):
+        Image.fromarray(image).save(tmp_path / name)
     result = run(tiny_int8, "--source", tmp_path)
     none, many, none_again = (line["faces"] for line in events(result.stdout))
     assert (result.exit_code, none, none_again) == (0, [], [])
@@ -108,7 +108,7 @@ def test_full_disk_is_one_sentence_and_the_summary_is_kept(tiny_int8: Path, clip
     [
         ("absent.mp4", "absent.mp4 is not there"),
         ("77", "camera 77 (/dev/video77) cannot be opened"),
-        ("EMPTY", "has no pictures"),
+        ("EMPTY", "has no images"),
         ("TEXT", "text.avi cannot be decoded"),
     ],
 )
@@ -217,7 +217,7 @@ def test_camera_shows_the_clip(start: Any, fake_camera: Any, tiny_int8: Path, cl
 
 
 @pytest.mark.parametrize(
-    ("mood", "reason"), [("unplug", "it was unplugged or stopped"), ("hang", "no picture for 0.5 s")]
+    ("mood", "reason"), [("unplug", "it was unplugged or stopped"), ("hang", "no image for 0.5 s")]
 )
 def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
     mood: str, reason: str, start: Any, fake_camera: Any, tiny_int8: Path

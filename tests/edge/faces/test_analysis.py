@@ -1,4 +1,4 @@
-"""Faces classified for real: a model trained on drawn faces, on drawn faces that it has not seen."""
+"""Faces classified for real: a model trained on synthetic faces, on synthetic faces that it has not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.faces.analysis import classify_frame
-from edgeemo.edge.faces.haar import HaarDetector, WholePicture
+from edgeemo.edge.faces.haar import HaarDetector, WholeImage
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, write_model
 from edgeemo.train.datasets.synthetic import make_faces
@@ -20,14 +20,14 @@ def classifier(request: pytest.FixtureRequest) -> Classifier:
     return Classifier.open(request.getfixturevalue(request.param))
 
 
-def test_faces_are_recognised_far_above_chance(classifier: Classifier) -> None:
+def test_faces_are_recognized_far_above_chance(classifier: Classifier) -> None:
     pixels, labels = make_faces(280, seed=5)
     hits = classifier.predict(pixels).argmax(axis=1) == labels
     # 0.80 was measured; one label of seven would be right by chance.
     assert hits.mean() > 0.65
 
 
-def test_emotions_of_a_clip_are_recognised_behind_the_detector(classifier: Classifier, clip: list) -> None:
+def test_emotions_of_a_clip_are_recognized_behind_the_detector(classifier: Classifier, clip: list) -> None:
     # The first frames after a change still show the old emotion. All 42 of the rest were right when this was written.
     settled = [(frame, truth) for frame, truth in clip if truth.index % 10 >= 4][::3]
     detector = HaarDetector()
@@ -74,9 +74,9 @@ def test_frame_without_a_face_costs_no_inference(classifier: Classifier) -> None
     assert result.times.invoke == 0
 
 
-def test_whole_picture_is_classified_without_detection(classifier: Classifier) -> None:
+def test_whole_image_is_classified_without_detection(classifier: Classifier) -> None:
     pixels, _ = make_faces(1, seed=5)
-    face = classify_frame(pixels[0, :, :, 0], WholePicture(), classifier).faces[0]
+    face = classify_frame(pixels[0, :, :, 0], WholeImage(), classifier).faces[0]
     assert list(face.probabilities.values()) == classifier.predict(pixels)[0].tolist()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.faces.haar import Box, HaarDetector, WholePicture, merge
+from edgeemo.edge.faces.haar import Box, HaarDetector, WholeImage, merge
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_inside_moves_before_it_cuts(box: Box, expected: Box) -> None:
         (-0.99, Box(30, 35, 1, 1)),
     ],
 )
-def test_grown_keeps_the_centre(margin: float, expected: Box) -> None:
+def test_grown_keeps_the_center(margin: float, expected: Box) -> None:
     grown = Box(10, 20, 40, 30).grown(margin)
     assert (grown.width, grown.height) == (expected.width, expected.height)
     assert (grown.x, grown.y) == pytest.approx((expected.x, expected.y), abs=1)
@@ -110,12 +110,12 @@ def test_reduced_search_gives_boxes_in_pixels_of_the_frame(haar: HaarDetector, c
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5000), (5000, 2, 3), (24, 24), (23, 23, 3), (480, 640, 3)], ids=str)
-def test_picture_without_a_face_gives_none(haar: HaarDetector, shape: tuple[int, ...]) -> None:
+def test_image_without_a_face_gives_none(haar: HaarDetector, shape: tuple[int, ...]) -> None:
     assert haar(np.full(shape, 90, np.uint8)) == []
 
 
-def test_whole_picture_is_one_box() -> None:
-    assert WholePicture()(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
+def test_whole_image_is_one_box() -> None:
+    assert WholeImage()(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
 
 
 def test_opencv_without_cascades_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

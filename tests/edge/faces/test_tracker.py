@@ -1,4 +1,4 @@
-"""Identities and labels over time: drawn faces that cross, found by the real cascade, and recorded noise."""
+"""Identities and labels over time: synthetic faces that cross, found by the real cascade, and recorded noise."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def test_crossing_faces_keep_their_identities(fps: int, speed: float, behind: fl
             true = [around(320 + way, 200), around(320 - way, 200, behind * FACE)]
             hidden = true[0].overlap(true[1]) > 0.5
             shown = [who for who in (0, 1) if not (who and hidden) and rng.random() > 0.05]
-            centres = {who: rng.normal((320 + (1 - 2 * who) * way, 200), 0.03 * FACE) for who in shown}
+            centers = {who: rng.normal((320 + (1 - 2 * who) * way, 200), 0.03 * FACE) for who in shown}
             sides = {who: true[who].width * (1 + rng.normal(0, 0.045)) for who in shown}
-            found = [around(*centres[who], sides[who]) for who in shown]
+            found = [around(*centers[who], sides[who]) for who in shown]
             for track in tracker.update(result(*found), index / fps):
                 if track.face is not None and abs(way) > 1.2 * FACE:
                     (before if way < 0 else after)[shown[track.face]] = track.id
@@ -84,24 +84,24 @@ def test_crossing_drawn_faces_found_by_the_cascade_keep_their_identities() -> No
     for index in range(30):
         way = -224 + 16 * index
         frame = np.full((480, 640, 3), 120, np.uint8)
-        centres = {}
-        for who, (picture, truth), x in ((1, two, 320 - way), (0, one, 320 + way)):
+        centers = {}
+        for who, (image, truth), x in ((1, two, 320 - way), (0, one, 320 + way)):
             x0, y0, width, height = truth.box
-            centres[who] = (x, 240)
-            _paste(frame, picture[y0 : y0 + height, x0 : x0 + width], x, 240)
+            centers[who] = (x, 240)
+            _paste(frame, image[y0 : y0 + height, x0 : x0 + width], x, 240)
         faces = result(*detector(frame))
         hidden += len(faces.faces) < 2
         for track in tracker.update(faces, index / 8):
             if track.seen and abs(way) > 120:
-                centre = (track.box.x + track.box.width / 2, track.box.y + track.box.height / 2)
-                seen[min(centres, key=lambda who: math.dist(centres[who], centre))].add(track.id)
+                center = (track.box.x + track.box.width / 2, track.box.y + track.box.height / 2)
+                seen[min(centers, key=lambda who: math.dist(centers[who], center))].add(track.id)
     assert hidden >= 2
     assert len(seen[0]) == len(seen[1]) == 1
     assert seen[0] != seen[1]
 
 
 def _paste(frame: np.ndarray, face: np.ndarray, x: int, y: int) -> None:
-    """An oval cut of a face, centred."""
+    """An oval cut of a face, centered."""
     height, width = face.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     cv2.ellipse(mask, (width // 2, height // 2), (width // 2, height // 2), 0, 0, 360, 255, -1)

@@ -70,12 +70,12 @@ def used_memory() -> Iterator[None]:
     mallopt(M_PERTURB, 0)
 
 
-# What OpenCV makes of a sliver of a picture used to depend on memory that nobody wrote.
+# What OpenCV makes of a sliver of an image used to depend on memory that nobody wrote.
 @pytest.mark.usefixtures("used_memory")
 @pytest.mark.parametrize(
     "shape", [(1, 1), (3, 5000), (5000, 2, 3), (23, 23, 3), (30, 300), (480, 640, 3), (480, 640)], ids=str
 )
-def test_picture_without_a_face_gives_none(yunet: YuNetDetector, shape: tuple[int, ...]) -> None:
+def test_image_without_a_face_gives_none(yunet: YuNetDetector, shape: tuple[int, ...]) -> None:
     assert yunet(np.full(shape, 90, np.uint8)) == []
 
 

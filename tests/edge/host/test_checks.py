@@ -49,7 +49,7 @@ def answer(path: Path, *, throttled: str = "0x0", adc: str = 'error=1 error_msg=
 
 def found(findings: list[Finding], area: str) -> str:
     """Everything that was found in an area, with marks and mends."""
-    return "\n".join(f"{one.status.value}: {one.text} -> {one.mend}" for one in findings if one.area == area)
+    return "\n".join(f"{one.status.value}: {one.text} -> {one.hint}" for one in findings if one.area == area)
 
 
 @native
@@ -87,7 +87,7 @@ def test_a_machine(
     for area, fact in facts.items():
         assert found(findings, area).startswith(fact)
     assert doctor.runs(findings)
-    assert all(finding.mend for finding in findings if finding.status is not Status.OK)
+    assert all(finding.hint for finding in findings if finding.status is not Status.OK)
 
 
 @pytest.mark.parametrize(
@@ -133,33 +133,33 @@ def test_usb_cameras_are_named_and_their_second_nodes_left_out(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("device", "allowed", "sentence", "mend"),
+    ("device", "allowed", "sentence", "hint"),
     [
         (False, True, "Webcam, but the file is missing", "--device"),
         (True, False, "Webcam, but this user may not open it", "usermod -aG video"),
     ],
 )
 def test_camera_that_cannot_be_opened(
-    device: bool, allowed: bool, sentence: str, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: bool, allowed: bool, sentence: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_video(tmp_path, 0, "Webcam", device=device)
     # Permissions do not bind root, whom tests may run as.
     monkeypatch.setattr(os, "access", lambda *_: allowed)
     (finding,) = peripherals.camera_findings(tmp_path)
-    assert (finding.status, sentence in finding.text, mend in finding.mend) == (Status.WARNING, True, True)
+    assert (finding.status, sentence in finding.text, hint in finding.hint) == (Status.WARNING, True, True)
 
 
 @pytest.mark.parametrize("name", ["unicam-image", "rp1-cfe-csi2_ch0"])
 @pytest.mark.parametrize(
-    ("packaged", "mend"), [(True, "--system-site-packages"), (False, "apt install python3-picamera2")]
+    ("packaged", "hint"), [(True, "--system-site-packages"), (False, "apt install python3-picamera2")]
 )
-def test_csi_camera_needs_picamera2(name: str, packaged: bool, mend: str, tmp_path: Path) -> None:
+def test_csi_camera_needs_picamera2(name: str, packaged: bool, hint: str, tmp_path: Path) -> None:
     write_video(tmp_path, 0, name)
     if packaged:
         write(tmp_path / "usr/lib/python3/dist-packages/picamera2/__init__.py", "")
     (finding,) = peripherals.camera_findings(tmp_path)
     assert name in finding.text
-    assert mend in finding.mend
+    assert hint in finding.hint
 
 
 def test_csi_camera_with_picamera2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def fake_package(name: str, code: str, folder: Path, monkeypatch: pytest.MonkeyP
 
 @native
 @pytest.mark.parametrize(
-    ("code", "sentence", "mend"),
+    ("code", "sentence", "hint"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "cannot be loaded: it died of SIGILL", "processor"),
         ("raise ImportError('numpy.core.multiarray failed to import')", "numpy.core.multiarray failed", "numpy<2"),
@@ -226,13 +226,13 @@ def fake_package(name: str, code: str, folder: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_runtime_that_does_not_load(
-    code: str, sentence: str, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: str, sentence: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_package("ai_edge_litert", code, tmp_path / "site", monkeypatch)
     monkeypatch.setattr(software, "installed", lambda: ["ai-edge-litert"])
     first, last = software.runtime_findings()
     assert sentence in first.text
-    assert mend in first.mend
+    assert hint in first.hint
     assert (last.status, last.text) == (Status.PROBLEM, "none of the installed runtimes can be loaded")
 
 
@@ -247,12 +247,12 @@ def test_no_runtime_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(software, "installed", list)
     (finding,) = software.runtime_findings()
     assert finding.status is Status.PROBLEM
-    assert "pip install ai-edge-litert" in finding.mend
+    assert "pip install ai-edge-litert" in finding.hint
 
 
 @native
 @pytest.mark.parametrize(
-    ("code", "sentence", "mend"),
+    ("code", "sentence", "hint"),
     [
         (
             "raise ImportError('libGL.so.1: cannot open shared object file')",
@@ -267,13 +267,13 @@ def test_no_runtime_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_opencv_that_does_not_serve(
-    code: str, sentence: str, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: str, sentence: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_package("cv2", code, tmp_path / "site", monkeypatch)
     finding = software.opencv_findings()[-1]
     assert finding.status is Status.PROBLEM
     assert sentence in finding.text
-    assert mend in finding.mend
+    assert hint in finding.hint
 
 
 @native
@@ -324,9 +324,9 @@ def test_command_says_what_is_here(tiny_int8: Path) -> None:
     ("findings", "code", "verdict"),
     [
         ([Finding("a", "fine")], 0, "edgeemo runs here: no problems, no warnings"),
-        ([warning("a", "bad", "mend it")], 0, "edgeemo runs here: no problems, 1 warning"),
+        ([warning("a", "bad", "fix it")], 0, "edgeemo runs here: no problems, 1 warning"),
         (
-            [problem("a", "worse", "mend it"), warning("b", "bad", "x")],
+            [problem("a", "worse", "fix it"), warning("b", "bad", "x")],
             1,
             "edgeemo cannot run here: 1 problem, 1 warning",
         ),
@@ -337,4 +337,4 @@ def test_exit_code(findings: list[Finding], code: int, verdict: str, monkeypatch
     result = CliRunner().invoke(edgeemo, ["doctor"])
     assert result.exit_code == code
     assert result.output.strip().endswith(verdict)
-    assert all(f"-> {finding.mend}" in result.output for finding in findings if finding.mend)
+    assert all(f"-> {finding.hint}" in result.output for finding in findings if finding.hint)

@@ -25,8 +25,8 @@ def axes(*values: int) -> TensorInfo:
     return weights(9, len(values), type="INT32", values=values)
 
 
-PICTURE, PLANES, VECTOR = tensor(0, 1, 8, 8, 3), tensor(1, 1, 8, 8, 16), tensor(1, 1, 16)
-CONV = Operator("CONV_2D", (PICTURE, weights(8, 16, 3, 3, 3), weights(9, 16, type="INT32")), (PLANES,))
+IMAGE, PLANES, VECTOR = tensor(0, 1, 8, 8, 3), tensor(1, 1, 8, 8, 16), tensor(1, 1, 16)
+CONV = Operator("CONV_2D", (IMAGE, weights(8, 16, 3, 3, 3), weights(9, 16, type="INT32")), (PLANES,))
 
 
 def one(name: str, *inputs: TensorInfo, out: TensorInfo = PLANES, **options: int) -> Operator:
@@ -39,31 +39,31 @@ def one(name: str, *inputs: TensorInfo, out: TensorInfo = PLANES, **options: int
         (CONV, MAPPED),
         (replace(CONV, options={"dilation_w": 2, "dilation_h": 2}), MAPPED),
         (replace(CONV, options={"dilation_w": 2, "dilation_h": 1}), "Dilations differ"),
-        (replace(CONV, inputs=(PICTURE, tensor(8, 1, 3, 3, 3))), "Weights are not constant"),
-        (replace(CONV, inputs=(replace(PICTURE, type="FLOAT32"), *CONV.inputs[1:])), UNSUPPORTED_TYPE),
-        (replace(CONV, inputs=(PICTURE, weights(8, 16, 3, 3, 3, type="FLOAT32"))), UNSUPPORTED_TYPE),
+        (replace(CONV, inputs=(IMAGE, tensor(8, 1, 3, 3, 3))), "Weights are not constant"),
+        (replace(CONV, inputs=(replace(IMAGE, type="FLOAT32"), *CONV.inputs[1:])), UNSUPPORTED_TYPE),
+        (replace(CONV, inputs=(IMAGE, weights(8, 16, 3, 3, 3, type="FLOAT32"))), UNSUPPORTED_TYPE),
         (replace(CONV, inputs=(tensor(0, 2, 8, 8, 3), *CONV.inputs[1:])), "Tensor has unsupported rank"),
-        (one("TILE", PICTURE), "Operation not supported"),
+        (one("TILE", IMAGE), "Operation not supported"),
         (one("FULLY_CONNECTED", tensor(0, 1, 48), weights(8, 16, 48), out=VECTOR), MAPPED),
         (one("FULLY_CONNECTED", tensor(0, 4, 12), weights(8, 16, 12), out=tensor(1, 4, 16)), "not one-dimensional"),
         (one("SOFTMAX", tensor(0, 1, 7), out=tensor(1, 1, 7)), MAPPED),
         (one("SOFTMAX", tensor(0, 4, 7), out=tensor(1, 4, 7)), "not one-dimensional"),
-        (one("MEAN", PICTURE, axes(1, 2)), MAPPED),
-        (one("MEAN", PICTURE, axes(0, 1)), "Reduction over the batch"),
-        (one("MEAN", PICTURE, axes(-1)), "no multiple of 4"),
-        (one("MEAN", PICTURE, tensor(9, 2, type="INT8")), "Axes are not constant"),
-        (one("CONCATENATION", PICTURE, PICTURE), MAPPED),
-        (one("CONCATENATION", PICTURE, weights(8, 1, 8, 8, 3)), "constant operand"),
-        (one("CONCATENATION", PICTURE, PICTURE, activation=1), "Fused activation"),
-        (one("STRIDED_SLICE", PICTURE, axes(0), axes(8), axes(1), ellipsis_mask=0, new_axis_mask=0), MAPPED),
-        (one("STRIDED_SLICE", PICTURE, axes(0), axes(8), axes(2), ellipsis_mask=0, new_axis_mask=0), "Strides"),
-        (one("PRELU", PICTURE, weights(8, 1, 1, 3)), MAPPED),
-        (one("PRELU", PICTURE, weights(8, 8, 8, 3)), "Alpha is not one-dimensional"),
+        (one("MEAN", IMAGE, axes(1, 2)), MAPPED),
+        (one("MEAN", IMAGE, axes(0, 1)), "Reduction over the batch"),
+        (one("MEAN", IMAGE, axes(-1)), "no multiple of 4"),
+        (one("MEAN", IMAGE, tensor(9, 2, type="INT8")), "Axes are not constant"),
+        (one("CONCATENATION", IMAGE, IMAGE), MAPPED),
+        (one("CONCATENATION", IMAGE, weights(8, 1, 8, 8, 3)), "constant operand"),
+        (one("CONCATENATION", IMAGE, IMAGE, activation=1), "Fused activation"),
+        (one("STRIDED_SLICE", IMAGE, axes(0), axes(8), axes(1), ellipsis_mask=0, new_axis_mask=0), MAPPED),
+        (one("STRIDED_SLICE", IMAGE, axes(0), axes(8), axes(2), ellipsis_mask=0, new_axis_mask=0), "Strides"),
+        (one("PRELU", IMAGE, weights(8, 1, 1, 3)), MAPPED),
+        (one("PRELU", IMAGE, weights(8, 8, 8, 3)), "Alpha is not one-dimensional"),
     ],
     ids=lambda value: value.name if isinstance(value, Operator) else None,
 )
 def test_a_rule_for_each_operator(operator: Operator, status: str) -> None:
-    assert status in statuses(Graph((operator,), (PICTURE,), operator.outputs))[0]
+    assert status in statuses(Graph((operator,), (IMAGE,), operator.outputs))[0]
 
 
 def test_what_depends_on_the_cpu_stays_there() -> None:

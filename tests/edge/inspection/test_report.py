@@ -14,9 +14,9 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.inference.interpreter import installed
 from edgeemo.edge.inspection.report import Inspection
 from edgeemo.edge.model.card import split_model
-from edgeemo.edge.model.zoo import Catalogue
+from edgeemo.edge.model.zoo import Catalog
 
-SHIPPED = Catalogue.open()
+SHIPPED = Catalog.open()
 compiler_runs = pytest.mark.native("starts a program that this machine's Python stands for")
 on_litert = pytest.mark.skipif(installed()[0] != "ai-edge-litert", reason="the rules are those of LiteRT")
 

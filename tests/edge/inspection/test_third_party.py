@@ -24,7 +24,7 @@ from edgeemo.edge.tflite.truncate import prefix
 from edgeemo.edge.vision.preprocess import InputSpec
 
 LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
-WORDS = ("--labels", LABELS, "--normalisation", "unit")
+WORDS = ("--labels", LABELS, "--normalization", "unit")
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def make(model: Path, *words: object) -> Result:
 
 def test_a_card_beside_the_model_serves_every_reader(theirs: Path, tiny_float: Path) -> None:
     before = sha256_file(theirs)
-    result = make(theirs, *WORDS, "--name", "their net", "--licence", "MIT", "--notes", "seen PublicTest")
+    result = make(theirs, *WORDS, "--name", "their net", "--license", "MIT", "--notes", "seen PublicTest")
     assert result.exit_code == 0, result.output
     card = read_card(theirs)
     assert card is not None
-    assert (card.name, card.licence, card.notes) == ("their net", "MIT", "seen PublicTest")
-    assert (card.labels, card.input, card.quantisation.method) == (
+    assert (card.name, card.license, card.notes) == ("their net", "MIT", "seen PublicTest")
+    assert (card.labels, card.input, card.quantization.method) == (
         tuple(LABELS.split(",")),
         InputSpec(48, 48, "gray", "unit"),
         "float32",
@@ -69,7 +69,7 @@ def test_a_card_beside_the_model_serves_every_reader(theirs: Path, tiny_float: P
 
 
 def test_a_card_by_hand_is_found_and_named_after_the_model(theirs: Path) -> None:
-    size = {"height": 48, "width": 48, "normalisation": "mean=127.5;std=127.5"}
+    size = {"height": 48, "width": 48, "normalization": "mean=127.5;std=127.5"}
     card_beside(theirs).write_text(json.dumps({"labels": LABELS.split(","), "input": size}))
     card = read_card(theirs)
     assert card is not None
@@ -119,13 +119,13 @@ def test_one_logit_is_of_the_second_label() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "does not tell what it was trained for, expected --labels and --normalisation"),
-        (WORDS[:2], "expected --normalisation, or --card FILE; a wrong normalisation ruins a model without a word"),
+        ((), "does not tell what it was trained for, expected --labels and --normalization"),
+        (WORDS[:2], "expected --normalization, or --card FILE; a wrong normalization ruins a model without a word"),
         (("--labels", "a,b", *WORDS[2:]), "contradicts its output, expected labels for 7 outputs, got 2 labels: a, b"),
         (("--labels", "a,a,c,d,e,f,g", *WORDS[2:]), "labels in a model card do not fit"),
-        ((*WORDS[:3], "scaled"), "unknown normalisation, expected one of unit, symmetric, raw, imagenet, or mean=M"),
-        ((*WORDS[:3], "mean=1;std=0"), "unknown normalisation"),
-        ((*WORDS[:3], "mean=1,2,3;std=1"), "normalisation 'mean=1,2,3;std=1' does not fit, expected channels 'rgb'"),
+        ((*WORDS[:3], "scaled"), "unknown normalization, expected one of unit, symmetric, raw, imagenet, or mean=M"),
+        ((*WORDS[:3], "mean=1;std=0"), "unknown normalization"),
+        ((*WORDS[:3], "mean=1,2,3;std=1"), "normalization 'mean=1,2,3;std=1' does not fit, expected channels 'rgb'"),
         ((*WORDS, "--channels", "rgb"), "contradicts its input, expected 48 x 48 x 1, got 48 x 48 x 3"),
         ((*WORDS, "--logits"), "are probabilities already, expected logits"),
         (("--card", "gone.json"), "gone.json is not there, expected a model card (JSON)"),
@@ -173,7 +173,7 @@ class Held:
     [
         ((1, 1, 48, 48), np.float32, "convert the model with its channels last"),
         ((1, 48, 48, 3), np.float32, "use the card that belongs to this model"),
-        ((1, 48, 48, 1), np.uint8, "expected normalisation 'raw': the input is uint8 and has no scale, got 'unit'"),
+        ((1, 48, 48, 1), np.uint8, "expected normalization 'raw': the input is uint8 and has no scale, got 'unit'"),
     ],
 )
 def test_an_input_that_the_card_does_not_fit(shape: tuple[int, ...], dtype: type, sentence: str) -> None:

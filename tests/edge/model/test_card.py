@@ -112,15 +112,15 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
         ('{"labels": ["a", "b"]}', "c.json is not an edgeemo model card"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}}',
-            "c.json does not say how pixels become values, expected input.normalisation: unit, symmetric",
+            "c.json does not say how pixels become values, expected input.normalization: unit, symmetric",
         ),
         ('{"labels": ["a", "b"], "input": {"height": 48, NORM}}', "c.json is not a valid model card"),
         ('{"labels": ["a", "b"], "input": {"height": "48", "width": 48, NORM}}', "c.json is not a valid model card"),
         ('{"labels": 7, "input": {"height": 48, "width": 48, NORM}}', "c.json is not a valid model card"),
         ('{"labels": ["a", "b"], "input": 48}', "c.json is not a valid model card"),
         (
-            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "colour": 1}',
-            "c.json says something that this version of edgeemo does not know (colour); update edgeemo",
+            '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "color": 1}',
+            "c.json says something that this version of edgeemo does not know (color); update edgeemo",
         ),
         ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 1, got 99"),
         (
@@ -140,11 +140,11 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
 )
 def test_bad_card_is_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
-        ModelCard.from_json(text.replace("NORM", '"normalisation": "unit"'), "c.json")
+        ModelCard.from_json(text.replace("NORM", '"normalization": "unit"'), "c.json")
     assert caught.value.message.startswith(sentence)
 
 
 def test_shortest_card_is_enough() -> None:
-    size = '{"height": 48, "width": 48, "normalisation": "unit"}'
+    size = '{"height": 48, "width": 48, "normalization": "unit"}'
     card = ModelCard.from_json(f'{{"labels": ["a", "b"], "input": {size}}}', "folder/mine.json")
     assert card == ModelCard("mine", ("a", "b"), InputSpec(48, 48))

@@ -14,9 +14,9 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card, split_model
-from edgeemo.edge.model.zoo import DEFAULT, FOLDER, MANIFEST, Catalogue, find_model, make_manifest
+from edgeemo.edge.model.zoo import DEFAULT, FOLDER, MANIFEST, Catalog, find_model, make_manifest
 
-SHIPPED = Catalogue.open()
+SHIPPED = Catalog.open()
 
 
 def call(*words: object) -> Result:
@@ -90,7 +90,7 @@ def changed(folder: Path) -> None:
 
 def facts(folder: Path) -> None:
     path = folder / MANIFEST
-    path.write_text(path.read_text().replace('"licence": "MIT"', '"licence": "GPL"'))
+    path.write_text(path.read_text().replace('"license": "MIT"', '"license": "GPL"'))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_our_own_models_are_small_and_tell_what_was_measured(size: str) -> None:
     # None is stored where the likeliest one calibrates no better than 1 does.
     assert figures.get("temperature validation", {"value": 1.0})["value"] == card.temperature
     assert figures["test"]["calibration_error"] < 0.1
-    assert "no clear licence" in card.licence
+    assert "no clear license" in card.license
     assert "leak-free" in card.notes
 
 
@@ -241,4 +241,4 @@ def test_a_name_gives_what_its_file_gives(tmp_path: Path, clip: list) -> None:
     answers = [
         json.loads(call("predict", m, tmp_path / "photo.png", "--json").stdout) for m in (name, find_model(name))
     ]
-    assert answers[0]["pictures"][0]["faces"] == answers[1]["pictures"][0]["faces"] != []
+    assert answers[0]["images"][0]["faces"] == answers[1]["images"][0]["faces"] != []

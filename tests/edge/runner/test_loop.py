@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
-from edgeemo.edge.faces.haar import WholePicture
+from edgeemo.edge.faces.haar import WholeImage
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.runner.loop import RECENT, Tally, run_loop, stop_on_signals
 from edgeemo.edge.sinks.base import State, Update
@@ -47,7 +47,7 @@ def run(clip_avi: Path, classifier: Classifier) -> Callable[..., Tally]:
     def run_over_clip(*sinks: Collect, max_frames: int | None = None) -> Tally:
         source = VideoSource(clip_avi)
         with source, stop_on_signals(source):
-            return run_loop(source, WholePicture(), classifier, sinks, max_frames=max_frames)
+            return run_loop(source, WholeImage(), classifier, sinks, max_frames=max_frames)
 
     return run_over_clip
 
@@ -101,7 +101,7 @@ def test_tally_survives_a_failing_sink(clip_avi: Path, classifier: Classifier) -
 
     tally = Tally()
     with VideoSource(clip_avi) as source, pytest.raises(OSError, match="No space"):
-        run_loop(source, WholePicture(), classifier, [Collect(fail)], tally=tally)
+        run_loop(source, WholeImage(), classifier, [Collect(fail)], tally=tally)
     assert tally.frames == 3
     assert tally.seconds > 0
 
@@ -121,7 +121,7 @@ def test_tally_does_not_grow_with_the_run() -> None:
         (Tally(frames=1, faces=1, seconds=0.5), "1 frame, 1 face, 2.0 frames/s"),
         (
             Tally(frames=1200, faces=2, skipped=3, seconds=60),
-            "1,200 frames, 2 faces, 3 pictures skipped, 20.0 frames/s",
+            "1,200 frames, 2 faces, 3 images skipped, 20.0 frames/s",
         ),
     ],
 )

@@ -149,7 +149,7 @@ class Browser:
             assert time.monotonic() < end, f"not true in time: {expression}; {self.ask('document.body.innerText')}"
             time.sleep(0.05)
 
-    def picture(self, path: Path) -> None:
+    def image(self, path: Path) -> None:
         """Write what the screen shows, and below it, as PNG."""
         data = self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))

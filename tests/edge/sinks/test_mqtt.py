@@ -291,7 +291,7 @@ def test_credentials(right: bool, connect: Callable[..., Mqtt], tmp_path: Path, 
         broker.stop()
 
 
-def test_message_has_no_box_and_no_picture(update: Make) -> None:
+def test_message_has_no_box_and_no_image(update: Make) -> None:
     assert set(message_of(update(0))) == {
         *("label", "confidence", "faces", "probabilities", "state", "camera", "fps", "wall")
     }

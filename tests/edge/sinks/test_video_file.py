@@ -65,7 +65,7 @@ def test_video_lasts_as_long_as_it_took(suffix: str, rate: int, update: Make, tm
     assert levels == pytest.approx([4 * i for i in range(len(got))], abs=4 * 15 / rate + 8)
 
 
-@pytest.mark.parametrize(("times", "seconds"), [([0.0, 1.0, 2.0, 3.0], 3), ([None] * 4, 3)], ids=["video", "pictures"])
+@pytest.mark.parametrize(("times", "seconds"), [([0.0, 1.0, 2.0, 3.0], 3), ([None] * 4, 3)], ids=["video", "images"])
 def test_recorded_source_keeps_its_own_time(
     times: list[float | None], seconds: int, update: Make, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong with a camera, done to real ones: each behaviour is looked up in the record of one long run.
+"""What can go wrong with a camera, done to real ones: each behavior is looked up in the record of one long run.
 
 Three cameras go through the same faults side by side, each followed by a process of its own: an HTTP camera, an RTSP
 camera, and a V4L2 device. The record says what was given when; docs/faults.md lists what is checked here.
@@ -61,7 +61,7 @@ class Record:
         entries: its lines.
         actions: action -> monotonic seconds at which it was done.
         began: when the scene's clock began.
-        rate: of its pictures.
+        rate: of its images.
     """
 
     entries: list[dict[str, Any]]
@@ -240,11 +240,11 @@ def test_another_size_in_mid_stream_is_taken(kind: str, records: dict[str, Recor
     assert len(sizes) > 3
 
 
-def test_damaged_pictures_are_dropped_and_the_camera_is_opened_anew(records: dict[str, Record]) -> None:
+def test_damaged_images_are_dropped_and_the_camera_is_opened_anew(records: dict[str, Record]) -> None:
     run = records["mjpeg"]
     entry = run.first("damage", "reconnecting")
     assert entry["delay"] < STALL_S + SLACK_S
-    assert entry["reason"] == "nothing but damaged pictures for 1 s"
+    assert entry["reason"] == "nothing but damaged images for 1 s"
     assert run.first("back from damage", "running")["delay"] < BACK_S["mjpeg"]
 
 
@@ -253,7 +253,7 @@ def test_no_frame_is_older_than_the_limit_not_even_after_a_sleep(kind: str, reco
     run = records[kind]
     ages = sorted(run.ages())
     # One frame may have been in hand when the process was put to sleep. The age counts from the moment at which the
-    # server begins to paint the picture, which it has to compress and send.
+    # server begins to paint the image, which it has to compress and send.
     assert ages[-2] < 1.0 + 0.5
     assert ages[len(ages) // 2] < 0.3
     assert run.first("wake", "running")["delay"] < BACK_S[kind]

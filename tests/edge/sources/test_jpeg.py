@@ -1,4 +1,4 @@
-"""JPEG pictures cut out of streams that are fed in pieces of any size."""
+"""JPEG images cut out of streams that are fed in pieces of any size."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def photo() -> Image.Image:
     return Image.fromarray(cv2.GaussianBlur(noise, (0, 0), 2))
 
 
-def saved(picture: Image.Image, **options: Any) -> bytes:
+def saved(image: Image.Image, **options: Any) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", **options)
+    image.save(stream, "JPEG", **options)
     return stream.getvalue()
 
 
@@ -38,7 +38,7 @@ def with_thumbnail(seed: int) -> bytes:
     return whole[:2] + b"\xff\xe1" + (len(inner) + 2).to_bytes(2, "big") + inner + whole[2:]
 
 
-PICTURES = {
+IMAGES = {
     "plain": [jpeg(number) for number in range(4)],
     "progressive": [jpeg(number, progressive=True) for number in range(4)],
     "restart markers": [jpeg(number, restart_marker_rows=1) for number in range(4)],
@@ -52,32 +52,32 @@ BETWEEN = {
 
 
 @pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
-@pytest.mark.parametrize("pictures", PICTURES.values(), ids=PICTURES)
+@pytest.mark.parametrize("images", IMAGES.values(), ids=IMAGES)
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-def test_pictures_come_out_as_they_went_in(pictures: list[bytes], between: bytes, size: int) -> None:
-    stream = between + between.join(pictures) + between
+def test_images_come_out_as_they_went_in(images: list[bytes], between: bytes, size: int) -> None:
+    stream = between + between.join(images) + between
     splitter, found = JpegSplitter(), []
     for start in range(0, len(stream), size):
         found += splitter.feed(stream[start : start + size])
-    assert found == pictures
+    assert found == images
 
 
-def test_stream_that_begins_in_mid_picture_is_joined() -> None:
+def test_stream_that_begins_in_mid_image_is_joined() -> None:
     assert JpegSplitter().feed(jpeg(0)[200:] + jpeg(1)) == [jpeg(1)]
 
 
-def test_damage_costs_pictures_but_not_the_stream() -> None:
+def test_damage_costs_images_but_not_the_stream() -> None:
     chance = random.Random(0)
     stream = bytearray(b"".join(jpeg(number) for number in range(60)))
     for _ in range(20):
         stream[chance.randrange(len(stream))] = chance.randrange(256)
     splitter = JpegSplitter()
-    found = [picture for start in range(0, len(stream), 500) for picture in splitter.feed(stream[start : start + 500])]
+    found = [image for start in range(0, len(stream), 500) for image in splitter.feed(stream[start : start + 500])]
     intact = {jpeg(number) for number in range(60)}
     assert len(intact & set(found)) >= 30
 
 
-def test_endless_picture_does_not_fill_the_memory() -> None:
+def test_endless_image_does_not_fill_the_memory() -> None:
     splitter = JpegSplitter()
     splitter.feed(b"\xff\xd8\xff\xda\0\2")
     for _ in range(2 * MOST_BYTES >> 20):
@@ -86,7 +86,7 @@ def test_endless_picture_does_not_fill_the_memory() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", jpeg(0)[:300]])
-def test_damaged_picture_is_none(data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+def test_damaged_image_is_none(data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     assert decode_jpeg(data, "camera") is None
     assert capfd.readouterr() == ("", "")
 
@@ -113,7 +113,7 @@ def test_a_stream_s_pixels_are_those_of_a_file(data: bytes) -> None:
     assert np.array_equal(decode_jpeg(data, "camera"), to_rgb(decode(data, "file")))
 
 
-def test_a_picture_that_says_it_is_huge_is_not_decoded() -> None:
+def test_an_image_that_says_it_is_huge_is_not_decoded() -> None:
     data = saved(photo())
     at = data.index(b"\xff\xc0") + 5
     assert decode_jpeg(data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :], "camera") is None

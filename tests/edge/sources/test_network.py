@@ -77,13 +77,13 @@ def test_camera_that_goes_and_comes_back(scene: Scene, serve: Callable) -> None:
     with open_source(server.url(), limits=LIMITS) as source:
         passing = iter(source)
         until(source, passing, State.RUNNING)
-        for fault, mend in (
+        for fault, repair in (
             (lambda: setattr(scene, "mood", "stall"), lambda: setattr(scene, "mood", "play")),
             (server.stop, server.start),
         ):
             fault()
             assert until(source, passing, State.RECONNECTING) < 2
-            mend()
+            repair()
             assert until(source, passing, State.RUNNING) < 3
     assert source.status.reconnects == 2
 
@@ -140,12 +140,12 @@ def test_video_over_http_goes_to_ffmpeg(clip_avi: Path) -> None:
         server.server_close()
 
 
-def test_no_picture_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serve: Callable) -> None:
+def test_no_image_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serve: Callable) -> None:
     scene.mood = "stall"
     limits = Limits(stall_s=0.3, retries=1, backoff=Backoff(0.05, 0.05))
     with (
         open_source(serve().url(), limits=limits) as source,
-        pytest.raises(EdgeemoError, match=r"is lost and did not come back in 1 attempt \(no picture for 0\.3 s\)"),
+        pytest.raises(EdgeemoError, match=r"is lost and did not come back in 1 attempt \(no image for 0\.3 s\)"),
     ):
         list(source)
 
@@ -209,7 +209,7 @@ def test_age_of_a_frame_is_told_by_the_stream_s_clock(
         ([0.04 * n for n in range(50)] + [5.0, 5.001, 5.002], [50]),
         ([2.0 * n for n in range(30)], []),
     ],
-    ids=["steady", "pause and burst", "a picture every other second"],
+    ids=["steady", "pause and burst", "an image every other second"],
 )
 def test_pauses_out_of_the_ordinary(arrivals: list[float], pauses: list[int]) -> None:
     watch = Pauses()

@@ -34,15 +34,15 @@ LIMITS = Limits(stall_s=1.0, frozen_s=0, backoff=Backoff(0.1, 0.3))
 
 
 @pytest.fixture
-def behaviour(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def behavior(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The stand-in's camera, fresh."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "picamera"))
     monkeypatch.delitem(sys.modules, "picamera2", raising=False)
     import picamera2
 
-    yield picamera2.Behaviour
-    assert picamera2.Behaviour.held == 0
-    assert picamera2.Behaviour.in_use == 0
+    yield picamera2.Behavior
+    assert picamera2.Behavior.held == 0
+    assert picamera2.Behavior.in_use == 0
     sys.modules.pop("picamera2")
 
 
@@ -52,21 +52,21 @@ def first_frame(text: str = "picamera2", limits: Limits = LIMITS) -> Frame:
 
 
 @pytest.mark.parametrize("pixels", ["RGB888", "BGR888", "XRGB8888", "XBGR8888"])
-def test_colours_are_right_whatever_the_pipeline_made_of_the_format(pixels: str, behaviour: Any) -> None:
-    behaviour.format = pixels
+def test_colors_are_right_whatever_the_pipeline_made_of_the_format(pixels: str, behavior: Any) -> None:
+    behavior.format = pixels
     image = first_frame().image
     assert image.shape == (480, 640, 3)
-    assert (image[1:] == behaviour.colour).all()
+    assert (image[1:] == behavior.color).all()
 
 
-def test_padding_of_rows_is_no_part_of_the_picture(behaviour: Any) -> None:
+def test_padding_of_rows_is_no_part_of_the_image(behavior: Any) -> None:
     small = first_frame().small
     assert small is not None
     assert small.shape == (240, 320)
     assert ((small >= 100) & (small < 107)).all()
 
 
-def test_faces_found_in_the_small_picture_are_cut_from_the_large_one(tiny_int8: Path) -> None:
+def test_faces_found_in_the_small_image_are_cut_from_the_large_one(tiny_int8: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     small = np.zeros((240, 320), np.uint8)
     seen = []
@@ -82,40 +82,40 @@ def test_faces_found_in_the_small_picture_are_cut_from_the_large_one(tiny_int8: 
     assert (face.box, face.probabilities) == (wanted.box, wanted.probabilities)
 
 
-def test_old_frames_are_not_given(behaviour: Any) -> None:
-    behaviour.age_s = 3.0
+def test_old_frames_are_not_given(behavior: Any) -> None:
+    behavior.age_s = 3.0
     with open_source("picamera2", limits=LIMITS) as source:
         for frame in source:
             assert frame is None
             if source.status.state is State.RECONNECTING:
                 break
-    assert source.status.reason == "nothing but pictures older than 1 s for 1 s"
+    assert source.status.reason == "nothing but images older than 1 s for 1 s"
 
 
-def test_stalled_camera_is_reopened_and_comes_back(behaviour: Any) -> None:
+def test_stalled_camera_is_reopened_and_comes_back(behavior: Any) -> None:
     with open_source("picamera2", limits=LIMITS) as source:
         frames = iter(source)
         while next(frames) is None:
             pass
-        behaviour.stalled = True
+        behavior.stalled = True
         began = time.monotonic()
         while source.status.state is not State.RECONNECTING:
             next(frames)
         assert time.monotonic() - began < 2.5
-        behaviour.stalled = False
+        behavior.stalled = False
         while next(frames) is None:
             pass
         assert source.status.reconnects >= 1
 
 
-def test_short_stall_loses_no_request(behaviour: Any) -> None:
+def test_short_stall_loses_no_request(behavior: Any) -> None:
     with open_source("picamera2", limits=Limits(stall_s=5, frozen_s=0)) as source:
         frames = iter(source)
         while next(frames) is None:
             pass
-        behaviour.stalled = True
+        behavior.stalled = True
         time.sleep(1.5)
-        behaviour.stalled = False
+        behavior.stalled = False
         for _ in range(5):
             while next(frames) is None:
                 pass
@@ -135,9 +135,9 @@ def test_short_stall_loses_no_request(behaviour: Any) -> None:
         ({"format": "YUYV"}, "picamera2", "camera picamera2:0 gives unknown pixels, expected RGB888 or"),
     ],
 )
-def test_bad_camera_is_one_sentence(settings: dict, text: str, sentence: str, behaviour: Any) -> None:
+def test_bad_camera_is_one_sentence(settings: dict, text: str, sentence: str, behavior: Any) -> None:
     for name, value in settings.items():
-        setattr(behaviour, name, value)
+        setattr(behavior, name, value)
     with pytest.raises(EdgeemoError) as caught:
         first_frame(text)
     assert sentence in caught.value.message

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.flaky(reruns=2)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three pictures, each of its own red, written in another order than that of their names."""
-    path = tmp_path / "pictures"
+    """Three images, each of its own red, written in another order than that of their names."""
+    path = tmp_path / "images"
     path.mkdir()
     for name, red in (("c.png", 30), ("a.png", 10), ("b.jpg", 20)):
         Image.new("RGB", (32, 24), (red, 0, 0)).save(path / name, quality=95)
-    (path / "notes.txt").write_text("not a picture")
+    (path / "notes.txt").write_text("not an image")
     return path
 
 
@@ -37,7 +37,7 @@ def frames_of(text: object, warnings: list[str] | None = None) -> list[Frame]:
         return list(source)
 
 
-def test_folder_gives_its_pictures_by_name(folder: Path) -> None:
+def test_folder_gives_its_images_by_name(folder: Path) -> None:
     frames = frames_of(folder)
     assert [Path(frame.name).name for frame in frames] == ["a.png", "b.jpg", "c.png"]
     assert [frame.index for frame in frames] == [0, 1, 2]
@@ -45,11 +45,11 @@ def test_folder_gives_its_pictures_by_name(folder: Path) -> None:
     assert [round(frame.image[..., 0].mean() / 10) for frame in frames] == [1, 2, 3]
 
 
-def test_one_picture_is_one_frame(folder: Path) -> None:
+def test_one_image_is_one_frame(folder: Path) -> None:
     assert [frame.image.shape for frame in frames_of(folder / "a.png")] == [(24, 32, 3)]
 
 
-def test_gray_picture_becomes_rgb(tmp_path: Path) -> None:
+def test_gray_image_becomes_rgb(tmp_path: Path) -> None:
     Image.new("L", (5, 4), 7).save(tmp_path / "gray.png")
     assert (frames_of(tmp_path / "gray.png")[0].image == np.full((4, 5, 3), 7)).all()
 
@@ -76,9 +76,9 @@ def test_video_under_a_relative_name_with_a_colon(
     assert len(frames_of("12:30.avi")) == 30
 
 
-@pytest.mark.parametrize("name", ["pictures", "clip"])
+@pytest.mark.parametrize("name", ["images", "clip"])
 def test_stop_ends_after_the_frame_in_hand(name: str, folder: Path, clip_avi: Path) -> None:
-    with open_source(str(folder if name == "pictures" else clip_avi)) as source:
+    with open_source(str(folder if name == "images" else clip_avi)) as source:
         seen = 0
         for _ in source:
             seen += 1
@@ -86,7 +86,7 @@ def test_stop_ends_after_the_frame_in_hand(name: str, folder: Path, clip_avi: Pa
     assert seen == 1
 
 
-def test_broken_picture_in_a_folder_is_reported_and_passed_over(folder: Path) -> None:
+def test_broken_image_in_a_folder_is_reported_and_passed_over(folder: Path) -> None:
     (folder / "b.jpg").write_bytes(b"")
     warnings: list[str] = []
     with open_source(str(folder), warn=warnings.append) as source:
@@ -96,10 +96,10 @@ def test_broken_picture_in_a_folder_is_reported_and_passed_over(folder: Path) ->
     assert [warning.split(", ")[0] for warning in warnings] == [f"{folder / 'b.jpg'} is empty"]
 
 
-def test_folder_of_broken_pictures_is_an_error(folder: Path) -> None:
+def test_folder_of_broken_images_is_an_error(folder: Path) -> None:
     for path in folder.iterdir():
         path.write_text("x")
-    with pytest.raises(EdgeemoError, match="none of the 3 pictures can be read"):
+    with pytest.raises(EdgeemoError, match="none of the 3 images can be read"):
         frames_of(folder, [])
 
 
@@ -117,11 +117,11 @@ def test_cut_video_gives_what_there_is_and_says_so(clip_avi: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("absent.mp4", "absent.mp4 is not there, expected a video, a picture, a folder"),
-        ("nothing", "nothing has no pictures, expected files ending in .png"),
+        ("absent.mp4", "absent.mp4 is not there, expected a video, an image, a folder"),
+        ("nothing", "nothing has no images, expected files ending in .png"),
         ("empty.mp4", "empty.mp4 is empty, expected a video, got 0 bytes"),
         ("text.mp4", "text.mp4 cannot be decoded, expected a video"),
-        ("text.png", "text.png is not a picture"),
+        ("text.png", "text.png is not an image"),
         ("pipe", "pipe is not a file"),
         ("ftp://user:secret@host/x", "the source is an address of an unknown kind, expected rtsp://"),
         ("rtsp://user:secret@/x", "the rtsp:// address of the source is malformed"),

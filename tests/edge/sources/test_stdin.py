@@ -23,17 +23,17 @@ from edgeemo.edge.sources.stdin import RawFormat, RedirectedFile
 pytestmark = pytest.mark.flaky(reruns=2)
 
 
-def picture(level: int, size: tuple[int, int] = (32, 24)) -> np.ndarray:
+def image(level: int, size: tuple[int, int] = (32, 24)) -> np.ndarray:
     """Noise on a level, uint8 (h, w, 3)."""
     noise = np.random.default_rng(level).integers(0, 20, (size[1], size[0], 3))
     return (noise + level).astype(np.uint8)
 
 
 def jpegs(count: int) -> bytes:
-    """Pictures of rising level as bare MJPEG."""
+    """Images of rising level as bare MJPEG."""
     stream = io.BytesIO()
     for number in range(count):
-        Image.fromarray(picture(40 + 10 * number)).save(stream, "JPEG", quality=95)
+        Image.fromarray(image(40 + 10 * number)).save(stream, "JPEG", quality=95)
     return stream.getvalue()
 
 
@@ -50,7 +50,7 @@ def lines(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, result.stdout.splitlines()) if line["type"] == "frame"]
 
 
-def test_every_picture_of_a_redirected_file(tiny_int8: Path, tmp_path: Path) -> None:
+def test_every_image_of_a_redirected_file(tiny_int8: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mjpeg"
     path.write_bytes(jpegs(12))
     with path.open("rb") as stream:
@@ -60,15 +60,15 @@ def test_every_picture_of_a_redirected_file(tiny_int8: Path, tmp_path: Path) -> 
     assert {line["source"] for line in lines(result)} == {"standard input"}
 
 
-def test_newest_picture_of_a_pipe_and_its_end(tiny_int8: Path) -> None:
-    pictures = [jpegs(start + 1)[len(jpegs(start)) :] for start in range(10)]
+def test_newest_image_of_a_pipe_and_its_end(tiny_int8: Path) -> None:
+    images = [jpegs(start + 1)[len(jpegs(start)) :] for start in range(10)]
     command = [sys.executable, "-m", "edgeemo", "run", tiny_int8, "--source", "-", "--no-detect"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
     with process:
-        # Until the process has started, pictures only fill the pipe.
-        for picture in pictures * 8:
-            process.stdin.write(picture)
+        # Until the process has started, images only fill the pipe.
+        for image in images * 8:
+            process.stdin.write(image)
             process.stdin.flush()
             time.sleep(0.05)
         process.stdin.close()
@@ -80,18 +80,18 @@ def test_newest_picture_of_a_pipe_and_its_end(tiny_int8: Path) -> None:
     assert sorted(set(indices)) == indices
 
 
-@pytest.mark.parametrize("sent", [b"", b"this is no picture" * 1000, jpegs(1)[:300]])
-def test_input_without_a_picture_is_one_sentence(sent: bytes, tiny_int8: Path) -> None:
+@pytest.mark.parametrize("sent", [b"", b"this is no image" * 1000, jpegs(1)[:300]])
+def test_input_without_an_image_is_one_sentence(sent: bytes, tiny_int8: Path) -> None:
     result = run((tiny_int8,), sent)
     assert result.returncode == 1
-    assert result.stderr.decode().startswith("Error: standard input has no pictures, expected JPEG pictures one after")
+    assert result.stderr.decode().startswith("Error: standard input has no images, expected JPEG images one after")
     assert len(result.stderr.splitlines()) == 1
 
 
 def test_closed_input_is_one_sentence(tiny_int8: Path) -> None:
     result = run((tiny_int8,), None, preexec_fn=lambda: os.close(0))
     assert result.returncode == 1
-    assert result.stderr.decode() == "Error: standard input is closed; pipe pictures into it\n"
+    assert result.stderr.decode() == "Error: standard input is closed; pipe images into it\n"
 
 
 def encode(image: np.ndarray, pixels: str) -> bytes:
@@ -105,8 +105,8 @@ def encode(image: np.ndarray, pixels: str) -> bytes:
 
 
 @pytest.mark.parametrize(("pixels", "tolerance"), [("rgb", 0), ("bgr", 0), ("gray", 0), ("yuv420", 20)])
-def test_raw_pixels_have_their_colours(pixels: str, tolerance: int, tmp_path: Path) -> None:
-    # One colour, because I420 halves the resolution of colours.
+def test_raw_pixels_have_their_colors(pixels: str, tolerance: int, tmp_path: Path) -> None:
+    # One color, because I420 halves the resolution of colors.
     image = np.full((24, 32, 3), (200, 90, 30), np.uint8)
     path = tmp_path / "raw"
     path.write_bytes(encode(image, pixels) * 3 + b"cut")

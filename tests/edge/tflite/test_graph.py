@@ -11,13 +11,13 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inspection.edgetpu import parameter_bytes
 from edgeemo.edge.inspection.xnnpack import fallbacks
-from edgeemo.edge.model.zoo import Catalogue
+from edgeemo.edge.model.zoo import Catalog
 from edgeemo.edge.tflite.flatbuffer import Buffer
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.schema import OPERATORS, TYPES
 
 TINY = Path(__file__).parents[2] / "models"
-SHIPPED = Catalogue.open()
+SHIPPED = Catalog.open()
 FILES = [*sorted(TINY.glob("*.tflite")), *(SHIPPED.path(entry) for entry in SHIPPED.entries)]
 
 

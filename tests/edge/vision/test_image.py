@@ -1,4 +1,4 @@
-"""Every odd kind of picture is decoded or refused by name."""
+"""Every odd kind of image is decoded or refused by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.vision.image import decode, is_picture, read_picture
+from edgeemo.edge.vision.image import decode, is_image, read_image
 
 
 def png_bomb(side: int) -> bytes:
@@ -26,9 +26,9 @@ def png_bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -37,7 +37,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("picture", "pixel"),
+    ("image", "pixel"),
     [
         pytest.param(Image.new("L", (3, 2), 77), 77, id="gray"),
         pytest.param(Image.new("1", (3, 2), 1), 255, id="1-bit"),
@@ -51,8 +51,8 @@ def noise(width: int, height: int) -> Image.Image:
         pytest.param(Image.new("RGB", (3, 2), (0, 0, 255)).convert("P"), (0, 0, 255), id="palette"),
     ],
 )
-def test_png_is_decoded(picture: Image.Image, pixel: object) -> None:
-    pixels = decode(encoded(picture), "it")
+def test_png_is_decoded(image: Image.Image, pixel: object) -> None:
+    pixels = decode(encoded(image), "it")
     assert pixels.dtype == np.uint8
     assert pixels.shape[:2] == (2, 3)
     assert pixels[0, 0].tolist() == (list(pixel) if isinstance(pixel, tuple) else pixel)
@@ -66,9 +66,9 @@ def test_cmyk_jpeg_becomes_rgb() -> None:
 def test_exif_rotation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise
-    picture = Image.new("RGB", (40, 20))
-    picture.paste((255, 0, 0), (0, 0, 20, 20))
-    pixels = decode(encoded(picture, "JPEG", exif=exif), "it")
+    image = Image.new("RGB", (40, 20))
+    image.paste((255, 0, 0), (0, 0, 20, 20))
+    pixels = decode(encoded(image, "JPEG", exif=exif), "it")
     assert pixels.shape == (40, 20, 3)
     assert pixels[5, 10, 0] > 200
     assert pixels[35, 10, 0] < 50
@@ -77,10 +77,10 @@ def test_exif_rotation_is_applied() -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        pytest.param(b"", "it is empty, expected a picture, got 0 bytes", id="0 bytes"),
-        pytest.param(b"not a picture at all\n", "it is not a picture, expected PNG, JPEG", id="text"),
-        pytest.param(encoded(noise(64, 64), "JPEG")[:900], "it is a damaged picture", id="cut JPEG"),
-        pytest.param(encoded(noise(64, 64))[:900], "it is a damaged picture", id="cut PNG"),
+        pytest.param(b"", "it is empty, expected an image, got 0 bytes", id="0 bytes"),
+        pytest.param(b"not an image at all\n", "it is not an image, expected PNG, JPEG", id="text"),
+        pytest.param(encoded(noise(64, 64), "JPEG")[:900], "it is a damaged image", id="cut JPEG"),
+        pytest.param(encoded(noise(64, 64))[:900], "it is a damaged image", id="cut PNG"),
         pytest.param(png_bomb(20_000), "it is too large to decode", id="PNG bomb"),
     ],
 )
@@ -98,19 +98,19 @@ def test_bomb_is_a_small_file() -> None:
 def test_text_named_png_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "text.png"
     path.write_text("hello")
-    with pytest.raises(EdgeemoError, match=r"text\.png is not a picture"):
-        read_picture(path)
+    with pytest.raises(EdgeemoError, match=r"text\.png is not an image"):
+        read_image(path)
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("absent.png", "absent.png is not there, expected a picture"), ("", "is a folder")]
+    ("name", "sentence"), [("absent.png", "absent.png is not there, expected an image"), ("", "is a folder")]
 )
 def test_bad_path_gives_one_sentence(tmp_path: Path, name: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
-        read_picture(tmp_path / name)
+        read_image(tmp_path / name)
     assert sentence in caught.value.message
 
 
 @pytest.mark.parametrize(("name", "expected"), [("a.JPG", True), ("a.png", True), ("a.avi", False), ("png", False)])
-def test_pictures_are_known_by_their_suffix(name: str, expected: bool) -> None:
-    assert is_picture(name) is expected
+def test_images_are_known_by_their_suffix(name: str, expected: bool) -> None:
+    assert is_image(name) is expected

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.vision.preprocess import Encoder, InputSpec, dequantise, fit, normalise, quantise, to_input
+from edgeemo.edge.vision.preprocess import Encoder, InputSpec, dequantize, fit, normalize, quantize, to_input
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_gray_becomes_three_equal_channels() -> None:
         ("mean=10,20,30; std=5", (-2, -4, -6), (49, 47, 45)),
     ],
 )
-def test_normalisation_maps_black_and_white(name: str, black: object, white: object) -> None:
+def test_normalization_maps_black_and_white(name: str, black: object, white: object) -> None:
     spec = InputSpec(2, 2, "rgb", name)
     for level, wanted in ((0, black), (255, white)):
-        values = normalise(np.full(spec.shape, level, np.uint8), spec)
+        values = normalize(np.full(spec.shape, level, np.uint8), spec)
         assert values[0, 0] == pytest.approx(np.broadcast_to(wanted, 3), abs=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_what_is_no_crop_is_refused(face: np.ndarray, sentence: str) -> None:
     ("arguments", "sentence"),
     [
         ((48, 48, "bgr"), "unknown channels, expected gray or rgb, got 'bgr'"),
-        ((48, 48, "gray", "zscore"), "unknown normalisation, expected one of unit"),
+        ((48, 48, "gray", "zscore"), "unknown normalization, expected one of unit"),
         ((48, 48, "gray", "imagenet"), "expected channels 'rgb', got gray"),
         ((0, 48), "input size out of range"),
         ((48, 5000), "input size out of range"),
@@ -100,26 +100,26 @@ def test_bad_spec_is_refused(arguments: tuple, sentence: str) -> None:
         (199.0, np.uint8, 255),
     ],
 )
-def test_quantise_rounds_and_saturates(value: float, dtype: type, expected: int) -> None:
-    assert quantise(np.array([value], np.float32), 0.5, 3, dtype).tolist() == [expected]
+def test_quantize_rounds_and_saturates(value: float, dtype: type, expected: int) -> None:
+    assert quantize(np.array([value], np.float32), 0.5, 3, dtype).tolist() == [expected]
 
 
-def test_dequantise_returns_within_half_a_step() -> None:
+def test_dequantize_returns_within_half_a_step() -> None:
     values = np.linspace(-1, 1, 101, dtype=np.float32)
-    again = dequantise(quantise(values, 2 / 255, 0, np.int8), 2 / 255, 0)
+    again = dequantize(quantize(values, 2 / 255, 0, np.int8), 2 / 255, 0)
     assert np.abs(again - values).max() <= 1 / 255 + 1e-6
 
 
-@pytest.mark.parametrize("normalisation", ["unit", "symmetric", "raw", "imagenet", "mean=10,20,30; std=5"])
+@pytest.mark.parametrize("normalization", ["unit", "symmetric", "raw", "imagenet", "mean=10,20,30; std=5"])
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float32])
 @pytest.mark.parametrize("channels", ["gray", "rgb"])
-def test_what_is_looked_up_is_what_is_computed(normalisation: str, dtype: type[np.generic], channels: str) -> None:
-    if channels == "gray" and normalisation in ("imagenet", "mean=10,20,30; std=5"):
-        normalisation = "mean=33.3;std=77.7"
-    spec = InputSpec(16, 48, channels, normalisation)
+def test_what_is_looked_up_is_what_is_computed(normalization: str, dtype: type[np.generic], channels: str) -> None:
+    if channels == "gray" and normalization in ("imagenet", "mean=10,20,30; std=5"):
+        normalization = "mean=33.3;std=77.7"
+    spec = InputSpec(16, 48, channels, normalization)
 
     def encode(values: np.ndarray) -> np.ndarray:
-        return values if dtype is np.float32 else quantise(values, 0.0137, 3, dtype)
+        return values if dtype is np.float32 else quantize(values, 0.0137, 3, dtype)
 
     # Every level in every channel.
     pixels = np.random.default_rng(0).permuted(
@@ -128,4 +128,4 @@ def test_what_is_looked_up_is_what_is_computed(normalisation: str, dtype: type[n
     pixels = np.ascontiguousarray(pixels.T).reshape(spec.shape)
     found = Encoder(spec, encode)(pixels)
     assert found.dtype == dtype
-    np.testing.assert_array_equal(found, encode(normalise(pixels, spec)))
+    np.testing.assert_array_equal(found, encode(normalize(pixels, spec)))

@@ -103,10 +103,10 @@ def test_json_of_a_failed_gate_is_json_too(converted: dict[str, Path], measured_
     assert (result.exit_code, json.loads(result.stdout)["passed"]) == (3, False)
 
 
-def test_few_pictures_do_not_prove_even_the_same_model(converted: dict[str, Path], measured_zip: Path) -> None:
+def test_few_images_do_not_prove_even_the_same_model(converted: dict[str, Path], measured_zip: Path) -> None:
     result = validate(converted["int8"], converted["int8"], measured_zip, "--limit", "14")
     assert result.exit_code == 3
-    assert "agreement 100.00%; 0 pictures lost, 0 won" in result.stdout
+    assert "agreement 100.00%; 0 images lost, 0 won" in result.stdout
     assert "measure more" in result.stderr
 
 
@@ -159,7 +159,7 @@ def test_an_existing_report_is_refused_and_stays(
     assert (result.exit_code, (tmp_path / "report.json").read_text()) == (1, "mine")
 
 
-def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Path], tmp_path: Path) -> None:
+def test_broken_images_that_were_left_out_are_counted(converted: dict[str, Path], tmp_path: Path) -> None:
     from PIL import Image
 
     (tmp_path / "happy").mkdir()
@@ -168,7 +168,7 @@ def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Pat
     options = ("--split", "all", "--skip-bad", "--max-drop", "100")
     result = validate(converted["int8"], converted["int8"], tmp_path, *options)
     assert result.exit_code == 0, result.output
-    assert "left out 1 broken pictures" in result.stderr
+    assert "left out 1 broken images" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Pat
         ("same", ("--max-class-drop", "-1"), 2, "--max-class-drop must not be negative"),
         ("same", ("--max-drop", "much"), 2, "'much' is not a valid float"),
         ("same", ("--limit", "0"), 2, "0 is not in the range x>=1"),
-        ("same", ("--split", "dev"), 1, "no pictures in split 'dev'"),
+        ("same", ("--split", "dev"), 1, "no images in split 'dev'"),
         ("nowhere.tflite", (), 1, "nowhere.tflite is not there"),
     ],
 )

@@ -12,7 +12,7 @@ from edgeemo.edge.common.errors import MissingExtra
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.edge.vision.preprocess import normalise
+from edgeemo.edge.vision.preprocess import normalize
 from edgeemo.optimize.converters.activation_ranges import ESTIMATORS, Extremes, Observed, observe
 from edgeemo.optimize.converters.ai_edge import Selective
 from edgeemo.optimize.sensitivity.scoring import classifier_of
@@ -74,7 +74,7 @@ def test_the_outermost_values_are_those_of_the_activations(tiny_float: Path) -> 
     )
     extremes = Extremes(model, card.input).of(pixels)
     session = load(tiny_float)
-    values = normalise(pixels, card.input)
+    values = normalize(pixels, card.input)
     outputs = np.stack([session.run(value) for value in values])
     ends = {(round(low, 5), round(high, 5)) for low, high in extremes.values()}
     assert (round(float(values.min()), 5), round(float(values.max()), 5)) in ends
@@ -92,7 +92,7 @@ def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_flo
     ranges = Extremes(model, card.input).of(pixels)
     first = next(operator.outputs[0].name for operator in read_graph(model).operators if operator.name == "CONV_2D")
     # As of a layer whose ReLU lets nothing through.
-    made = Selective(model, ranges | {first: (0.0, 0.0)}).quantise()
+    made = Selective(model, ranges | {first: (0.0, 0.0)}).quantize()
     answers = classifier_of(made, card).predict(pixels)
     assert answers.sum(axis=1) == pytest.approx(np.ones(len(pixels)), abs=0.05)
 
@@ -100,4 +100,4 @@ def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_flo
 def test_the_missing_quantizer_is_named(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
     with pytest.raises(MissingExtra, match=r"'ai-edge-quantizer', which is not installed; .* 'edgeemo\[train\]'"):
-        Selective(split_model(tiny_float.read_bytes())[0], {}).quantise()
+        Selective(split_model(tiny_float.read_bytes())[0], {}).quantize()

@@ -110,7 +110,7 @@ def network(*, dense: bool = False, depthwise: bool = True) -> Any:
 
 
 def faces(count: int) -> np.ndarray:
-    """Light that changes slowly over the picture, uint8 (count, 16, 16, 1)."""
+    """Light that changes slowly over the image, uint8 (count, 16, 16, 1)."""
     random = np.random.default_rng(count)
     rough = random.integers(0, 256, (count, 4, 4, 1)).astype(np.float32)
     return np.clip(tf.image.resize(rough, (16, 16)).numpy() + random.normal(0, 4, (count, 16, 16, 1)), 0, 255).astype(
@@ -120,10 +120,10 @@ def faces(count: int) -> np.ndarray:
 
 def mean_error(data: bytes, reference: bytes, name: str) -> float:
     """Of what an operator writes, over faces that were not calibrated on."""
-    quantised, exact = Taps(data), Taps(reference)
+    quantized, exact = Taps(data), Taps(reference)
     wrong = []
     for pixels in faces(41):
-        ours, theirs = (taps.run(pixels.astype(np.float32) / 255) for taps in (quantised, exact))
+        ours, theirs = (taps.run(pixels.astype(np.float32) / 255) for taps in (quantized, exact))
         wrong.append(np.abs(ours[name] - theirs[name]).mean())
     return float(np.mean(wrong))
 
@@ -212,7 +212,7 @@ def test_from_the_command_line_and_in_the_card(trained_run: Path, converted: dic
     card, plain = read_card(out), read_card(converted["int8"])
     assert card is not None
     assert plain is not None
-    assert (card.quantisation.rounding, plain.quantisation.rounding) == ("compensated", "")
+    assert (card.quantization.rounding, plain.quantization.rounding) == ("compensated", "")
     ours, theirs = (split_model(path.read_bytes())[0] for path in (out, converted["int8"]))
     assert ours != theirs
 

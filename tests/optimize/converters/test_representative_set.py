@@ -9,17 +9,17 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.preprocess import InputSpec
-from edgeemo.optimize.converters.representative_set import MIN_CORRELATION, calibration_pixels, neighbour_correlation
+from edgeemo.optimize.converters.representative_set import MIN_CORRELATION, calibration_pixels, neighbor_correlation
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 
 RNG = np.random.default_rng(0)
 
 
-def of(pictures: np.ndarray) -> Dataset:
+def of(images: np.ndarray) -> Dataset:
     labels = ("a", "b")
-    faces = read_dataset(f"synthetic:train={len(pictures)},test=0,size=24")
-    return Dataset("made", labels, faces.samples, list(pictures))
+    faces = read_dataset(f"synthetic:train={len(images)},test=0,size=24")
+    return Dataset("made", labels, faces.samples, list(images))
 
 
 @pytest.mark.parametrize("size", [24, 48, 96])
@@ -40,10 +40,10 @@ def test_a_real_face_passes() -> None:
 NOISE: dict[str, Callable[[], np.ndarray]] = {
     "uniform noise": lambda: RNG.integers(0, 256, (30, 48, 48), np.uint8),
     "normal noise": lambda: np.clip(RNG.normal(128, 20, (30, 48, 48)), 0, 255).astype(np.uint8),
-    "coloured noise": lambda: RNG.integers(0, 256, (30, 48, 48, 3), np.uint8),
+    "colored noise": lambda: RNG.integers(0, 256, (30, 48, 48, 3), np.uint8),
     "noise larger than the input": lambda: RNG.integers(0, 256, (30, 96, 96), np.uint8),
-    "black pictures": lambda: np.zeros((30, 48, 48), np.uint8),
-    "pictures of one gray each": lambda: np.broadcast_to(RNG.integers(0, 256, (30, 1, 1), np.uint8), (30, 48, 48)),
+    "black images": lambda: np.zeros((30, 48, 48), np.uint8),
+    "images of one gray each": lambda: np.broadcast_to(RNG.integers(0, 256, (30, 1, 1), np.uint8), (30, 48, 48)),
     "mostly noise": lambda: np.concatenate(
         [RNG.integers(0, 256, (20, 48, 48), np.uint8), np.tile(np.arange(48, dtype=np.uint8), (10, 48, 1))]
     ),
@@ -63,7 +63,7 @@ def test_an_empty_set_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "correlation"),
+    ("image", "correlation"),
     [
         (np.tile(np.arange(48, dtype=np.uint8), (48, 1)), 1.0),
         (np.tile(np.array([0, 255], np.uint8), (48, 24)), -1.0),
@@ -71,8 +71,8 @@ def test_an_empty_set_is_refused() -> None:
     ],
     ids=["ramp", "stripes", "one gray"],
 )
-def test_correlation_of_known_pictures(picture: np.ndarray, correlation: float) -> None:
-    assert neighbour_correlation(picture[None, :, :, None]) == pytest.approx(correlation, abs=1e-5)
+def test_correlation_of_known_images(image: np.ndarray, correlation: float) -> None:
+    assert neighbor_correlation(image[None, :, :, None]) == pytest.approx(correlation, abs=1e-5)
 
 
 def test_fer2013_s_faces_are_far_above_the_limit(request: pytest.FixtureRequest) -> None:
@@ -89,4 +89,4 @@ def test_fer2013_s_faces_are_far_above_the_limit(request: pytest.FixtureRequest)
     with zipfile.ZipFile(path) as archive:
         members = [name for name in archive.namelist() if name.endswith(".png")][::300]
         faces = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L")) for name in members])
-    assert neighbour_correlation(faces[..., None]) > 0.9 > MIN_CORRELATION
+    assert neighbor_correlation(faces[..., None]) > 0.9 > MIN_CORRELATION

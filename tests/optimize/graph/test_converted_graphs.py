@@ -68,7 +68,7 @@ def test_an_int8_model_has_no_floating_operator(converted: dict[str, Path], meth
 
 
 @pytest.mark.parametrize("method", ["int8", "qat"])
-def test_normalisation_is_folded_and_the_batch_is_fixed(converted: dict[str, Path], method: str) -> None:
+def test_normalization_is_folded_and_the_batch_is_fixed(converted: dict[str, Path], method: str) -> None:
     names = {operator.name for operator in read_graph(converted[method].read_bytes()).operators}
     assert names <= {"CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED", "SOFTMAX"}
 

@@ -31,13 +31,13 @@ def pixels(faces: Any) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model(randomise: Any) -> Any:
+def model(randomize: Any) -> Any:
     """ELU behind a convolution, read twice; ELU behind an addition."""
     inputs = L.Input(SPEC.shape, name="face")
     x = L.Conv2D(6, 3, strides=2, activation="elu", name="stem")(inputs)
     x = L.ELU(name="late")(L.Add(name="add")([x, L.Conv2D(6, 3, padding="same", name="conv")(x)]))
     x = L.Dense(3, activation="softmax", name="emotion")(L.GlobalAveragePooling2D(name="average")(x))
-    return randomise(keras.Model(inputs, x, name="net"), 1)
+    return randomize(keras.Model(inputs, x, name="net"), 1)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def bridged(model: Any, pixels: np.ndarray) -> bytes:
     concrete = whole.get_concrete_function(tf.TensorSpec((1, *SPEC.shape), tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([picture[None].astype(np.float32) / 255] for picture in pixels)
+    converter.representative_dataset = lambda: ([image[None].astype(np.float32) / 255] for image in pixels)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     data: bytes = converter.convert()
@@ -76,10 +76,10 @@ def test_a_net_with_elu_becomes_int8(way: str, model: Any, pixels: np.ndarray) -
         plain = to_float(model, SPEC)
         ranges = {name: seen.clipped("minmax") for name, seen in observe(plain, SPEC, pixels).items()}
         selective = Selective(plain, ranges)
-        data = selective.quantise()
+        data = selective.quantize()
         # Beside an operator that is kept in float, ELU stays there too.
         added = next(name for op, name in zip(selective.operators, selective.names, strict=True) if op.name == "ADD")
-        require_kept(selective.quantise(kept=[added]), [added])
+        require_kept(selective.quantize(kept=[added]), [added])
     require_full_int8(data)
     expected = np.asarray(model(pixels.astype(np.float32) / 255, training=False))
     assert np.abs(classifier_of(data, CARD).predict(pixels) - expected).max() < 0.03

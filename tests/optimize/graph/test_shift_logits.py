@@ -23,7 +23,7 @@ SIDE = 24
 @pytest.fixture(scope="module")
 def faces(measured_zip: Path) -> np.ndarray:
     """Drawn faces uint8 (700, 24, 24, 1)."""
-    return np.stack([np.asarray(picture)[..., None] for picture in read_dataset(str(measured_zip)).pictures])
+    return np.stack([np.asarray(image)[..., None] for image in read_dataset(str(measured_zip)).images])
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def bare(trained_run: Path, faces: np.ndarray) -> bytes:
         [tf.function(lambda face: model(face, training=False)).get_concrete_function(face)], model
     )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([picture[None] / np.float32(255)] for picture in faces[:200])
+    converter.representative_dataset = lambda: ([image[None] / np.float32(255)] for image in faces[:200])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return bytes(converter.convert())

@@ -21,7 +21,7 @@ def test_the_graph_is_what_was_promised(converted: dict[str, Path], method: str)
     [
         ("int8", "float32", "not float32, expected float32 weights, input and output, got INT8"),
         ("float32", "float16", r"not float16, .* got 0 tensors in float16, \d+ weights in float32"),
-        ("float32", "dynamic", r"not dynamic-range quantised, .* got (\d+) of \1 such weights in float"),
+        ("float32", "dynamic", r"not dynamic-range quantized, .* got (\d+) of \1 such weights in float"),
         ("dynamic", "int8", "not full int8, expected no floating-point operator"),
         ("int8-float-io", "int8", "not full int8, .* got 1 QUANTIZE, 1 DEQUANTIZE|1 DEQUANTIZE, 1 QUANTIZE"),
         ("int8", "int8-float-io", "not int8 with float input and output, .* got INT8"),

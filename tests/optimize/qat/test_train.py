@@ -52,13 +52,13 @@ def few(faces_zip: Path) -> TrainingData:
 
 
 @pytest.fixture
-def model(randomise: Any) -> Any:
-    """One convolution with its normalisation, and a classifier."""
+def model(randomize: Any) -> Any:
+    """One convolution with its normalization, and a classifier."""
     inputs = L.Input((24, 24, 1), name="face")
     x = L.Conv2D(8, 3, strides=3, use_bias=False, name="conv")(inputs)
     x = L.ReLU(name="relu")(L.BatchNormalization(name="bn")(x))
     x = L.Dense(7, activation="softmax", name="emotion")(L.Flatten(name="flatten")(x))
-    return randomise(keras.Model(inputs, x, name="small"), 1)
+    return randomize(keras.Model(inputs, x, name="small"), 1)
 
 
 @pytest.fixture
@@ -92,9 +92,9 @@ def odd_net(shape: tuple[int, int, int]) -> Any:
 
 @pytest.mark.slow
 def test_a_net_that_tfmot_refuses_becomes_int8(
-    recipe: Recipe, few: TrainingData, randomise: Any, tmp_path: Path
+    recipe: Recipe, few: TrainingData, randomize: Any, tmp_path: Path
 ) -> None:
-    model = randomise(odd_net(recipe.input.shape), 1)
+    model = randomize(odd_net(recipe.input.shape), 1)
     data, aware = train_int8(model, recipe, few, QatOptions(epochs=1, steps=2), quiet=True)
     path = as_tflite(data, recipe, few.train.labels, tmp_path / "odd.tflite")
     found = fidelity(aware, path, few)
@@ -147,7 +147,7 @@ def test_a_state_comes_back_as_it_was(last_is_best: bool, tmp_path: Path) -> Non
     state = checkpoint.load()
     assert state is not None
     assert state.history == [{"epoch": 1.0, "loss": 0.25}]
-    for found, expected in ((state.variables, last), (state.best, best), (state.optimiser, [np.array(7)])):
+    for found, expected in ((state.variables, last), (state.best, best), (state.optimizer, [np.array(7)])):
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
     checkpoint.remove()
     assert checkpoint.load() is None
@@ -187,9 +187,9 @@ def test_frozen_statistics_stay_and_scales_are_trained(recipe: Recipe, few: Trai
     assert not np.array_equal(trained[1], bn.gamma.numpy())
 
 
-def test_every_kernel_has_ranges(recipe: Recipe, randomise: Any) -> None:
+def test_every_kernel_has_ranges(recipe: Recipe, randomize: Any) -> None:
     """tfmot puts none around a layer before a ReLU of its own."""
-    aware = quantization_aware(randomise(odd_net(recipe.input.shape), 1))
+    aware = quantization_aware(randomize(odd_net(recipe.input.shape), 1))
     ranges = {variable.name.rsplit("_", 1)[0] for variable in aware.variables if "kernel_m" in variable.name}
     kernels = [variable.name for variable in aware.variables if "kernel:" in variable.name]
     assert len(ranges) == len(kernels) == 10
@@ -197,7 +197,7 @@ def test_every_kernel_has_ranges(recipe: Recipe, randomise: Any) -> None:
 
 @pytest.mark.slow
 def test_depthwise_channels_have_scales_of_their_own(recipe: Recipe, few: TrainingData, tmp_path: Path) -> None:
-    """As after a batch normalisation whose channels differ by four orders of magnitude."""
+    """As after a batch normalization whose channels differ by four orders of magnitude."""
     scales = 10.0 ** np.linspace(-3, 1, 8)
     inputs = L.Input(recipe.input.shape)
     x = L.Conv2D(8, 3, strides=2, activation="relu")(inputs)
@@ -207,7 +207,7 @@ def test_depthwise_channels_have_scales_of_their_own(recipe: Recipe, few: Traini
     model.get_layer("scaled").set_weights([scales.reshape(1, 1, 8, 1), np.zeros(8)])
     aware = quantization_aware(model)
     fine_tune(aware, recipe, few, options=QatOptions(epochs=1, steps=1), quiet=True)
-    # While it is traced, tfmot puts the quantised kernel in the place of the layer's own.
+    # While it is traced, tfmot puts the quantized kernel in the place of the layer's own.
     (kernel,) = (v.numpy().ravel() for v in aware.get_layer("quant_scaled").variables if "kernel:" in v.name)
     data = to_int8(aware, recipe.input, None)
     path = as_tflite(data, recipe, few.train.labels, tmp_path / "scaled.tflite")
@@ -310,7 +310,7 @@ def test_a_skipped_layer_stays_in_float_and_nothing_else(recipe: Recipe, few: Tr
     assert (graph.inputs[0].type, graph.outputs[0].type) == ("FLOAT32", "FLOAT32")
 
 
-def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe: Recipe, randomise: Any) -> None:
+def test_layers_between_others_stay_in_float_and_their_neighbors_do_not(recipe: Recipe, randomize: Any) -> None:
     """The converter would take them to int8 with the ranges around them, or leave in float what reads them."""
     inputs = L.Input((24, 24, 1), name="face")
     x = L.Conv2D(4, 3, strides=3, activation="relu", name="first")(inputs)
@@ -319,7 +319,7 @@ def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe:
     y = L.Conv2D(4, 1, name="side")(x)
     x = L.Add(name="sum")([x, y])
     x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
-    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
+    model = randomize(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
     skip = ("wide", "soft", "sum")
     data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
     operators = read_graph(data).operators
@@ -330,12 +330,12 @@ def test_layers_between_others_stay_in_float_and_their_neighbours_do_not(recipe:
     assert not {"CAST"} & {operator.name for operator in operators}
 
 
-def test_what_a_refusal_says_to_skip_is_enough(recipe: Recipe, randomise: Any) -> None:
+def test_what_a_refusal_says_to_skip_is_enough(recipe: Recipe, randomize: Any) -> None:
     inputs = L.Input((24, 24, 1), name="face")
     x = L.ELU(name="odd")(L.Conv2D(4, 3, padding="same", name="first")(inputs))
     x = L.Concatenate(name="joined")([x, L.Conv2D(4, 3, padding="same", activation="relu", name="other")(inputs)])
     x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
-    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
+    model = randomize(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
     with pytest.raises(EdgeemoError) as caught:
         quantization_aware(model)
     skip = re.findall(r"--qat-skip (\w+)", caught.value.message)
@@ -350,7 +350,7 @@ def test_what_a_refusal_says_to_skip_is_enough(recipe: Recipe, randomise: Any) -
     ("model", "layer", "sentence"),
     [
         ("tiny_float", "emotion", "more in floating point than what was left out, expected .* emotion alone"),
-        ("tiny_int8", "dense", "the converter has quantised dense, expected floating point"),
+        ("tiny_int8", "dense", "the converter has quantized dense, expected floating point"),
     ],
 )
 def test_what_is_in_float_is_what_was_skipped(
@@ -417,13 +417,13 @@ REDUCED = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REDUCED)
 def test_a_published_net_becomes_int8(
-    name: str, randomise: Any, faces_zip: Path, two_faces_zip: Path, tmp_path: Path
+    name: str, randomize: Any, faces_zip: Path, two_faces_zip: Path, tmp_path: Path
 ) -> None:
     loaded = load_recipe(name, [*REDUCED[name], "schedule.batch=8"])
     source = two_faces_zip if loaded.task == "binary" else faces_zip
     faces = read_dataset(source).split("train")
     data = training_data(faces.take(range(0, len(faces), len(faces) // 70)), validation=0.3, seed=0)
-    model = randomise(build_model(loaded, len(data.train.labels)), 1)
+    model = randomize(build_model(loaded, len(data.train.labels)), 1)
     flatbuffer, aware = train_int8(model, loaded, data, QatOptions(epochs=1, steps=2), quiet=True)
     path = as_tflite(flatbuffer, loaded, data.train.labels, tmp_path / "net.tflite")
     assert not read_graph(flatbuffer).floating
@@ -431,20 +431,20 @@ def test_a_published_net_becomes_int8(
 
 
 @pytest.mark.slow
-def test_a_short_densenet_becomes_int8(few: TrainingData, randomise: Any, tmp_path: Path) -> None:
-    """DenseNet169's own layers, fewer of them: normalisations behind concatenations, pooling in the transitions."""
+def test_a_short_densenet_becomes_int8(few: TrainingData, randomize: Any, tmp_path: Path) -> None:
+    """DenseNet169's own layers, fewer of them: normalizations behind concatenations, pooling in the transitions."""
     densenet = importlib.import_module("tf_keras.src.applications.densenet").DenseNet
     recipe = load_recipe("demo", ["schedule.batch=32", "qat.epochs=1"])
     inputs = L.Input(recipe.input.shape, name="face")
     features = densenet([2, 1, 1, 1], include_top=False, weights=None, input_tensor=inputs).output
     x = L.GlobalAveragePooling2D(name="average")(features)
-    model = randomise(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="short"), 1)
+    model = randomize(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="short"), 1)
     flatbuffer, aware = train_int8(model, recipe, few, QatOptions(steps=2), quiet=True)
     path = as_tflite(flatbuffer, recipe, few.train.labels, tmp_path / "short.tflite")
     assert fidelity(aware, path, few).mean_difference < 0.03
 
 
-def test_what_cannot_be_quantised_says_what_to_do() -> None:
+def test_what_cannot_be_quantized_says_what_to_do() -> None:
     inputs = L.Input((8, 8, 1))
     x = L.Activation("selu", name="odd")(L.Conv2D(4, 3)(inputs))
     with pytest.raises(EdgeemoError, match=r"layer odd: .* with --qat-skip odd, or use --method int8"):

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from edgeemo.benchmarks.record import SCHEMA
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.files import sha256_file
-from edgeemo.edge.model.card import Quantisation, read_card, with_card
+from edgeemo.edge.model.card import Quantization, read_card, with_card
 from edgeemo.optimize.results.table import END, START
 from edgeemo.train.config.recipe import load_recipe
 
@@ -44,7 +44,7 @@ def make_model(path: Path, source: Path, method: str, metrics: dict[str, Any] | 
         card,
         name=f"demo-{method}",
         metrics=metrics or {},
-        quantisation=Quantisation(method),
+        quantization=Quantization(method),
         provenance=replace(card.provenance, recipe="demo"),
     )
     path.write_bytes(with_card(source.read_bytes(), card))
@@ -158,20 +158,20 @@ def test_a_difference_from_another_model_than_the_float_one_is_not_shown(run: Pa
 
 
 @pytest.mark.parametrize(("hash_of_qat", "doubted"), [("ab" * 32, False), ("cd" * 32, True), ("", False)])
-def test_pictures_differ_when_their_hashes_do(run: Path, tiny_int8: Path, hash_of_qat: str, doubted: bool) -> None:
+def test_images_differ_when_their_hashes_do(run: Path, tiny_int8: Path, hash_of_qat: str, doubted: bool) -> None:
     for method, content_hash in (("int8", "ab" * 32), ("qat", hash_of_qat)):
         figure = {**INT8, "content_hash": content_hash}
         drift = {**MEASURED["drift"], "content_hash": content_hash}
         make_model(run / f"demo-{method}.tflite", tiny_int8, method, {"test": figure, "drift": drift})
     make_model(run / "demo-float32.tflite", tiny_int8, "float32", {"test": {**INT8, "content_hash": "ab" * 32}})
-    assert ("are of different pictures" in summary(run).stdout) == doubted
+    assert ("are of different images" in summary(run).stdout) == doubted
 
 
-def test_accuracies_on_different_pictures_are_said_to_be_so(run: Path, tiny_int8: Path) -> None:
+def test_accuracies_on_different_images_are_said_to_be_so(run: Path, tiny_int8: Path) -> None:
     other = {**INT8, "data": "others.zip", "content_hash": "cd" * 32}
     make_model(run / "demo-qat.tflite", tiny_int8, "qat", {"test": other, "drift": MEASURED["drift"]})
     output = summary(run).stdout
-    assert "- demo: its accuracies are of different pictures (float32 on faces.zip test, n = 700, int8 on" in output
+    assert "- demo: its accuracies are of different images (float32 on faces.zip test, n = 700, int8 on" in output
     assert "faces.zip test, n = 700; others.zip test, n = 700" in output
 
 

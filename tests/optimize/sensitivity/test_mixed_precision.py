@@ -16,7 +16,7 @@ from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.edge.vision.preprocess import normalise
+from edgeemo.edge.vision.preprocess import normalize
 from edgeemo.optimize.converters.activation_ranges import ESTIMATORS
 from edgeemo.optimize.converters.gptq import Rounding
 from edgeemo.optimize.data_roles import source_roles
@@ -80,7 +80,7 @@ def invoke(*arguments: object) -> Result:
 
 
 def test_the_float_function_is_unchanged(source: Source, trained_run: Path, roles: TrainingData) -> None:
-    inputs = normalise(roles.validation.pixels(source.card.input), source.card.input)
+    inputs = normalize(roles.validation.pixels(source.card.input), source.card.input)
     original = load_model(Run.open(trained_run).model_path, compile=False).predict_on_batch(inputs)
     assert np.abs(source.model.predict_on_batch(inputs) - original).max() < 1e-4
 
@@ -116,9 +116,9 @@ def test_repair_keeps_the_writer_and_the_reader_of_what_was_scaled(repaired: tup
     path, printed = repaired
     card = read_card(path)
     assert card is not None
-    assert card.quantisation.kept == printed["repair"]["kept"]
-    assert {layer_name(name) for name in card.quantisation.kept} >= {"stem1_conv", "stem2_conv"}
-    require_kept(path.read_bytes(), card.quantisation.kept)
+    assert card.quantization.kept == printed["repair"]["kept"]
+    assert {layer_name(name) for name in card.quantization.kept} >= {"stem1_conv", "stem2_conv"}
+    require_kept(path.read_bytes(), card.quantization.kept)
     kinds = [operator.name for operator in read_graph(path.read_bytes()).operators if not operator.floating]
     assert kinds.count("CONV_2D") >= 2
 
@@ -143,7 +143,7 @@ def test_repair_tries_what_costs_nothing_first(repaired: tuple[Path, dict[str, A
     taken = min(costless, key=lambda step: step["kl"])
     assert [step["taken"] for step in costless] == [step is taken for step in costless]
     assert printed["repair"]["rounding"] == ("compensated" if taken is costless[3] else "nearest")
-    assert printed["card"]["quantisation"]["rounding"] == ("compensated" if taken is costless[3] else "")
+    assert printed["card"]["quantization"]["rounding"] == ("compensated" if taken is costless[3] else "")
 
 
 @pytest.mark.slow
@@ -160,13 +160,13 @@ def test_a_repaired_model_keeps_the_rounding_that_was_asked_for(
     assert all(step["what"].endswith("weights compensated") for step in printed["repair"]["steps"][:3])
     card = read_card(out)
     assert card is not None
-    assert card.quantisation.rounding == "compensated"
+    assert card.quantization.rounding == "compensated"
     model = split_model(out.read_bytes())[0]
     nothing = np.zeros((0, *source.card.input.shape), np.uint8)
-    quantised = [o for o in read_graph(model).operators if o.name == "CONV_2D" and o.inputs[1].type == "INT8"]
-    assert quantised
+    quantized = [o for o in read_graph(model).operators if o.name == "CONV_2D" and o.inputs[1].type == "INT8"]
+    assert quantized
     # Only weights that have been rounded to the nearest step are found again.
-    assert len(Rounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantised)
+    assert len(Rounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantized)
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_a_gate_that_nothing_could_pass_is_refused(source: Source, roles: Traini
 
 def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
     plot, out = tmp_path / "blame.png", tmp_path / "blame.json"
-    result = invoke("blame", bad, *words, "--pictures", 100, "--plot", plot, "--out", out)
+    result = invoke("blame", bad, *words, "--images", 100, "--plot", plot, "--out", out)
     assert result.exit_code == 0, result.output
     assert plot.read_bytes()[:4] == b"\x89PNG"
     figures = json.loads(out.read_text())
@@ -210,7 +210,7 @@ def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path
 @pytest.mark.slow
 def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str, ...]) -> None:
     def ranking(*more: str) -> dict[str, Any]:
-        result = invoke("blame", bad, *words, "--pictures", 100, "--json", *more)
+        result = invoke("blame", bad, *words, "--images", 100, "--json", *more)
         assert result.exit_code == 0, result.output
         figures: dict[str, Any] = json.loads(result.stdout)
         return figures
@@ -286,6 +286,6 @@ def test_the_study_refuses_what_it_would_leave_out(
 ) -> None:
     result = invoke("quantize", trained_run, "--calibration-study", tmp_path / "study", *given)
     assert result.exit_code == 2
-    assert "--calibration-study quantises to int8 by the smallest and largest values seen" in result.output
+    assert "--calibration-study quantizes to int8 by the smallest and largest values seen" in result.output
     assert named in result.output
     assert not (tmp_path / "study").exists()

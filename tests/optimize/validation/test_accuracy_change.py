@@ -17,7 +17,7 @@ APPROVAL = (794, 150, 86, 570)
 
 
 def cells(both: int, lost: int, won: int, neither: int) -> np.ndarray:
-    """Change per picture: -1, 0 or 1."""
+    """Change per image: -1, 0 or 1."""
     return np.array([-1] * lost + [1] * won + [0] * (both + neither), np.int8)
 
 
@@ -82,7 +82,7 @@ def test_bootstrap_interval_is_scipy_s(counts: tuple[int, int, int, int]) -> Non
 
     change = 100.0 * cells(*counts)
     theirs = stats.bootstrap((change,), np.mean, method="percentile", n_resamples=9999, rng=1, batch=500)
-    # Both are quantiles of 9,999 draws from one discrete distribution: they may differ by a picture or two.
+    # Both are quantiles of 9,999 draws from one discrete distribution: they may differ by an image or two.
     assert bootstrap_interval(cells(*counts)) == pytest.approx(
         tuple(theirs.confidence_interval), abs=2.01 * 100 / len(change)
     )
@@ -115,7 +115,7 @@ def predictions(labels: np.ndarray, confidence: float = 0.8) -> np.ndarray:
 
 
 def report(n: int, lost: int = 0, won: int = 0, wrong: int = 0) -> Drift:
-    """Of n pictures of class a, the reference has ``won + wrong`` wrong, the candidate ``lost + wrong``."""
+    """Of n images of class a, the reference has ``won + wrong`` wrong, the candidate ``lost + wrong``."""
     targets = np.zeros(n, int)
     reference, candidate = targets.copy(), targets.copy()
     reference[: won + wrong] = 1
@@ -137,7 +137,7 @@ def test_the_worst_loss_is_the_larger_bound() -> None:
 
 
 @pytest.mark.parametrize(("n", "passes"), [(10, False), (100, False), (250, True), (3589, True)])
-def test_equal_predictions_prove_a_bound_with_many_pictures_alone(n: int, passes: bool) -> None:
+def test_equal_predictions_prove_a_bound_with_many_images_alone(n: int, passes: bool) -> None:
     found = report(n)
     assert (found.agreement, found.bootstrap, found.mcnemar_p) == (1.0, (0.0, 0.0), 1.0)
     assert found.worst_loss > 0
@@ -148,12 +148,12 @@ def test_equal_predictions_prove_a_bound_with_many_pictures_alone(n: int, passes
     ("lost", "won", "passes"),
     [(0, 0, True), (10, 10, True), (20, 20, True), (30, 5, False), (60, 5, False), (5, 60, True), (1000, 0, False)],
 )
-def test_the_gate_of_one_point_with_3589_pictures(lost: int, won: int, passes: bool) -> None:
+def test_the_gate_of_one_point_with_3589_images(lost: int, won: int, passes: bool) -> None:
     assert report(3589, lost, won, wrong=1200).passes(1.0) is passes
 
 
 def classes(n: tuple[int, int, int], lost: tuple[int, int, int], won: tuple[int, int, int]) -> Drift:
-    """By class: pictures, of which the candidate alone has some wrong, and some right."""
+    """By class: images, of which the candidate alone has some wrong, and some right."""
     targets = np.repeat(np.arange(3), n)
     reference, candidate = targets.copy(), targets.copy()
     for label, start in enumerate(np.cumsum((0, *n))[:3]):
@@ -172,7 +172,7 @@ def test_recall_by_class_has_its_counts_and_bound() -> None:
     assert {name: item["n"] for name, item in found.to_dict()["classes"].items()} == {"a": 900, "b": 500, "c": 56}
 
 
-def test_a_class_without_pictures_is_left_out() -> None:
+def test_a_class_without_images_is_left_out() -> None:
     assert set(classes((9, 0, 9), (0, 0, 0), (0, 0, 0)).classes) == {"a", "c"}
 
 
@@ -197,7 +197,7 @@ def test_a_class_may_be_lost_while_the_whole_passes() -> None:
 
 
 @pytest.mark.parametrize(("n", "points"), [(56, 3.38), (607, 0.32), (895, 0.22)])
-def test_what_n_pictures_can_prove_at_all(n: int, points: float) -> None:
+def test_what_n_images_can_prove_at_all(n: int, points: float) -> None:
     assert least_provable(n) == pytest.approx(points, abs=0.005)
 
 
@@ -250,5 +250,5 @@ def test_json_has_all_figures() -> None:
 def test_the_table_says_what_decides() -> None:
     text = report(200, lost=10, won=4).table()
     assert "difference -3.00 points, 95 % CI [" in text
-    assert "10 pictures lost, 4 won" in text
+    assert "10 images lost, 4 won" in text
     assert "n = 200" in text

@@ -122,8 +122,8 @@ def test_a_report_that_a_run_has_is_refused(model: Path, measured_zip: Path, tmp
 @pytest.mark.parametrize(
     ("candidate", "split", "sentence"),
     [
-        ("model.tflite", "train", "only figures of test pictures are recorded"),
-        ("model.tflite", "all", "has no pictures in split 'all'"),
+        ("model.tflite", "train", "only figures of test images are recorded"),
+        ("model.tflite", "all", "has no images in split 'all'"),
         ("", "test", "expected a .tflite with its card"),
         ("nowhere.tflite", "test", "nowhere.tflite is not there"),
     ],

@@ -24,7 +24,7 @@ from edgeemo.train.datasets.registry import read_dataset, synthetic_dataset
 
 
 class Threshold:
-    """Calls a picture the second class where its mean grey is above a limit."""
+    """Calls an image the second class where its mean gray is above a limit."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -40,7 +40,7 @@ def found() -> Robustness:
     drawn = synthetic_dataset(train=0, test=28, size=48)
     two = drawn.where(lambda sample: sample.label < 2)
     return robustness(
-        Threshold(100), Threshold(110), Dataset("two", ("a", "b"), two.samples, two.pictures), tell=lambda item: None
+        Threshold(100), Threshold(110), Dataset("two", ("a", "b"), two.samples, two.images), tell=lambda item: None
     )
 
 
@@ -76,7 +76,7 @@ def test_the_interval_of_the_mean_is_the_bootstrap_s(seed: int) -> None:
     assert mean_interval(changes) == pytest.approx(tuple(theirs.confidence_interval), abs=0.1)
 
 
-def test_one_picture_bounds_nothing() -> None:
+def test_one_image_bounds_nothing() -> None:
     assert mean_interval(np.array([0.2])) == (-100.0, 100.0)
 
 
@@ -93,15 +93,15 @@ def test_the_command_writes_table_json_and_plots(
         rows = list(csv.DictReader(stream))
     assert [(row["corruption"], int(row["severity"])) for row in rows] == list(CONDITIONS)
     for name in ("corruptions.png", "severities.png"):
-        with Image.open(tmp_path / "new" / name) as picture:
-            assert picture.width > 500
+        with Image.open(tmp_path / "new" / name) as image:
+            assert image.width > 500
     # In a pipe, one plain line for each condition.
     assert len(result.stderr.splitlines()) == 36
     printed = json.loads(result.stdout)["corruptions"]
     assert {name: figures[name] for name in printed} == printed
 
 
-def test_a_condition_is_what_the_models_say_of_those_pictures(tiny_float: Path, tiny_int8: Path) -> None:
+def test_a_condition_is_what_the_models_say_of_those_images(tiny_float: Path, tiny_int8: Path) -> None:
     dataset = read_dataset("synthetic:train=0,test=28").split("test")
     one, two = Classifier.open(tiny_float), Classifier.open(tiny_int8)
     found = robustness(one, two, dataset, tell=lambda item: None)

@@ -107,7 +107,7 @@ def test_a_resumed_run_finds_the_same_data(run: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Twenty pictures in the names of FER-2013, and votes: one tie, one without a face, the others for sad or fear."""
+    """Twenty images in the names of FER-2013, and votes: one tie, one without a face, the others for sad or fear."""
     lines, root = [], tmp_path_factory.mktemp("votes")
     for row in range(20):
         part, folder = ("Training", "train") if row < 14 else ("PublicTest", "test")
@@ -133,14 +133,14 @@ def voted(fer: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> d
     return runs
 
 
-@pytest.mark.parametrize(("mode", "pictures"), [("majority", 13), ("mixed", 14)])
-def test_votes_are_trained_on(voted: dict[str, tuple[Path, Result]], mode: str, pictures: int) -> None:
+@pytest.mark.parametrize(("mode", "images"), [("majority", 13), ("mixed", 14)])
+def test_votes_are_trained_on(voted: dict[str, tuple[Path, Result]], mode: str, images: int) -> None:
     folder, result = voted[mode]
     assert result.exit_code == 0, result.output
     assert f"FER+ ({mode}) left out" in result.stderr
     run = Run.open(folder)
     roles = run.settings.training_data(run.recipe)
-    assert len(roles.train) + len(roles.validation) == pictures
+    assert len(roles.train) + len(roles.validation) == images
     assert (roles.train.soft is None) == (mode == "majority")
     assert run.card.provenance.dataset == f"fer (FER+ {mode})"
 
@@ -174,14 +174,14 @@ def test_a_card_keeps_both_measurements(fer: tuple[Path, Path], tiny_int8: Path,
     again = invoke("evaluate", model, "--data", data, "--record")
     assert (again.exit_code, "recorded figures already (test); measure without --record" in again.stderr) == (1, True)
     others = invoke("evaluate", model, "--data", data, "--split", "train", "--record", "--force")
-    assert (others.exit_code, "only figures of test pictures are recorded" in others.stderr) == (1, True)
+    assert (others.exit_code, "only figures of test images are recorded" in others.stderr) == (1, True)
     assert read_card(model).metrics == found
 
 
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("--classes", "happy,bored"), 1, "has no pictures of class 'bored', expected one of angry, disgust, fear"),
+        (("--classes", "happy,bored"), 1, "has no images of class 'bored', expected one of angry, disgust, fear"),
         (("--classes", "happy,,sad"), 1, "the classes cannot be read"),
         (("--classes", ""), 1, "the classes cannot be read"),
         (("--angles", "S,UP"), 2, "--angles has 'UP', expected some of FL,HL,S,HR,FR"),
@@ -231,4 +231,4 @@ def test_a_card_without_a_holdout_measures_no_test_role(kdef_zip: Path, tiny_flo
     assert card is not None
     assert card.provenance.holdout == {}
     result = invoke("evaluate", tiny_float, "--data", kdef_zip)
-    assert "KDEF.zip has no pictures in split 'test', expected all" in result.output
+    assert "KDEF.zip has no images in split 'test', expected all" in result.output

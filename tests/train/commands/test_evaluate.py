@@ -17,7 +17,7 @@ from edgeemo.train.datasets.registry import read_dataset
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 
 #: What --out has for seven classes.
-FILES = {"metrics.json", "report.html", "confusion.png", "confusion_normalised.png", "roc.png", "reliability.png"}
+FILES = {"metrics.json", "report.html", "confusion.png", "confusion_normalized.png", "roc.png", "reliability.png"}
 FILES |= {"mistakes.png"}
 
 
@@ -103,13 +103,13 @@ def test_a_folder_with_contents_is_refused_and_stays(
 @pytest.mark.parametrize(
     ("options", "n"), [(("--split", "train", "--limit", "70"), 70), (("--limit", "14"), 14), (("--limit", "9999"), 700)]
 )
-def test_split_and_limit_choose_the_pictures(
+def test_split_and_limit_choose_the_images(
     converted: dict[str, Path], faces_zip: Path, options: tuple[str, ...], n: int
 ) -> None:
     assert json.loads(evaluate(converted["float32"], faces_zip, *options, "--json").stdout)["n"] == n
 
 
-def test_pictures_of_another_size_are_fitted(converted: dict[str, Path]) -> None:
+def test_images_of_another_size_are_fitted(converted: dict[str, Path]) -> None:
     figures = json.loads(evaluate(converted["int8"], "synthetic:train=0,test=70,size=48", "--json").stdout)
     assert figures["n"] == 70
 
@@ -119,7 +119,7 @@ def test_fewer_classes_than_the_model_has_are_fine(
 ) -> None:
     chosen = read_dataset(measured_zip).split("test").where(lambda sample: sample.label in (3, 6))
     chosen = chosen.take(range(0, len(chosen), 10))
-    write(list(chosen.pictures), [chosen.labels[sample.label] for sample in chosen.samples], tmp_path)
+    write(list(chosen.images), [chosen.labels[sample.label] for sample in chosen.samples], tmp_path)
     figures = json.loads(evaluate(converted["int8"], tmp_path, "--split", "all", "--json").stdout)
     assert (figures["n"], len(figures["confusion"])) == (20, 7)
     present = [chosen.labels[3], chosen.labels[6]]
@@ -127,10 +127,10 @@ def test_fewer_classes_than_the_model_has_are_fine(
     assert set(figures["absent"]) == set(figures["roc_auc"]["undefined"]) == set(chosen.labels) - set(present)
 
 
-def write(pictures: list[np.ndarray], labels: list[str], folder: Path) -> None:
+def write(images: list[np.ndarray], labels: list[str], folder: Path) -> None:
     from PIL import Image
 
-    for index, (pixels, label) in enumerate(zip(pictures, labels, strict=True)):
+    for index, (pixels, label) in enumerate(zip(images, labels, strict=True)):
         (folder / label).mkdir(exist_ok=True)
         Image.fromarray(pixels).save(folder / label / f"{index}.png")
 
@@ -142,12 +142,12 @@ def test_a_class_that_the_model_does_not_know_is_named(converted: dict[str, Path
     assert "has classes that the model does not know: bored" in result.output
 
 
-def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Path], tmp_path: Path) -> None:
+def test_broken_images_that_were_left_out_are_counted(converted: dict[str, Path], tmp_path: Path) -> None:
     write([np.zeros((4, 4), np.uint8)] * 2, ["happy", "sad"], tmp_path)
     (tmp_path / "sad" / "empty.png").write_bytes(b"")
     result = evaluate(converted["int8"], tmp_path, "--split", "all", "--skip-bad")
     assert result.exit_code == 0
-    assert "left out 1 broken pictures" in result.stderr
+    assert "left out 1 broken images" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_broken_pictures_that_were_left_out_are_counted(converted: dict[str, Pat
         ("cut.tflite", (), "cut.tflite cannot be loaded"),
         ("text.tflite", (), "text.tflite is not a TFLite model"),
         ("bald.tflite", (), "bald.tflite has no model card"),
-        ("whole.tflite", ("--split", "dev"), "faces.zip has no pictures in split 'dev', expected test or train"),
+        ("whole.tflite", ("--split", "dev"), "faces.zip has no images in split 'dev', expected test or train"),
         ("whole.tflite", ("--runtime", "onnx"), "unknown runtime, expected auto or one of ai-edge-litert"),
         ("whole.tflite", ("--threads", "0"), "threads out of range"),
     ],

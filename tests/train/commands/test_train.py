@@ -83,7 +83,7 @@ def test_the_card_tells_where_the_model_comes_from(finished: tuple[Path, Result]
 
 
 def test_a_card_of_drawn_faces_says_so(finished: tuple[Path, Result]) -> None:
-    assert "synthetic, drawn faces" in Run.open(finished[0]).card.notes
+    assert "synthetic, synthetic faces" in Run.open(finished[0]).card.notes
 
 
 def test_the_figure_on_the_card_is_that_of_the_model(finished: tuple[Path, Result]) -> None:
@@ -103,7 +103,7 @@ def test_the_recipe_is_saved_as_it_was_used(finished: tuple[Path, Result]) -> No
 def test_a_pipe_gets_plain_lines(finished: tuple[Path, Result]) -> None:
     _, result = finished
     lines = result.stderr.splitlines()
-    assert lines[0] == "training on 112 pictures, selecting on 28"
+    assert lines[0] == "training on 112 images, selecting on 28"
     assert [line.split()[:2] for line in lines[1:]] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert not {"\r", "\033"} & set(result.output)
 
@@ -201,15 +201,15 @@ def test_an_architecture_that_cannot_be_built_is_named(tmp_path: Path) -> None:
 
 
 def test_a_training_that_diverges_says_what_to_lower(tmp_path: Path) -> None:
-    result = invoke(arguments(tmp_path / "run", "optimiser.learning_rate=1e30"))
+    result = invoke(arguments(tmp_path / "run", "optimizer.learning_rate=1e30"))
     assert result.exit_code == 1
-    assert "training diverged in epoch 1 (the loss is not a number); lower it with --set optimiser" in result.output
+    assert "training diverged in epoch 1 (the loss is not a number); lower it with --set optimizer" in result.output
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
 def test_stopping_early(tmp_path: Path) -> None:
-    still = ("optimiser.learning_rate=0.0", "schedule.epochs=9", "early_stopping.patience=1")
-    # At rate 0 only the batch normalisation changes, which val_accuracy may follow for an epoch or two.
+    still = ("optimizer.learning_rate=0.0", "schedule.epochs=9", "early_stopping.patience=1")
+    # At rate 0 only the batch normalization changes, which val_accuracy may follow for an epoch or two.
     result = invoke(arguments(tmp_path / "run", *still, "architecture.bn_momentum=1.0"))
     assert result.exit_code == 0, result.output
     assert len(history(tmp_path / "run")) == 2
@@ -217,7 +217,7 @@ def test_stopping_early(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def without_broken(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]:
-    """A folder of pictures of which one is broken, the run that left it out, and what the command said."""
+    """A folder of images of which one is broken, the run that left it out, and what the command said."""
     data = tmp_path_factory.mktemp("broken") / "data"
     with zipfile.ZipFile(faces_zip) as archive:
         members = [name for name in archive.namelist() if name.startswith("train/")][:140]
@@ -227,10 +227,10 @@ def without_broken(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return data, folder, invoke(arguments(folder, "schedule.epochs=1", data=str(data), options=("--skip-bad",)))
 
 
-def test_broken_pictures_that_were_left_out_are_counted(without_broken: tuple[Path, Path, Result]) -> None:
+def test_broken_images_that_were_left_out_are_counted(without_broken: tuple[Path, Path, Result]) -> None:
     _, _, result = without_broken
     assert result.exit_code == 0, result.output
-    assert "left out 1 broken picture" in result.stderr
+    assert "left out 1 broken image" in result.stderr
 
 
 def test_other_data_is_refused_on_resume(without_broken: tuple[Path, Path, Result]) -> None:
@@ -306,7 +306,7 @@ def test_a_killed_run_leaves_no_rubbish(resumed: Resumed, uninterrupted: Path) -
 
 
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(resumed: Resumed, uninterrupted: Path) -> None:
-    # Batches, rates and the optimiser's state are the same; sums over threads may come in another order.
+    # Batches, rates and the optimizer's state are the same; sums over threads may come in another order.
     for key in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
         found, expected = ([float(row[key]) for row in history(folder)] for folder in (resumed[0], uninterrupted))
         assert found == pytest.approx(expected, rel=1e-3, abs=0.005), key

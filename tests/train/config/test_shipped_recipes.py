@@ -25,7 +25,7 @@ Points = Callable[[Path], dict[str, list[tuple[int, float]]]]
 
 SMALL = ["input.height=24", "input.width=24", "data.validation=0.2"]
 ALL_ON = ["loss.focal_gamma=1.0", "loss.label_smoothing=0.1", "loss.class_weights=sqrt", "loss.ferplus_head=0.4"]
-ALL_ON += ["augmentation.mixup=0.2", "augmentation.cutmix=1.0", "augmentation.erase=0.3", "optimiser.ema=0.9"]
+ALL_ON += ["augmentation.mixup=0.2", "augmentation.cutmix=1.0", "augmentation.erase=0.3", "optimizer.ema=0.9"]
 ALL_ON += ["schedule.kind=cosine", "schedule.warmup=0.5", "schedule.epochs=1", "schedule.batch=16"]
 
 _RESIDUAL = ["architecture.stem=[4,4]", "architecture.widths=[4]", "architecture.strides=[1]"]
@@ -63,7 +63,7 @@ def marked(name: str) -> Any:
 def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     recipe = load_recipe(name, [*SMALL, *NARROW[name], *ALL_ON])
     binary = recipe.task == "binary"
-    # Two steps of 16, from the pictures of two classes or of seven.
+    # Two steps of 16, from the images of two classes or of seven.
     chosen = settings(fer_with_votes, limit=32, classes="happy,sad" if binary else "")
     run = Run.create(tmp_path, recipe, chosen)
     train(run, chosen.training_data(recipe), quiet=True)
@@ -166,7 +166,7 @@ def short(fer_with_votes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFa
 def test_a_short_run_is_short(short: tuple[Path, Result]) -> None:
     folder, result = short
     assert result.exit_code == 0, result.output
-    assert result.stderr.startswith("training on 35 pictures, selecting on 28\n")
+    assert result.stderr.startswith("training on 35 images, selecting on 28\n")
     assert [row["epoch"] for row in Run.open(folder).history] == [1, 2]
     # The demo warms up for one of its eight epochs.
     schedule = Run.open(folder).recipe.schedule
@@ -185,7 +185,7 @@ def test_the_limit_is_stratified_and_found_again(short: tuple[Path, Result]) -> 
     assert len(whole.train) == 112
 
 
-def test_quantizing_a_short_run_finds_the_same_pictures(short: tuple[Path, Result], tmp_path: Path) -> None:
+def test_quantizing_a_short_run_finds_the_same_images(short: tuple[Path, Result], tmp_path: Path) -> None:
     result = invoke("quantize", short[0], "--method", "float32", "--out", tmp_path / "model.tflite")
     assert result.exit_code == 0, result.output
 

@@ -19,8 +19,8 @@ from edgeemo.train.datasets.labels import CANONICAL
 from edgeemo.train.datasets.registry import read_dataset
 
 #: split, class, pixels
-Picture = tuple[str, str, np.ndarray]
-MakeDataset = Callable[[Iterable[Picture]], Dataset]
+LabeledImage = tuple[str, str, np.ndarray]
+MakeDataset = Callable[[Iterable[LabeledImage]], Dataset]
 
 _FOLDERS = {"Training": "train", "PublicTest": "test"}
 
@@ -34,21 +34,21 @@ def png(pixels: np.ndarray) -> bytes:
 
 @dataclass(frozen=True)
 class Forms:
-    """Writes the same pictures as a folder, a zip or a CSV.
+    """Writes the same images as a folder, a zip or a CSV.
 
     Args:
         root: folder for what is written.
-        pictures: part of FER-2013, class, pixels; the place in the list is the row of fer2013.csv.
+        images: part of FER-2013, class, pixels; the place in the list is the row of fer2013.csv.
     """
 
     root: Path
-    pictures: list[Picture]
+    images: list[LabeledImage]
 
     def members(self, above: str = "") -> dict[str, bytes]:
         """File name -> contents, below the folder ``above``."""
         return {
             f"{above}{_FOLDERS[part]}/{label}/{part}_{row:05d}.png": png(pixels)
-            for row, (part, label, pixels) in enumerate(self.pictures)
+            for row, (part, label, pixels) in enumerate(self.images)
         }
 
     def folder(self, above: str = "", extra: dict[str, bytes] | None = None) -> Path:
@@ -72,7 +72,7 @@ class Forms:
         with open(path, "w", newline="") as stream:
             stream.write(header + "\n")
             writer = csv.writer(stream, lineterminator="\n")
-            for part, label, pixels in self.pictures:
+            for part, label, pixels in self.images:
                 row = {
                     "emotion": CANONICAL.index(label),
                     "pixels": " ".join(map(str, pixels.ravel())),
@@ -91,7 +91,7 @@ class Forms:
 
 @pytest.fixture
 def forms(tmp_path: Path) -> Forms:
-    """Twelve training and six test pictures of three classes."""
+    """Twelve training and six test images of three classes."""
     rng = np.random.default_rng(0)
     parts = ["Training"] * 12 + ["PublicTest"] * 6
     labels = ("neutral", "happy", "angry")
@@ -101,13 +101,13 @@ def forms(tmp_path: Path) -> Forms:
 
 @pytest.fixture
 def make_dataset() -> MakeDataset:
-    """Makes a data set of (split, class, pixels); keys are ``picture 0``, ``picture 1``, ..."""
+    """Makes a data set of (split, class, pixels); keys are ``image 0``, ``image 1``, ..."""
 
-    def make(pictures: Iterable[Picture]) -> Dataset:
-        listed = list(pictures)
+    def make(images: Iterable[LabeledImage]) -> Dataset:
+        listed = list(images)
         labels = tuple(sorted({label for _, label, _ in listed}))
         samples = tuple(
-            Sample(f"picture {row}", labels.index(label), split, pixel_digest(pixels), row=row)
+            Sample(f"image {row}", labels.index(label), split, pixel_digest(pixels), row=row)
             for row, (split, label, pixels) in enumerate(listed)
         )
         return Dataset("made", labels, samples, [pixels for _, _, pixels in listed])

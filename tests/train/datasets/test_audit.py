@@ -26,15 +26,15 @@ from edgeemo.train.datasets.audit import (
 from edgeemo.train.datasets.dataset import Dataset
 
 if TYPE_CHECKING:
-    from .conftest import Forms, MakeDataset, Picture
+    from .conftest import Forms, LabeledImage, MakeDataset
 
 
 def face(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (4, 4), np.uint8)
 
 
-#: The picture's number is its key and its row.
-PICTURES: list[Picture] = [
+#: The image's number is its key and its row.
+IMAGES: list[LabeledImage] = [
     ("train", "a", face(0)),  # 0: in test too, twice
     ("train", "b", face(1)),  # 1: copied by 2 under another label
     ("train", "a", face(1)),
@@ -43,13 +43,13 @@ PICTURES: list[Picture] = [
     ("test", "a", face(0)),
     ("test", "a", face(0)),
     ("test", "b", face(3)),
-    ("test", "b", np.full((4, 4), 9, np.uint8)),  # 8: of one colour
+    ("test", "b", np.full((4, 4), 9, np.uint8)),  # 8: of one color
 ]
 
 
 @pytest.fixture
 def dataset(make_dataset: MakeDataset) -> Dataset:
-    return make_dataset(PICTURES)
+    return make_dataset(IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_constructed_findings(dataset: Dataset, kind: str, rows: set[int]) -> No
 
 def test_a_copy_is_listed_with_the_place_of_the_first(dataset: Dataset) -> None:
     found = next(f for f in audit(dataset).findings if (f.kind, f.row) == (CROSS_SPLIT, 4))
-    assert (found.key, found.split, found.label, found.other) == ("picture 4", "validation", "a", "picture 7 (test)")
+    assert (found.key, found.split, found.label, found.other) == ("image 4", "validation", "a", "image 7 (test)")
 
 
 def test_findings_are_counted_by_split(dataset: Dataset) -> None:
@@ -91,33 +91,33 @@ def test_dropping_leaks_leaves_the_test_split_whole(dataset: Dataset) -> None:
     ("text", "left"),
     [
         ("row\n0\n3\n", [1, 2, 4, 5, 6, 7, 8]),
-        ("key,why\npicture 4,looks odd\n", [0, 1, 2, 3, 5, 6, 7, 8]),
-        ("row,key\n,picture 0\n1,\n", [2, 3, 4, 5, 6, 7, 8]),
+        ("key,why\nimage 4,looks odd\n", [0, 1, 2, 3, 5, 6, 7, 8]),
+        ("row,key\n,image 0\n1,\n", [2, 3, 4, 5, 6, 7, 8]),
         ("row\n3\n5\n6\n", [0, 1, 2, 4, 5, 6, 7, 8]),
     ],
     ids=["by row", "by key", "by either", "never from test"],
 )
-def test_a_list_excludes_training_pictures(dataset: Dataset, tmp_path: Path, text: str, left: list[int]) -> None:
+def test_a_list_excludes_training_images(dataset: Dataset, tmp_path: Path, text: str, left: list[int]) -> None:
     (tmp_path / "list.csv").write_text(text)
     assert rows(exclude_listed(dataset, tmp_path / "list.csv")) == left
 
 
-def test_test_pictures_go_only_when_that_is_asked_for(dataset: Dataset, tmp_path: Path) -> None:
+def test_test_images_go_only_when_that_is_asked_for(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("row\n0\n8\n")
     assert rows(exclude_listed(dataset, tmp_path / "list.csv", tests=True)) == [1, 2, 3, 4, 5, 6, 7]
     (tmp_path / "list.csv").write_text("row\n77\n")
-    with pytest.raises(EdgeemoError, match=r"list.csv names no picture of made"):
+    with pytest.raises(EdgeemoError, match=r"list.csv names no image of made"):
         exclude_listed(dataset, tmp_path / "list.csv", tests=True)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("row\n77\n", "list.csv names no training picture of made"),
-        ("row\n²\n", "list.csv names no training picture of made"),
-        ("key\npicture 8\n", "list.csv names no training picture of made"),
-        ("picture,split\n1,Training\n", "list.csv does not list pictures, expected a column row or key, got picture"),
-        ("", "list.csv does not list pictures"),
+        ("row\n77\n", "list.csv names no training image of made"),
+        ("row\n²\n", "list.csv names no training image of made"),
+        ("key\nimage 8\n", "list.csv names no training image of made"),
+        ("image,split\n1,Training\n", "list.csv does not list images, expected a column row or key, got image"),
+        ("", "list.csv does not list images"),
         (b"row\n\xff\xfe\n", "list.csv is not a readable CSV"),
         (None, "list.csv is not there"),
     ],
@@ -132,8 +132,8 @@ def test_a_list_that_excludes_nothing_is_refused(
 
 
 def with_a_leak(forms: Forms) -> Forms:
-    """The test picture of row 17 also stands in training, as row 0."""
-    forms.pictures[0] = (forms.pictures[0][0], forms.pictures[0][1], forms.pictures[17][2])
+    """The test image of row 17 also stands in training, as row 0."""
+    forms.images[0] = (forms.images[0][0], forms.images[0][1], forms.images[17][2])
     return forms
 
 

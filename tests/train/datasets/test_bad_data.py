@@ -30,7 +30,7 @@ def cut_zip(forms: Forms) -> Path:
 
 
 def damaged_member(forms: Forms) -> Path:
-    """One byte of one compressed picture is flipped; the directory of the zip is whole."""
+    """One byte of one compressed image is flipped; the directory of the zip is whole."""
     path = forms.zip()
     data = bytearray(path.read_bytes())
     data[data.index(b"IDAT") + 10] ^= 0xFF
@@ -67,7 +67,7 @@ def empty_folder(forms: Forms) -> Path:
 #: What cannot be read at all, and what the sentence says of it.
 HOPELESS: dict[str, tuple[Build, str]] = {
     "not there": (lambda forms: forms.root / "nowhere", r"nowhere is not there, expected a data set"),
-    "empty folder": (empty_folder, r"empty has no readable pictures, expected .*<class>/\*"),
+    "empty folder": (empty_folder, r"empty has no readable images, expected .*<class>/\*"),
     "cut zip": (cut_zip, r"archive\.zip is cut or not a zip"),
     "no zip": (text_as("data.zip"), r"data\.zip is cut or not a zip"),
     "no csv": (text_as("data.csv"), r"data\.csv is not a fer2013\.csv, expected columns emotion, pixels, Usage"),
@@ -75,7 +75,7 @@ HOPELESS: dict[str, tuple[Build, str]] = {
     "empty csv": (text_as("fer2013.csv"), r"fer2013\.csv is not a fer2013\.csv"),
     "header alone": (
         lambda forms: type(forms)(forms.root, []).csv(),
-        r"fer2013\.csv has no readable pictures",
+        r"fer2013\.csv has no readable images",
     ),
     "another header": (
         lambda forms: type(forms)(forms.root, []).csv("emotion,image,Usage"),
@@ -96,12 +96,12 @@ BROKEN: dict[str, tuple[Build, str]] = {
     "pixel huge": (csv_with(f"3,{FACE[:-1]}{'9' * 30},Training"), r"row 18 has pixels that are not numbers"),
     "pixel above 255": (csv_with(f"3,{FACE[:-1]}256,Training"), r"row 18 has pixels out of range, .* got 7 to 256"),
     "pixel below 0": (csv_with(f"3,{FACE[:-1]}-1,Training"), r"row 18 has pixels out of range, .* got -1 to 7"),
-    "picture of 0 bytes": (folder_with(CROWD, b""), r"Training_00001\.png is empty"),
-    "picture of 0 bytes in a zip": (zip_with("train/sad/a.png", b""), r"train/sad/a\.png is empty"),
-    "text named .png": (folder_with("train/sad/a.png", b"I am a face"), r"a\.png is not a picture"),
-    "cut picture": (folder_with("train/sad/a.png", b"\x89PNG\r\n\x1a\n\0\0"), r"a\.png is (not|a damaged)"),
-    "picture at the top": (folder_with("a.png", b"\x89PNG"), r"a\.png stands outside any class folder"),
-    "picture beside the classes": (folder_with("train/a.png", b""), r"train/a\.png stands outside any class folder"),
+    "image of 0 bytes": (folder_with(CROWD, b""), r"Training_00001\.png is empty"),
+    "image of 0 bytes in a zip": (zip_with("train/sad/a.png", b""), r"train/sad/a\.png is empty"),
+    "text named .png": (folder_with("train/sad/a.png", b"I am a face"), r"a\.png is not an image"),
+    "cut image": (folder_with("train/sad/a.png", b"\x89PNG\r\n\x1a\n\0\0"), r"a\.png is (not|a damaged)"),
+    "image at the top": (folder_with("a.png", b"\x89PNG"), r"a\.png stands outside any class folder"),
+    "image beside the classes": (folder_with("train/a.png", b""), r"train/a\.png stands outside any class folder"),
     "the same in a zip": (zip_with("fer/test/a.png", b""), r"fer/test/a\.png stands outside any class folder"),
 }
 
@@ -117,38 +117,38 @@ def test_what_cannot_be_read_is_named(forms: Forms, case: str, skip_bad: bool) -
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_broken_is_refused_by_name(forms: Forms, case: str) -> None:
     build, sentence = BROKEN[case]
-    with pytest.raises(EdgeemoError, match=rf"has 1 broken of \d+ pictures \(.*{sentence}.*--skip-bad"):
+    with pytest.raises(EdgeemoError, match=rf"has 1 broken of \d+ images \(.*{sentence}.*--skip-bad"):
         read_dataset(build(forms))
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_broken_can_be_left_out(forms: Forms, case: str) -> None:
     dataset = read_dataset(BROKEN[case][0](forms), skip_bad=True)
-    replaced = case in ("damaged member", "picture of 0 bytes")
+    replaced = case in ("damaged member", "image of 0 bytes")
     assert (len(dataset), len(dataset.bad)) == (17 if replaced else 18, 1)
 
 
 def test_many_broken_ones_are_counted_and_three_are_named(forms: Forms) -> None:
     path = forms.csv(extra=["9,,Training"] * 5)
-    with pytest.raises(EdgeemoError, match=r"5 broken of 23 pictures \(.*row 18.*row 19.*row 20 [^;]*; and 2 more\)"):
+    with pytest.raises(EdgeemoError, match=r"5 broken of 23 images \(.*row 18.*row 19.*row 20 [^;]*; and 2 more\)"):
         read_dataset(path)
 
 
 @pytest.mark.parametrize(
     ("mode", "shape"), [("RGBA", (48, 48, 3)), ("CMYK", (48, 48, 3)), ("I;16", (48, 48)), ("P", (48, 48, 3))]
 )
-def test_odd_kinds_of_pictures_are_read(forms: Forms, mode: str, shape: tuple[int, ...]) -> None:
+def test_odd_kinds_of_images_are_read(forms: Forms, mode: str, shape: tuple[int, ...]) -> None:
     gray = Image.fromarray(np.full((48, 48), 99, np.uint8))
     path = forms.folder() / "train/happy" / ("odd.tif" if mode in ("CMYK", "I;16") else "odd.png")
     odd = Image.fromarray(np.full((48, 48), 99 * 257, np.uint16)) if mode == "I;16" else gray.convert(mode)
     odd.save(path)
     dataset = read_dataset(forms.root / "folder")
-    found = {s.key: p for s, p in zip(dataset.samples, dataset.pictures, strict=True)}[f"train/happy/{path.name}"]
+    found = {s.key: p for s, p in zip(dataset.samples, dataset.images, strict=True)}[f"train/happy/{path.name}"]
     assert found.shape == shape
     assert np.abs(found.astype(int) - 99).max() <= 1
 
 
-def test_a_picture_bomb_is_refused_unopened(forms: Forms) -> None:
+def test_an_image_bomb_is_refused_unopened(forms: Forms) -> None:
     path = forms.folder() / "train/happy/bomb.png"
     Image.new("1", (20_000, 20_000)).save(path)
     with pytest.raises(EdgeemoError, match=r"bomb\.png is too large to decode"):

@@ -17,13 +17,13 @@ from edgeemo.train.datasets.selection import Choice
 if TYPE_CHECKING:
     from .conftest import Forms, MakeDataset
 
-PICTURES = ["happy", "sad", "fear", "happy", "neutral", "sad", "happy"]
+IMAGES = ["happy", "sad", "fear", "happy", "neutral", "sad", "happy"]
 
 
 @pytest.fixture
 def dataset(make_dataset: MakeDataset) -> Dataset:
-    """Seven pictures of four emotions; the picture's row is its pixels' value."""
-    return make_dataset(("train", label, np.full((4, 4), row, np.uint8)) for row, label in enumerate(PICTURES))
+    """Seven images of four emotions; the image's row is its pixels' value."""
+    return make_dataset(("train", label, np.full((4, 4), row, np.uint8)) for row, label in enumerate(IMAGES))
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def dataset(make_dataset: MakeDataset) -> Dataset:
         ("happy=sad,sad=happy", ("happy", "sad"), {0: 1, 3: 1, 6: 1, 1: 0, 5: 0}),
     ],
 )
-def test_exactly_the_chosen_pictures_in_the_order_of_the_labels(
+def test_exactly_the_chosen_images_in_the_order_of_the_labels(
     dataset: Dataset, text: str, labels: tuple[str, ...], found: dict[int, int]
 ) -> None:
     chosen = choose_classes(dataset, parse_classes(text))
     assert chosen.labels == labels
     assert {sample.row: sample.label for sample in chosen.samples} == found
-    assert all((p == s.row).all() for s, p in zip(chosen.samples, chosen.pictures, strict=True))
+    assert all((p == s.row).all() for s, p in zip(chosen.samples, chosen.images, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_what_cannot_be_read_is_named(text: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["happy,bored", "x=happy+bored,sad"])
-def test_a_class_without_pictures_names_the_known_ones(dataset: Dataset, text: str) -> None:
+def test_a_class_without_images_names_the_known_ones(dataset: Dataset, text: str) -> None:
     with pytest.raises(
-        EdgeemoError, match="made has no pictures of class 'bored', expected one of fear, happy, neutral, sad"
+        EdgeemoError, match="made has no images of class 'bored', expected one of fear, happy, neutral, sad"
     ):
         choose_classes(dataset, parse_classes(text))
 
 
-def test_a_label_that_is_only_a_name_has_no_pictures(dataset: Dataset) -> None:
-    wider = dataset.relabelled((*dataset.labels, "angry"))
+def test_a_label_that_is_only_a_name_has_no_images(dataset: Dataset) -> None:
+    wider = dataset.relabeled((*dataset.labels, "angry"))
     with pytest.raises(EdgeemoError, match=r"class 'angry', expected one of fear, happy, neutral, sad$"):
         choose_classes(wider, parse_classes("angry,sad"))
 
@@ -97,9 +97,9 @@ def test_kdef_has_two_classes_and_angles_to_choose(kdef_zip: Path) -> None:
         (
             "synthetic:train=2,test=0,size=24",
             ("S",),
-            "no pictures from angle 'S', expected a data set that tells angles",
+            "no images from angle 'S', expected a data set that tells angles",
         ),
-        ("kdef", ("S", "UP"), "KDEF has no pictures from angle 'UP', expected one of FL, FR, HL, HR, S"),
+        ("kdef", ("S", "UP"), "KDEF has no images from angle 'UP', expected one of FL, FR, HL, HR, S"),
     ],
 )
 def test_angles_that_are_not_there_are_named(
@@ -116,7 +116,7 @@ def test_soft_targets_are_brought_back_to_one(make_dataset: MakeDataset) -> None
     plain = make_dataset(("train", label, np.zeros((4, 4), np.uint8)) for label in ("a", "b", "c", "b"))
     soft = np.array([[0.6, 0.2, 0.2], [0.1, 0.3, 0.6], [0.5, 0.5, 0], [0, 0, 1]], np.float32)
     chosen = choose_classes(replace(plain, soft=soft), parse_classes("b,a"))
-    # The last picture's votes are all for another class: its label stands alone.
+    # The last image's votes are all for another class: its label stands alone.
     expected = [[0.25, 0.75], [0.75, 0.25], [1, 0]]
     assert chosen.soft is not None
     assert chosen.soft.dtype == np.float32

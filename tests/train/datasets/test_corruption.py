@@ -1,4 +1,4 @@
-"""Corruptions: the same for the same picture, worse by severity, and of the size that the picture had."""
+"""Corruptions: the same for the same image, worse by severity, and of the size that the image had."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def faces() -> Dataset:
 @pytest.mark.parametrize("shape", [(48, 48), (48, 48, 3), (31, 60), (90, 64, 3), (1, 1), (2, 5, 3)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_shape_and_type_stay(kind: str, shape: tuple[int, ...]) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    before = picture.copy()
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    before = image.copy()
     for severity in SEVERITIES:
-        found = corrupt(picture, kind, severity, seed=3)
+        found = corrupt(image, kind, severity, seed=3)
         assert (found.shape, found.dtype) == (shape, np.uint8)
-    assert (picture == before).all()
+    assert (image == before).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_severity_goes_further_from_the_picture(faces: Dataset, kind: str) -> None:
+def test_every_severity_goes_further_from_the_image(faces: Dataset, kind: str) -> None:
     gaps = [
-        np.mean([np.abs(one - two.astype(float)).mean() for one, two in zip(pictures, faces.pictures, strict=True)])
-        for pictures in (corrupted(faces, kind, severity).pictures for severity in SEVERITIES)
+        np.mean([np.abs(one - two.astype(float)).mean() for one, two in zip(images, faces.images, strict=True)])
+        for images in (corrupted(faces, kind, severity).images for severity in SEVERITIES)
     ]
     assert gaps == sorted(gaps)
     assert gaps[0] > 0.3
@@ -40,7 +40,7 @@ def test_every_severity_goes_further_from_the_picture(faces: Dataset, kind: str)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_is_corrupted_alike_wherever_it_stands(faces: Dataset, kind: str) -> None:
+def test_an_image_is_corrupted_alike_wherever_it_stands(faces: Dataset, kind: str) -> None:
     spec = InputSpec(48, 48)
     whole = corrupted(faces, kind, 3).pixels(spec)
     order = [5, 0, 11]
@@ -49,7 +49,7 @@ def test_a_picture_is_corrupted_alike_wherever_it_stands(faces: Dataset, kind: s
 
 
 @pytest.mark.parametrize("kind", ["noise", "rotation"])
-def test_pictures_draw_apart(faces: Dataset, kind: str) -> None:
+def test_images_draw_apart(faces: Dataset, kind: str) -> None:
     flat = np.tile(np.linspace(60, 190, 48).astype(np.uint8), (48, 1))
     drawn = {corrupt(flat, kind, 3, seed=int(sample.digest[:8], 16)).tobytes() for sample in faces.samples}
     assert len(drawn) == {"noise": 14, "rotation": 2}[kind]
@@ -58,8 +58,8 @@ def test_pictures_draw_apart(faces: Dataset, kind: str) -> None:
 @pytest.mark.parametrize("stops", [-1, 1])
 def test_one_stop_is_half_or_twice_the_light(stops: int) -> None:
     kind, severity = ("dark", 1) if stops < 0 else ("bright", 2)
-    picture = np.full((4, 4), 100, np.uint8)
-    light = (corrupt(picture, kind, severity) / 255.0) ** 2.2 / (100 / 255.0) ** 2.2
+    image = np.full((4, 4), 100, np.uint8)
+    light = (corrupt(image, kind, severity) / 255.0) ** 2.2 / (100 / 255.0) ** 2.2
     assert light == pytest.approx(np.full((4, 4), 2.0**stops), rel=0.02)
 
 
@@ -69,7 +69,7 @@ def test_noise_has_its_deviation() -> None:
 
 
 @pytest.mark.parametrize("kind", ["blur", "low resolution"])
-def test_small_and_large_pictures_lose_alike(kind: str) -> None:
+def test_small_and_large_images_lose_alike(kind: str) -> None:
     soft = []
     for side in (48, 192):
         edge = np.zeros((side, side), np.uint8)
@@ -85,7 +85,7 @@ def test_what_is_small_already_keeps_its_resolution() -> None:
     assert (corrupt(tiny, "low resolution", 4) != tiny).any()
 
 
-def test_colours_keep_their_places() -> None:
+def test_colors_keep_their_places() -> None:
     red = np.zeros((48, 48, 3), np.uint8)
     red[..., 0] = 200
     for kind in KINDS:

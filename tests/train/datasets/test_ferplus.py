@@ -41,10 +41,10 @@ def table(path: Path, votes: list[str], usage: str = "Training") -> Path:
 
 @pytest.fixture
 def fer(forms: Forms) -> Dataset:
-    """One picture for each of the rows."""
+    """One image for each of the rows."""
     faces = np.random.default_rng(0).integers(0, 256, (len(ROWS), 48, 48), np.uint8)
-    pictures = [("Training", row[0], face) for row, face in zip(ROWS, faces, strict=True)]
-    return read_dataset(type(forms)(forms.root, pictures).csv())
+    images = [("Training", row[0], face) for row, face in zip(ROWS, faces, strict=True)]
+    return read_dataset(type(forms)(forms.root, images).csv())
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_mixed_is_the_mean_of_both(fer: Dataset, votes: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "note"),
     [
-        (Mode.MAJORITY, "left out 5 of 8 pictures (train 5): 2 ties, 1 contempt, 1 unknown, 1 NF"),
-        (Mode.PROBABILITY, "left out 1 of 8 pictures (train 1): 1 without a vote for an emotion"),
-        (Mode.MIXED, "left out 1 of 8 pictures (train 1): 1 without a vote for an emotion"),
+        (Mode.MAJORITY, "left out 5 of 8 images (train 5): 2 ties, 1 contempt, 1 unknown, 1 NF"),
+        (Mode.PROBABILITY, "left out 1 of 8 images (train 1): 1 without a vote for an emotion"),
+        (Mode.MIXED, "left out 1 of 8 images (train 1): 1 without a vote for an emotion"),
     ],
 )
 def test_what_is_left_out_is_counted(fer: Dataset, votes: Path, mode: Mode, note: str) -> None:
@@ -92,7 +92,7 @@ def test_rows_join_whatever_the_order(fer: Dataset, votes: Path) -> None:
 
 
 @pytest.mark.parametrize("indices", [[0, 1, 2], [4, 2]])
-def test_soft_targets_follow_their_pictures(fer: Dataset, votes: Path, indices: list[int]) -> None:
+def test_soft_targets_follow_their_images(fer: Dataset, votes: Path, indices: list[int]) -> None:
     voted = with_votes(fer, read_votes(votes), Mode.PROBABILITY)
     taken = voted.take(indices)
     assert taken.soft == pytest.approx(np.array([ROWS[index][3] for index in indices]))
@@ -100,7 +100,7 @@ def test_soft_targets_follow_their_pictures(fer: Dataset, votes: Path, indices: 
 
 def test_soft_targets_follow_the_order_of_the_labels(fer: Dataset, votes: Path) -> None:
     voted = with_votes(fer, read_votes(votes), Mode.PROBABILITY)
-    turned = voted.relabelled(CANONICAL[::-1])
+    turned = voted.relabeled(CANONICAL[::-1])
     assert voted.soft is not None
     assert turned.soft == pytest.approx(voted.soft[:, ::-1])
 
@@ -119,7 +119,7 @@ def test_soft_targets_of_another_length_are_refused(fer: Dataset) -> None:
 
 
 def test_validation_is_by_labels_alone(forms: Forms, tmp_path: Path) -> None:
-    votes = table(tmp_path / "votes.csv", ["5,5,0,0,0,0,0,0,0,0"] * len(forms.pictures))
+    votes = table(tmp_path / "votes.csv", ["5,5,0,0,0,0,0,0,0,0"] * len(forms.images))
     choice = Choice("neutral,happy,angry", ferplus=str(votes), ferplus_mode="mixed")
     source = read_dataset(forms.folder()).split("train")
     roles = training_data(choice.apply(source), validation=0.25)
@@ -140,7 +140,7 @@ def test_validation_is_by_labels_alone(forms: Forms, tmp_path: Path) -> None:
         (f"{HEADER}\nTraining,a.png,1,2,3,²,0,0,0,0,0,0\n", "row 0 has votes that are not numbers"),
         (f"{HEADER}\nTraining,a.png,9,1,0,0,0,0,0,0,0,0\n", "has no votes for row 1 of fer2013.csv.*got 1 rows"),
         (f"{HEADER}\n" + "PublicTest,a.png,9,1,0,0,0,0,0,0,0,0\n" * 8, "is not the table of .*got PublicTest"),
-        (f"{HEADER}\n" + "Training,a.png,0,0,0,0,0,0,0,0,0,9\n" * 8, "leaves no picture of fer2013.csv"),
+        (f"{HEADER}\n" + "Training,a.png,0,0,0,0,0,0,0,0,0,9\n" * 8, "leaves no image of fer2013.csv"),
         (b"\xff\xfe\x00", "is not a readable CSV"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_table_that_does_not_fit_is_named(
         Choice(ferplus=str(path)).apply(fer)
 
 
-def test_pictures_without_rows_cannot_be_joined(votes: Path) -> None:
+def test_images_without_rows_cannot_be_joined(votes: Path) -> None:
     with pytest.raises(EdgeemoError, match=r"train face 0 has no row of fer2013\.csv"):
         Choice(ferplus=str(votes)).apply(read_dataset("synthetic:train=2,test=0,size=24"))
 
@@ -170,7 +170,7 @@ def published(fer_archive: Path) -> Path:
 def test_the_published_votes_fit_the_archive(fer2013: Dataset, published: Path, mode: Mode, kept: int) -> None:
     voted = with_votes(fer2013, read_votes(published), mode)
     if mode is Mode.MAJORITY:
-        # People who voted and FER-2013's search words agree on about two of three pictures.
+        # People who voted and FER-2013's search words agree on about two of three images.
         before = {sample.row: sample.label for sample in fer2013.samples}
         agreement = np.mean([before[sample.row] == sample.label for sample in voted.samples])
         assert 0.60 < agreement < 0.75

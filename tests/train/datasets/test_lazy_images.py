@@ -1,4 +1,4 @@
-"""Pictures that do not fit into memory are decoded when they are asked for."""
+"""Images that do not fit into memory are decoded when they are asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets import builder as entries
 from edgeemo.train.datasets.dataset import Dataset, pixel_digest
-from edgeemo.train.datasets.lazy_images import Pictures
+from edgeemo.train.datasets.lazy_images import Images
 from edgeemo.train.datasets.registry import read_dataset
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def faces() -> list[np.ndarray]:
 
 def test_only_what_is_asked_for_is_decoded(faces: list[np.ndarray]) -> None:
     calls: list[int] = []
-    pictures = Pictures(counted(face, calls) for face in faces)
-    chosen = pictures.take([4, 2, 0])[1:]
+    images = Images(counted(face, calls) for face in faces)
+    chosen = images.take([4, 2, 0])[1:]
     assert (len(chosen), calls) == (2, [])
     assert np.array_equal(chosen[0], faces[2])
     assert calls == [2]
@@ -47,7 +47,7 @@ def test_only_what_is_asked_for_is_decoded(faces: list[np.ndarray]) -> None:
 def test_a_data_set_takes_without_decoding(faces: list[np.ndarray]) -> None:
     calls: list[int] = []
     source = read_dataset("synthetic:train=5,test=0,size=24")
-    dataset = Dataset("lazy", source.labels, source.samples, Pictures(counted(face, calls) for face in faces))
+    dataset = Dataset("lazy", source.labels, source.samples, Images(counted(face, calls) for face in faces))
     dataset.where(lambda sample: sample.label < 3).split("train")
     assert calls == []
 
@@ -61,15 +61,15 @@ def test_memory_is_limited_and_nothing_else_changes(
     whole, spec = read_dataset(path), InputSpec(24, 24)
     monkeypatch.setattr(entries, "HELD_BYTES", budget)
     dataset = read_dataset(path)
-    assert isinstance(dataset.pictures, Pictures)
-    assert (dataset.pictures.held, dataset.content_hash) == (held, whole.content_hash)
+    assert isinstance(dataset.images, Images)
+    assert (dataset.images.held, dataset.content_hash) == (held, whole.content_hash)
     assert np.array_equal(dataset.pixels(spec), whole.pixels(spec))
-    assert [pixel_digest(picture) for picture in dataset.pictures] == [sample.digest for sample in dataset.samples]
+    assert [pixel_digest(image) for image in dataset.images] == [sample.digest for sample in dataset.samples]
 
 
-def test_a_picture_that_has_gone_is_named(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_has_gone_is_named(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries, "HELD_BYTES", 0)
     dataset = read_dataset(forms.folder())
     Path(forms.root / "folder" / dataset.samples[3].key).unlink()
     with pytest.raises(EdgeemoError, match=f"{dataset.samples[3].key} is not there"):
-        dataset.pictures[3]
+        dataset.images[3]

@@ -16,7 +16,7 @@ from edgeemo.train.datasets.registry import read_dataset, read_evaluation_set
 if TYPE_CHECKING:
     from .conftest import Forms
 
-SHADOW = b"\x00\x05\x16\x07 a resource fork, not a picture"
+SHADOW = b"\x00\x05\x16\x07 a resource fork, not an image"
 FORMS: dict[str, Callable[[Forms], Path]] = {
     "folder": lambda forms: forms.folder(),
     "folder in a folder": lambda forms: forms.folder("fer/2013/"),
@@ -29,15 +29,15 @@ FORMS: dict[str, Callable[[Forms], Path]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_has_the_same_pictures(forms: Forms, form: str) -> None:
+def test_every_form_has_the_same_images(forms: Forms, form: str) -> None:
     dataset = read_dataset(FORMS[form](forms))
-    found = {s.row: (s.part, pixels.tobytes()) for s, pixels in zip(dataset.samples, dataset.pictures, strict=True)}
-    assert found == {row: (part, pixels.tobytes()) for row, (part, _, pixels) in enumerate(forms.pictures)}
+    found = {s.row: (s.part, pixels.tobytes()) for s, pixels in zip(dataset.samples, dataset.images, strict=True)}
+    assert found == {row: (part, pixels.tobytes()) for row, (part, _, pixels) in enumerate(forms.images)}
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_the_same_hash(forms: Forms, form: str) -> None:
-    reference = type(forms)(forms.root / "reference", forms.pictures).folder()
+    reference = type(forms)(forms.root / "reference", forms.images).folder()
     assert read_dataset(FORMS[form](forms)).content_hash == read_dataset(reference).content_hash
 
 
@@ -64,20 +64,20 @@ def test_classes_are_counted_in_canonical_order(forms: Forms, form: str) -> None
     ],
 )
 @pytest.mark.parametrize("form", ["folder", "zip"])
-def test_what_is_no_picture_of_ours_is_passed_over(forms: Forms, form: str, name: str) -> None:
+def test_what_is_no_image_of_ours_is_passed_over(forms: Forms, form: str, name: str) -> None:
     assert len(read_dataset(getattr(forms, form)(extra={name: SHADOW}))) == 18
 
 
 def test_one_changed_pixel_changes_the_hash(forms: Forms) -> None:
     before = read_dataset(forms.csv()).content_hash
-    forms.pictures[3][2][0, 0] ^= 1
+    forms.images[3][2][0, 0] ^= 1
     assert read_dataset(forms.csv()).content_hash != before
 
 
 def test_another_label_changes_the_hash(forms: Forms) -> None:
     before = read_dataset(forms.csv()).content_hash
-    part, _, pixels = forms.pictures[0]
-    forms.pictures[0] = (part, "angry", pixels)
+    part, _, pixels = forms.images[0]
+    forms.images[0] = (part, "angry", pixels)
     assert read_dataset(forms.csv()).content_hash != before
 
 
@@ -104,13 +104,13 @@ def test_a_csv_without_usage_is_one_split(forms: Forms) -> None:
     assert set(read_dataset(forms.csv("emotion,pixels")).counts) == {"all"}
 
 
-def test_colour_stays(tmp_path: Path) -> None:
+def test_color_stays(tmp_path: Path) -> None:
     from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
     (tmp_path / "any" / "happy").mkdir(parents=True)
     Image.fromarray(pixels).save(tmp_path / "any" / "happy" / "a.png")
-    assert np.array_equal(read_dataset(tmp_path / "any").pictures[0], pixels)
+    assert np.array_equal(read_dataset(tmp_path / "any").images[0], pixels)
 
 
 @pytest.mark.parametrize(("split", "n"), [("train", 12), ("Training", 12), ("test", 6), ("PublicTest", 6)])
@@ -119,7 +119,7 @@ def test_a_split_is_found_by_our_name_and_by_the_source_s(forms: Forms, split: s
 
 
 def test_an_unknown_split_names_the_known_ones(forms: Forms) -> None:
-    with pytest.raises(EdgeemoError, match=r"no pictures in split 'dev', expected .*PublicTest or .*train"):
+    with pytest.raises(EdgeemoError, match=r"no images in split 'dev', expected .*PublicTest or .*train"):
         read_evaluation_set(forms.csv(), "dev")
 
 
@@ -142,7 +142,7 @@ def counts(dataset: Dataset) -> dict[str, int]:
 )
 def test_synthetic_faces_by_options(source: str, size: int, splits: dict[str, int]) -> None:
     dataset = read_dataset(source)
-    assert (counts(dataset), dataset.pictures[0].shape) == (splits, (size, size))
+    assert (counts(dataset), dataset.images[0].shape) == (splits, (size, size))
 
 
 @pytest.mark.parametrize(("seed", "same"), [(0, True), (1, False)])
@@ -163,7 +163,7 @@ def test_synthetic_faces_have_sizes_that_can_be_drawn(size: int) -> None:
         read_dataset(f"synthetic:train=1,test=0,size={size}")
 
 
-def test_the_archive_has_the_published_pictures(fer2013: Dataset) -> None:
+def test_the_archive_has_the_published_images(fer2013: Dataset) -> None:
     assert counts(fer2013) == {"train": 28_709, "test": 3_589}
     assert fer2013.counts["train"]["disgust"] == 436
 

@@ -19,7 +19,7 @@ from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.datasets.splits import Holdout, holdout_of, training_data
 
 if TYPE_CHECKING:
-    from .conftest import MakeDataset, Picture
+    from .conftest import LabeledImage, MakeDataset
 
 SEEDS = range(6)
 
@@ -41,7 +41,7 @@ def digests(dataset: Dataset) -> set[str]:
     return {sample.digest for sample in dataset.samples}
 
 
-def faces(label: str, n: int, *, seed: int, split: str = "all") -> list[Picture]:
+def faces(label: str, n: int, *, seed: int, split: str = "all") -> list[LabeledImage]:
     rng = np.random.default_rng(seed)
     return [(split, label, rng.integers(0, 256, (4, 4), np.uint8)) for _ in range(n)]
 
@@ -88,7 +88,7 @@ def test_folds_leave_the_test_split_alone(kdef: Dataset) -> None:
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
-def test_folds_of_pictures_are_fair_to_the_classes(make_dataset: MakeDataset, folds: int) -> None:
+def test_folds_of_images_are_fair_to_the_classes(make_dataset: MakeDataset, folds: int) -> None:
     dataset = make_dataset(faces("many", 100, seed=1) + faces("few", 21, seed=2))
     numbers, targets = fold_numbers(dataset, folds, 0), dataset.targets
     for label in (0, 1):
@@ -97,20 +97,20 @@ def test_folds_of_pictures_are_fair_to_the_classes(make_dataset: MakeDataset, fo
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_identical_pictures_stay_in_one_fold_and_one_role(make_dataset: MakeDataset, seed: int) -> None:
-    dataset = make_dataset([picture for picture in faces("a", 20, seed=1) for _ in range(2)] + faces("b", 20, seed=2))
+def test_identical_images_stay_in_one_fold_and_one_role(make_dataset: MakeDataset, seed: int) -> None:
+    dataset = make_dataset([image for image in faces("a", 20, seed=1) for _ in range(2)] + faces("b", 20, seed=2))
     numbers = fold_numbers(dataset, 4, seed)
     assert no_overlap([digests(dataset.take(np.flatnonzero(numbers == fold))) for fold in range(4)])
     assert no_overlap([digests(role) for role in three_roles(dataset, seed)])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_picture_of_two_people_joins_them(make_dataset: MakeDataset, seed: int) -> None:
+def test_an_image_of_two_people_joins_them(make_dataset: MakeDataset, seed: int) -> None:
     plain = make_dataset(faces("a", 12, seed=1) + faces("a", 12, seed=1))
-    # Two pictures of each of twelve people; picture 12 + n is the copy of picture n under the next person's name.
+    # Two images of each of twelve people; image 12 + n is the copy of image n under the next person's name.
     samples = [replace(s, group=f"P{(i + i // 12) % 6}") for i, s in enumerate(plain.samples)]
     ring = replace(plain, samples=tuple(samples))
-    with pytest.raises(EdgeemoError, match="too small to be divided, expected pictures of at least two people"):
+    with pytest.raises(EdgeemoError, match="too small to be divided, expected images of at least two people"):
         Holdout(0.3, seed).carve(ring)
 
 
@@ -136,7 +136,7 @@ def test_a_test_role_has_its_share_of_every_class(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_seventy_fifteen_fifteen_of_pictures_is_exact(make_dataset: MakeDataset, seed: int) -> None:
+def test_seventy_fifteen_fifteen_of_images_is_exact(make_dataset: MakeDataset, seed: int) -> None:
     roles = three_roles(make_dataset(faces("a", 200, seed=1) + faces("b", 60, seed=2)), seed)
     assert [np.bincount(role.targets).tolist() for role in roles] == [[140, 42], [30, 9], [30, 9]]
     assert no_overlap([keys(role) for role in roles])
@@ -149,11 +149,11 @@ def test_people_of_uneven_size_come_near_the_share(make_dataset: MakeDataset) ->
     samples = tuple(replace(s, group=f"P{g}") for s, g in zip(dataset.samples, groups, strict=True))
     for seed in SEEDS:
         test = Holdout(0.15, seed).carve(replace(dataset, samples=samples)).split("test")
-        # The largest person has about twenty pictures: half of that is as near as whole people come.
+        # The largest person has about twenty images: half of that is as near as whole people come.
         assert np.bincount(test.targets) == pytest.approx([60, 30], abs=10)
 
 
-@pytest.mark.parametrize("source", ["pictures", "people"])
+@pytest.mark.parametrize("source", ["images", "people"])
 def test_the_seed_decides_and_the_order_of_the_files_does_not(
     make_dataset: MakeDataset, kdef: Dataset, source: str
 ) -> None:
@@ -178,7 +178,7 @@ def test_a_validation_split_of_the_source_stays_whole(make_dataset: MakeDataset)
     }
 
 
-def test_no_test_picture_is_found_by_the_source_s_name_for_training(make_dataset: MakeDataset) -> None:
+def test_no_test_image_is_found_by_the_source_s_name_for_training(make_dataset: MakeDataset) -> None:
     plain = make_dataset(faces("a", 20, seed=1, split="train"))
     named = replace(plain, samples=tuple(replace(s, part="train") for s in plain.samples))
     assert len(Holdout(0.1).carve(named).split("train")) == 18
@@ -211,7 +211,7 @@ def test_a_source_without_splits_has_the_roles_of_the_holdout(kdef_folder: Path,
 
 
 def test_without_a_holdout_there_is_no_test_role(kdef_folder: Path) -> None:
-    with pytest.raises(EdgeemoError, match="KDEF has no pictures in split 'test', expected all"):
+    with pytest.raises(EdgeemoError, match="KDEF has no images in split 'test', expected all"):
         read_evaluation_set(kdef_folder, "test")
 
 

@@ -12,10 +12,10 @@ from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.splits import calibration_set, stratified, training_data
 
 if TYPE_CHECKING:
-    from .conftest import MakeDataset, Picture
+    from .conftest import LabeledImage, MakeDataset
 
 
-def faces(split: str, label: str, n: int, *, seed: int) -> list[Picture]:
+def faces(split: str, label: str, n: int, *, seed: int) -> list[LabeledImage]:
     rng = np.random.default_rng(seed)
     return [(split, label, rng.integers(0, 256, (4, 4), np.uint8)) for _ in range(n)]
 
@@ -30,12 +30,12 @@ def digests(dataset: Dataset) -> set[str]:
 
 @pytest.fixture
 def dataset(make_dataset: MakeDataset) -> Dataset:
-    """100 and 20 training, 10 and 10 test pictures of two classes."""
-    pictures = faces("train", "many", 100, seed=1) + faces("train", "few", 20, seed=2)
-    return make_dataset(pictures + faces("test", "many", 10, seed=3) + faces("test", "few", 10, seed=4))
+    """100 and 20 training, 10 and 10 test images of two classes."""
+    images = faces("train", "many", 100, seed=1) + faces("train", "few", 20, seed=2)
+    return make_dataset(images + faces("test", "many", 10, seed=3) + faces("test", "few", 10, seed=4))
 
 
-def test_roles_divide_the_training_pictures(dataset: Dataset) -> None:
+def test_roles_divide_the_training_images(dataset: Dataset) -> None:
     roles = training_data(dataset)
     assert not keys(roles.train) & keys(roles.validation)
     assert keys(roles.train) | keys(roles.validation) == keys(dataset.split("train"))
@@ -58,8 +58,8 @@ def test_the_order_of_the_files_does_not(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_identical_pictures_stay_together(make_dataset: MakeDataset, seed: int) -> None:
-    twins = [picture for picture in faces("train", "a", 20, seed=1) for _ in range(2)]
+def test_identical_images_stay_together(make_dataset: MakeDataset, seed: int) -> None:
+    twins = [image for image in faces("train", "a", 20, seed=1) for _ in range(2)]
     rest = faces("train", "b", 20, seed=2)
     # The other label of a copy does not let it change sides.
     liars = [("train", "b", pixels) for _, _, pixels in twins[::4]]
@@ -80,7 +80,7 @@ def test_a_source_without_splits_is_for_training(make_dataset: MakeDataset) -> N
 
 
 @pytest.mark.parametrize("copies", [1, 3])
-def test_a_class_of_one_picture_cannot_be_divided(make_dataset: MakeDataset, copies: int) -> None:
+def test_a_class_of_one_image_cannot_be_divided(make_dataset: MakeDataset, copies: int) -> None:
     lonely = faces("train", "rare", 1, seed=1) * copies
     with pytest.raises(EdgeemoError, match="class 'rare' of made is too small to be divided"):
         training_data(make_dataset(lonely + faces("train", "usual", 10, seed=2)))
@@ -92,8 +92,8 @@ def test_a_fraction_out_of_range_is_refused(dataset: Dataset, fraction: float) -
         training_data(dataset, validation=fraction)
 
 
-def test_a_source_without_training_pictures_is_refused(make_dataset: MakeDataset) -> None:
-    with pytest.raises(EdgeemoError, match="made has no pictures in split 'all'"):
+def test_a_source_without_training_images_is_refused(make_dataset: MakeDataset) -> None:
+    with pytest.raises(EdgeemoError, match="made has no images in split 'all'"):
         training_data(make_dataset(faces("test", "a", 5, seed=1)))
 
 
@@ -116,6 +116,6 @@ def test_calibration_is_drawn_by_the_seed(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("size", [0, -5])
-def test_no_pictures_cannot_be_drawn(dataset: Dataset, size: int) -> None:
-    with pytest.raises(EdgeemoError, match="number of pictures out of range, expected at least 1"):
+def test_no_images_cannot_be_drawn(dataset: Dataset, size: int) -> None:
+    with pytest.raises(EdgeemoError, match="number of images out of range, expected at least 1"):
         stratified(dataset, size)

@@ -113,9 +113,9 @@ def test_a_small_face_is_the_large_one_reduced() -> None:
 @pytest.mark.parametrize(("first", "second"), list(combinations(EMOTIONS, 2)))
 def test_emotions_look_different(first: str, second: str) -> None:
     face = plain(sample_face(1, 0))
-    pictures = [draw(replace(face, units=PROTOTYPES[name]), 48).astype(float) for name in (first, second)]
+    images = [draw(replace(face, units=PROTOTYPES[name]), 48).astype(float) for name in (first, second)]
     # Twelve pixels of 2304 that changed from skin to ink.
-    assert (np.abs(pictures[0] - pictures[1]).mean(axis=2) > 40.0).sum() >= 12
+    assert (np.abs(images[0] - images[1]).mean(axis=2) > 40.0).sum() >= 12
 
 
 def test_blend_goes_from_one_to_the_other() -> None:
@@ -178,8 +178,8 @@ def test_a_clip_moves_smoothly() -> None:
 
 def test_a_frame_does_not_depend_on_the_clip_s_length() -> None:
     short, long = (list(camera_clip(frames, width=160, height=120, seed=3, hold=2)) for frames in (3, 6))
-    for (picture, truth), (other, other_truth) in zip(short, long, strict=False):
-        assert np.array_equal(picture, other)
+    for (image, truth), (other, other_truth) in zip(short, long, strict=False):
+        assert np.array_equal(image, other)
         assert truth == other_truth == Truth(truth.box, truth.emotion, truth.index)
 
 

@@ -26,7 +26,7 @@ from edgeemo.train.inputs.batches import Batches
 
 @dataclass(frozen=True)
 class LeftHalf:
-    """Sees how bright the left half of a picture is, and says its first class accordingly."""
+    """Sees how bright the left half of an image is, and says its first class accordingly."""
 
     card: ModelCard
 
@@ -51,7 +51,7 @@ def recipe(loss: Loss, **changes: Any) -> Recipe:
     return replace(load_recipe("edge-res"), loss=loss, **changes)
 
 
-def test_a_picture_and_its_mirror_image_are_asked_about(faces: Dataset) -> None:
+def test_an_image_and_its_mirror_image_are_asked_about(faces: Dataset) -> None:
     pixels = faces.pixels(InputSpec(24, 24))
     told = teach([teacher(faces.labels)], faces).probabilities[:, 0]
     assert told == pytest.approx(pixels.mean(axis=(1, 2, 3)) / 255, abs=1e-6)
@@ -79,7 +79,7 @@ def test_copies_are_asked_about_once_and_found_again(faces: Dataset, tmp_path: P
     assert np.array_equal(targets[3], targets[12])
 
 
-@pytest.mark.parametrize("views", [0, 2], ids=["pictures", "versions"])
+@pytest.mark.parametrize("views", [0, 2], ids=["images", "versions"])
 def test_a_teacher_joins_those_of_before_with_the_same_weight(faces: Dataset, tmp_path: Path, views: int) -> None:
     turned = (*faces.labels[1:], faces.labels[0])
     three = [teacher(faces.labels), teacher(turned), teacher((*faces.labels[2:], *faces.labels[:2]))]
@@ -109,13 +109,13 @@ def test_a_file_that_does_not_say_of_how_many_is_of_one(faces: Dataset, tmp_path
 @pytest.mark.parametrize(
     ("asked", "before", "sentence"),
     [
-        ({}, {"views": 2}, "expected the pictures as they are, got versions of them"),
-        ({"views": 2}, {}, "expected versions of them, got the pictures as they are"),
+        ({}, {"views": 2}, "expected the images as they are, got versions of them"),
+        ({"views": 2}, {}, "expected versions of them, got the images as they are"),
         ({"views": 2}, {"views": 3}, "expected number 2, got number 3; ask with their --student"),
         ({"views": 2}, {"views": 2, "seed": 1}, "expected seed 0, got seed 1"),
         ({"views": 2}, {"views": 2, "blend": 0.5}, r"expected blend 0\.0, got blend 0\.5"),
-        ({"views": 2}, {"views": 2, "order": -1}, "expected the pictures in this order, got in another"),
-        ({"views": 2}, {"views": 2, "order": slice(3, None)}, "was not shown 3 of 12 training pictures"),
+        ({"views": 2}, {"views": 2, "order": -1}, "expected the images in this order, got in another"),
+        ({"views": 2}, {"views": 2, "order": slice(3, None)}, "was not shown 3 of 12 training images"),
     ],
     ids=["as they are", "versions", "number", "seed", "blend", "order", "fewer"],
 )
@@ -136,7 +136,7 @@ def test_targets_by_hand(faces: Dataset, weight: float, temperature: float) -> N
     def softmax(values: Any) -> Any:
         return np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
 
-    # In another order of pictures and of classes than the data's.
+    # In another order of images and of classes than the data's.
     columns = [2, 0, 1, 6, 5, 4, 3]
     labels = tuple(faces.labels[column] for column in columns)
     digests = tuple(sample.digest for sample in reversed(faces.samples))
@@ -156,12 +156,12 @@ def test_soft_targets_keep_their_share(faces: Dataset) -> None:
 
 def test_what_a_teacher_does_not_know_is_named(faces: Dataset, tmp_path: Path) -> None:
     few = teach([teacher(faces.labels)], faces.take(range(9)))
-    with pytest.raises(EdgeemoError, match="was not shown 3 of 12 training pictures; make its file anew"):
+    with pytest.raises(EdgeemoError, match="was not shown 3 of 12 training images; make its file anew"):
         few.targets(faces, weight=1.0, temperature=1.0)
     others = tuple(f"class {index}" for index in range(7))
     with pytest.raises(EdgeemoError, match=r"tells other classes apart, expected angry, .* got class 0"):
         Teaching(others, few.digests, few.probabilities).targets(faces, weight=1.0, temperature=1.0)
-    with pytest.raises(EdgeemoError, match="half cannot teach these pictures"):
+    with pytest.raises(EdgeemoError, match="half cannot teach these images"):
         teach([teacher(others)], faces)
 
 
@@ -170,7 +170,7 @@ def test_what_a_teacher_does_not_know_is_named(faces: Dataset, tmp_path: Path) -
     [
         (None, "is not a teacher's file"),
         ({"labels": ["a", "b"]}, "is not a teacher's file"),
-        ({"labels": ["a", "b"], "digests": ["x"], "probabilities": [[1.0]]}, "expected probabilities of 1 pictures"),
+        ({"labels": ["a", "b"], "digests": ["x"], "probabilities": [[1.0]]}, "expected probabilities of 1 images"),
         ({"labels": ["a", "b"], "digests": ["x"], "probabilities": [[3.0, -2.0]]}, "write a softmax, not its logits"),
         ({"labels": ["a", "b"], "digests": ["x"], "probabilities": [[np.nan, 1.0]]}, "does not hold probabilities"),
     ],
@@ -232,14 +232,14 @@ def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: P
     seen = []
     for epoch in range(4):
         inputs, targets = (np.concatenate(part) for part in list(zip(*batches.epoch(epoch), strict=True))[:2])
-        # The teacher tells how bright the left half is, so its answer shows whether it saw the same picture.
+        # The teacher tells how bright the left half is, so its answer shows whether it saw the same image.
         assert targets[:, 0] == pytest.approx(inputs[:, :, :12].mean(axis=(1, 2, 3)), abs=2e-3)
-        seen.append(sorted(picture.tobytes() for picture in inputs))
+        seen.append(sorted(image.tobytes() for image in inputs))
     assert seen[0] != seen[1]
     assert seen[3] == seen[0]
 
 
-def test_a_blend_is_of_two_changed_pictures_and_of_their_labels_and_votes(faces: Dataset, tmp_path: Path) -> None:
+def test_a_blend_is_of_two_changed_images_and_of_their_labels_and_votes(faces: Dataset, tmp_path: Path) -> None:
     alone = {"student": student(), "views": 2, "seed": 3}
     teach([teacher(faces.labels)], faces, **alone, blend=1.0).write(tmp_path / "t.npz")
     chosen = faces.take([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11])
@@ -264,27 +264,27 @@ def test_a_blend_is_of_two_changed_pictures_and_of_their_labels_and_votes(faces:
     for row in rows:
         partner, share = blends.partners[row], float(blends.shares[row])
         if partner in where:
-            picture = np.rint(share * changed[row] + (1 - share) * changed[partner]) / 255
+            image = np.rint(share * changed[row] + (1 - share) * changed[partner]) / 255
             mixed = [
                 share * table[where[row]] + (1 - share) * table[where[partner]]
                 for table in (np.eye(7)[chosen.targets], votes)
             ]
-            ways[row] = picture, *mixed
-    # Picture 7 is not the student's: who should be blended with it gives its place to another.
+            ways[row] = image, *mixed
+    # Image 7 is not the student's: who should be blended with it gives its place to another.
     assert len(ways) in (10, 11)
     assert len(inputs) == 11
     taught_alone = Teaching.read(tmp_path / "t.npz").probabilities[1]
-    for picture, target, vote in zip(inputs, told["emotion"], told["votes"], strict=True):
-        row = min(ways, key=lambda row: np.abs(ways[row][0] - picture).max())
-        assert ways[row][0] == pytest.approx(picture, abs=1e-6)
+    for image, target, vote in zip(inputs, told["emotion"], told["votes"], strict=True):
+        row = min(ways, key=lambda row: np.abs(ways[row][0] - image).max())
+        assert ways[row][0] == pytest.approx(image, abs=1e-6)
         assert target == pytest.approx(0.25 * taught_alone[row] + 0.75 * ways[row][1], abs=1e-5)
         assert vote == pytest.approx(ways[row][2], abs=1e-5)
     assert all((weights == pytest.approx(1)) for weights in counted.values())
 
 
-def test_blends_with_pictures_that_the_student_does_not_have_are_refused(faces: Dataset, tmp_path: Path) -> None:
+def test_blends_with_images_that_the_student_does_not_have_are_refused(faces: Dataset, tmp_path: Path) -> None:
     teach([teacher(faces.labels)], faces, student=student(), views=2, blend=1.0).write(tmp_path / "t.npz")
-    with pytest.raises(EdgeemoError, match="most of the teachers' 12 pictures, got 1; train on all of them"):
+    with pytest.raises(EdgeemoError, match="most of the teachers' 12 images, got 1; train on all of them"):
         taught(student(), str(tmp_path / "t.npz"), faces.take([0]))
 
 
@@ -326,7 +326,7 @@ def test_views_are_of_the_student_s_size(faces: Dataset) -> None:
 def test_a_file_with_fewer_views_than_it_says_is_damaged(faces: Dataset, tmp_path: Path) -> None:
     told = teach([teacher(faces.labels)], faces, student=student(), views=2)
     replace(told, probabilities=told.probabilities[:1]).write(tmp_path / "t.npz")
-    with pytest.raises(EdgeemoError, match="12 pictures and 7 classes in 2 versions, got 1 x 12 x 7"):
+    with pytest.raises(EdgeemoError, match="12 images and 7 classes in 2 versions, got 1 x 12 x 7"):
         Teaching.read(tmp_path / "t.npz")
 
 

@@ -9,7 +9,7 @@ from edgeemo.train.evaluation.calibration_error import expected_calibration_erro
 
 
 def two_classes(confidence: list[float]) -> np.ndarray:
-    """Probabilities that favour class 0 with these confidences."""
+    """Probabilities that favor class 0 with these confidences."""
     return np.array([[value, 1 - value] for value in confidence])
 
 
@@ -20,7 +20,7 @@ def two_classes(confidence: list[float]) -> np.ndarray:
         ([1.0] * 4, [1] * 4, 1.0),
         ([0.75] * 4, [0, 0, 0, 1], 0.0),
         ([0.75] * 4, [0, 0, 1, 1], 0.25),
-        # Two bins: 0.9 is right always (gap 0.1), 0.6 never (gap 0.6), three pictures to one.
+        # Two bins: 0.9 is right always (gap 0.1), 0.6 never (gap 0.6), three images to one.
         ([0.9, 0.9, 0.9, 0.6], [0, 0, 0, 1], 0.75 * 0.1 + 0.25 * 0.6),
         # One bin: the gaps of 0.92 and 0.96 weigh against each other.
         ([0.94, 0.96], [0, 1], 0.45),
@@ -32,7 +32,7 @@ def test_by_hand(confidence: list[float], targets: list[int], error: float) -> N
 
 @pytest.mark.parametrize(("bins", "error"), [(1, 0.125), (10, 0.325)])
 def test_bins_keep_opposite_gaps_apart(bins: int, error: float) -> None:
-    # 0.55 is right in 3 of 4, 0.95 in 2 of 4; halves of the pictures: gaps of 0.2 and 0.45.
+    # 0.55 is right in 3 of 4, 0.95 in 2 of 4; halves of the images: gaps of 0.2 and 0.45.
     probabilities, targets = two_classes([0.55] * 4 + [0.95] * 4), np.array([0, 0, 0, 1, 0, 0, 1, 1])
     assert expected_calibration_error(targets, probabilities, bins=bins) == pytest.approx(error)
 

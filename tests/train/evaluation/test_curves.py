@@ -63,15 +63,15 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
 @pytest.mark.parametrize(
     ("labels", "targets", "undefined", "said"),
     [
-        (ABC, [0, 0, 1, 1], {"c": "no pictures"}, "macro over a, b; undefined for c (no pictures)"),
+        (ABC, [0, 0, 1, 1], {"c": "no images"}, "macro over a, b; undefined for c (no images)"),
         (
             ABC,
             [1, 1, 1, 1],
-            {"a": "no pictures", "b": "no pictures of another class", "c": "no pictures"},
-            "ROC-AUC undefined for a, c (no pictures) and b (no pictures of another class)",
+            {"a": "no images", "b": "no images of another class", "c": "no images"},
+            "ROC-AUC undefined for a, c (no images) and b (no images of another class)",
         ),
-        (("no", "yes"), [0, 0, 0, 0], {"yes": "no pictures"}, "ROC-AUC undefined for yes (no pictures)"),
-        (("no", "yes"), [1, 1, 1, 1], {"yes": "no pictures of another class"}, "ROC-AUC undefined for yes"),
+        (("no", "yes"), [0, 0, 0, 0], {"yes": "no images"}, "ROC-AUC undefined for yes (no images)"),
+        (("no", "yes"), [1, 1, 1, 1], {"yes": "no images of another class"}, "ROC-AUC undefined for yes"),
     ],
 )
 def test_what_is_absent_is_named(
@@ -92,7 +92,7 @@ def test_the_macro_is_over_the_classes_that_are_there() -> None:
             "per_class": {"a": 0.75, "b": 0.0, "c": None},
             "macro": 0.375,
             "macro_over": ["a", "b"],
-            "undefined": {"c": "no pictures"},
+            "undefined": {"c": "no images"},
         }
     }
     assert ranking.summary == "0.375 (one-vs-rest, macro over 2 of 3 classes)"

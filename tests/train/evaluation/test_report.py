@@ -19,7 +19,7 @@ from edgeemo.train.evaluation.report import Report
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5} for epoch in (1.0, 2.0)
 ]
-ALWAYS = {"metrics.json", "report.html", "confusion.png", "confusion_normalised.png", "reliability.png"}
+ALWAYS = {"metrics.json", "report.html", "confusion.png", "confusion_normalized.png", "reliability.png"}
 
 
 def report(
@@ -31,8 +31,8 @@ def report(
     channels: str = "gray",
 ) -> Report:
     samples = tuple(Sample(f"{index}.png", label, "test", str(index)) for index, label in enumerate(targets))
-    pictures = [np.full((6, 5), 40 * index, np.uint8) for index in range(len(targets))]
-    dataset = Dataset("<drawn>", labels, samples, pictures)
+    images = [np.full((6, 5), 40 * index, np.uint8) for index in range(len(targets))]
+    dataset = Dataset("<drawn>", labels, samples, images)
     card = ModelCard("tiny", labels, InputSpec(height=8, width=8, channels=channels))
     card = card.with_metric("float32 validation", {"correct": 3, "n": 4, "accuracy": 0.75})
     return Report.of("tiny.tflite", card, dataset, np.array(probabilities), split="test", history=history or ())
@@ -54,7 +54,7 @@ TWO = ([0, 0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]])
         (report([1, 1], [[0.2, 0.8, 0], [0.6, 0.4, 0]]), {"mistakes.png"}),
         (report([2], [[0.2, 0.1, 0.7]]), set()),
     ],
-    ids=["three", "run", "rgb", "two", "no mistakes", "one class of two", "one class of three", "one picture"],
+    ids=["three", "run", "rgb", "two", "no mistakes", "one class of two", "one class of three", "one image"],
 )
 def test_the_files_are_whole_and_all_plots_are_on_the_page(made: Report, more: set[str], tmp_path: Path) -> None:
     made.write(tmp_path)
@@ -90,9 +90,9 @@ def test_absent_classes_are_said(tmp_path: Path) -> None:
     made = report([0, 0, 1], [[0.6, 0.3, 0.1], [0.3, 0.5, 0.2], [0.1, 0.7, 0.2]])
     made.write(tmp_path)
     page = (tmp_path / "report.html").read_text()
-    assert "No pictures of c: the macro averages" in page
-    assert "macro over a, b; undefined for c (no pictures)" in page
-    assert "no pictures of c: 0 in the macro averages above" in str(made)
+    assert "No images of c: the macro averages" in page
+    assert "macro over a, b; undefined for c (no images)" in page
+    assert "no images of c: 0 in the macro averages above" in str(made)
     figures = made.to_dict()
     assert (figures["absent"], figures["recall_ci95"]["c"], figures["roc_auc"]["per_class"]["c"]) == (["c"], None, None)
 
@@ -110,14 +110,14 @@ def test_two_classes_have_one_positive() -> None:
     assert "ROC-AUC 0.750, average precision 0.833 (yes is positive)" in str(made)
 
 
-def test_the_grid_shows_the_mistaken_pictures_as_the_model_saw_them(
+def test_the_grid_shows_the_mistaken_images_as_the_model_saw_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    monkeypatch.setattr(module, "plot_mistakes", lambda pictures, mistakes, path, **_: drawn.append(pictures))
-    monkeypatch.setattr(module.Page, "picture", lambda *_: None)
+    monkeypatch.setattr(module, "plot_mistakes", lambda images, mistakes, path, **_: drawn.append(images))
+    monkeypatch.setattr(module.Page, "image", lambda *_: None)
     report(*THREE).write(tmp_path)
-    # Picture 1 (0.5 for b) is surer than picture 2 (0.4 for a).
+    # Image 1 (0.5 for b) is surer than image 2 (0.4 for a).
     assert [(pixels.shape, int(pixels.mean())) for pixels in drawn[0]] == [((8, 8, 1), 40), ((8, 8, 1), 80)]
 
 

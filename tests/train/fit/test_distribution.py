@@ -62,32 +62,30 @@ def test_a_single_process_is_the_chief(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pictures", "batch", "replicas", "sizes"),
+    ("images", "batch", "replicas", "sizes"),
     [
         (20, 8, 1, [8, 8, 4]),
         (20, 8, 4, [8, 8, 4]),
         (18, 8, 2, [8, 8, 2]),
-        # Two pictures are too few for three replicas.
+        # Two images are too few for three replicas.
         (18, 8, 3, [8, 10]),
         (16, 8, 3, [8, 8]),
         (3, 8, 3, [3]),
         (2, 8, 3, [2]),
     ],
 )
-def test_a_last_batch_has_a_picture_for_every_replica(
-    pictures: int, batch: int, replicas: int, sizes: list[int]
-) -> None:
-    faces = read_dataset(f"synthetic:train={pictures},test=0,size=24")
+def test_a_last_batch_has_an_image_for_every_replica(images: int, batch: int, replicas: int, sizes: list[int]) -> None:
+    faces = read_dataset(f"synthetic:train={images},test=0,size=24")
     batches = Batches(faces, InputSpec(24, 24), batch, replicas=replicas)
     assert [len(inputs) for inputs, _, _ in batches.epoch()] == sizes
     assert batches.steps == len(sizes)
 
 
 @pytest.mark.parametrize(("overrides", "replicas", "smallest"), [([], 8, 7), (["schedule.batch=3"], 4, 3)])
-def test_more_replicas_than_pictures_are_refused(overrides: list[str], replicas: int, smallest: int) -> None:
+def test_more_replicas_than_images_are_refused(overrides: list[str], replicas: int, smallest: int) -> None:
     recipe = load_recipe("demo", ["data.validation=0.2", "schedule.batch=64", *overrides])
     data = training_data(read_dataset("synthetic:train=35,test=0,size=24"), validation=recipe.data.validation)
-    with pytest.raises(EdgeemoError, match=rf"of {smallest} pictures cannot be shared by {replicas} replicas"):
+    with pytest.raises(EdgeemoError, match=rf"of {smallest} images cannot be shared by {replicas} replicas"):
         training_batches(recipe, data, seed=0, replicas=replicas)
 
 
@@ -102,7 +100,7 @@ def test_the_replicas_share_every_batch() -> None:
         assert sorted(map(bytes, np.concatenate(parts))) == sorted(map(bytes, inputs))
 
 
-#: One training on two virtual CPUs and the same on one; without batch normalisation, which sees one part each.
+#: One training on two virtual CPUs and the same on one; without batch normalization, which sees one part each.
 _MIRRORED = f"""
 import sys
 from pathlib import Path
@@ -115,7 +113,7 @@ from edgeemo.train.run import Run, Settings
 from edgeemo.train.strategy import open_strategy
 recipe = load_recipe("happy-sad", ["task=multiclass", "input.height=24", "input.width=24", "input.channels=gray",
     "architecture.filters=[4,4]", "architecture.dense=8", "architecture.dropout=0.0", "data.validation=0.2",
-    "optimiser.learning_rate=0.01", "optimiser.ema=0.9", "augmentation.mixup=0.2", "schedule.batch=16",
+    "optimizer.learning_rate=0.01", "optimizer.ema=0.9", "augmentation.mixup=0.2", "schedule.batch=16",
     "schedule.epochs=2"])
 settings = Settings("{DATA}", seed=3)
 for name in ("none", "mirrored"):
@@ -182,7 +180,7 @@ def test_two_processes_train_one_model(fer_with_votes: tuple[Path, Path], tmp_pa
     for override in (
         *("input.height=24", "input.width=24", "architecture.stem=[4,4]", "architecture.widths=[4]"),
         *("architecture.strides=[1]", "data.validation=0.2", "schedule.batch=16"),
-        *("optimiser.ema=0.9", "augmentation.mixup=0.2", "loss.ferplus_head=0.4"),
+        *("optimizer.ema=0.9", "augmentation.mixup=0.2", "loss.ferplus_head=0.4"),
         "phase=[{epochs=1, learning_rate=0.05}, {epochs=1, learning_rate=0.01, frozen=true}]",
     ):
         words += ["--set", override]

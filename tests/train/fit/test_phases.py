@@ -24,7 +24,7 @@ from edgeemo.train.network.model import load_model
 PHASES = "phase=[{epochs=2, learning_rate=0.01, frozen=true}, {epochs=2, learning_rate=1e-3}]"
 TINY = ["input.height=24", "input.width=24", "architecture.stem=[8,8]", "architecture.widths=[8]"]
 TINY += ["architecture.strides=[1]", "schedule.kind=constant", "schedule.warmup=0", "data.validation=0.2"]
-TINY += ["optimiser.name=adam", "architecture.dropout=0.0", PHASES]
+TINY += ["optimizer.name=adam", "architecture.dropout=0.0", PHASES]
 
 
 def history(*epochs: tuple[int, float]) -> list[dict[str, float]]:

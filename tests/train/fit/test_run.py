@@ -97,8 +97,8 @@ def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
         ("run.json", "{", "run.json is damaged"),
         ("run.json", "[]", "run.json is damaged"),
         ("run.json", "{}", "run.json is damaged"),
-        ("run.json", json.dumps({"data": "synthetic", "colour": 1}), "run.json is damaged"),
-        ("run.json", json.dumps({"data": "synthetic", "choice": {"colour": 1}}), "run.json is damaged"),
+        ("run.json", json.dumps({"data": "synthetic", "color": 1}), "run.json is damaged"),
+        ("run.json", json.dumps({"data": "synthetic", "choice": {"color": 1}}), "run.json is damaged"),
         ("run.json", json.dumps({"data": "synthetic", "choice": 1}), "run.json is damaged"),
         ("history.csv", "epoch,loss\n1,2\n2,", "history.csv is damaged"),
         ("history.csv", "epoch,loss\n1,2\n2", "history.csv is damaged"),
@@ -138,10 +138,10 @@ def test_what_is_no_folder_is_refused(run: Run, name: str) -> None:
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_settings_drop_leaks(tmp_path: Path, drop: bool) -> None:
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8))
     for name in ("train/happy/a.png", "test/happy/a.png"):
         (tmp_path / "data" / name).parent.mkdir(parents=True)
-        picture.save(tmp_path / "data" / name)
+        image.save(tmp_path / "data" / name)
     dataset = Settings(str(tmp_path / "data"), drop_leaks=drop).dataset()
     assert [sample.split for sample in dataset.samples] == (["test"] if drop else ["test", "train"])
 
@@ -185,7 +185,7 @@ def test_leaks_of_classes_that_are_not_used_are_dropped_too(tmp_path: Path) -> N
     for label in ("happy", "sad"):
         for index in range(3):
             pixels = rng.integers(0, 256, (8, 8), np.uint8)
-            # The last happy training picture stands in the test split as an angry one.
+            # The last happy training image stands in the test split as an angry one.
             for place in (f"train/{label}", *(["test/angry"] if (label, index) == ("happy", 2) else [])):
                 (tmp_path / place).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(tmp_path / place / f"{index}.png")

@@ -19,7 +19,7 @@ from edgeemo.train.fit.warm_start import begin_with
 from edgeemo.train.network.model import build_model, build_training_model, load_model
 
 SEVEN = tuple("abcdefg")
-NO_STEP = ["--set", "optimiser.learning_rate=0", "--epochs", "1"]
+NO_STEP = ["--set", "optimizer.learning_rate=0", "--epochs", "1"]
 
 
 def weights_of(model: object) -> dict[str, list[np.ndarray]]:
@@ -44,7 +44,7 @@ def test_every_layer_is_taken_by_name(tmp_path: Path) -> None:
 
 
 def test_mixed_precision_and_a_second_head_take_the_same(tmp_path: Path) -> None:
-    whole, own, given = begin(tmp_path, "optimiser.precision=bfloat16", "loss.ferplus_head=0.4")
+    whole, own, given = begin(tmp_path, "optimizer.precision=bfloat16", "loss.ferplus_head=0.4")
     assert whole
     assert own.keys() - given.keys() == {"votes"}
     assert all(np.array_equal(a, b) for name in given for a, b in zip(own[name], given[name], strict=True))
@@ -79,12 +79,12 @@ def train(run: Path, out: Path, *more: str) -> Result:
 def test_a_run_goes_on_from_the_end_of_another(trained_run: Path, tmp_path: Path) -> None:
     result = train(trained_run, tmp_path / "again", *NO_STEP, "--weights", str(trained_run))
     assert result.exit_code == 0, result.output
-    # The same pictures are selected on, and all weights were taken: there is nothing to be told.
+    # The same images are selected on, and all weights were taken: there is nothing to be told.
     assert "may have been trained" not in result.stderr
     assert "anew" not in result.stderr
     before, after = (weights_of(load_model(folder / "model.keras")) for folder in (trained_run, tmp_path / "again"))
     for name in before:
-        # At a rate of zero only the statistics of batch normalisations move.
+        # At a rate of zero only the statistics of batch normalizations move.
         for a, b in zip(before[name][: 2 if "bn" in name else None], after[name], strict=False):
             assert np.array_equal(a, b), name
     again = Run.open(tmp_path / "again")
@@ -104,7 +104,7 @@ def test_a_model_file_of_other_classes_is_told(trained_run: Path, two_faces_zip:
     result = CliRunner().invoke(edgeemo, [*arguments, *NO_STEP, "--weights", str(trained_run / "model.keras")])
     assert result.exit_code == 0, result.output
     assert "has other classes: the classifier begins anew" in result.stderr
-    assert "may have been trained on pictures that are selected on here" in result.stderr
+    assert "may have been trained on images that are selected on here" in result.stderr
     assert json.loads((tmp_path / "two" / "card.json").read_text())["labels"] == ["happy", "surprise"]
 
 

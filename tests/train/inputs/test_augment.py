@@ -1,4 +1,4 @@
-"""Random changes of training pictures."""
+"""Random changes of training images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_shape_and_type_stay(channels: int) -> None:
     assert (out.shape, out.dtype) == ((8, 24, 24, channels), np.uint8)
 
 
-def test_the_pictures_given_stay() -> None:
+def test_the_images_given_stay() -> None:
     pixels = noise()
     changed(pixels, ALL)
     assert np.array_equal(pixels, noise())
@@ -49,7 +49,7 @@ def test_the_generator_decides() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_flip_mirrors_about_half_of_the_pictures_and_nothing_else(channels: int) -> None:
+def test_flip_mirrors_about_half_of_the_images_and_nothing_else(channels: int) -> None:
     pixels = noise(200, channels=channels)
     out = changed(pixels, Augmentation(flip=True))
     same = (out == pixels).all(axis=(1, 2, 3))
@@ -59,7 +59,7 @@ def test_flip_mirrors_about_half_of_the_pictures_and_nothing_else(channels: int)
 
 
 def test_shift_moves_by_its_fraction_at_most() -> None:
-    # The slope is 180 grey levels over 23 pixels; 0.125 of 24 pixels are 3.
+    # The slope is 180 gray levels over 23 pixels; 0.125 of 24 pixels are 3.
     moved = changed(smooth(), Augmentation(shift=0.125))[:, 12, 12, 0] - smooth()[0, 12, 12, 0].astype(float)
     assert 15 < np.abs(moved).max() <= 3 * 180 / 23 + 1
 
@@ -69,7 +69,7 @@ def test_scale_keeps_the_middle_and_stretches_the_rest() -> None:
     out = changed(smooth(side=25), Augmentation(scale=0.2)).astype(float)
     slope = (out[:, 12, 16, 0] - out[:, 12, 8, 0]) / (pixels[:, 12, 16, 0] - pixels[:, 12, 8, 0])
     assert np.abs(out[:, 12, 12, 0] - out[0, 12, 12, 0]).max() <= 1
-    # 1 / 1.2 to 1 / 0.8, within the rounding of a grey level.
+    # 1 / 1.2 to 1 / 0.8, within the rounding of a gray level.
     assert 0.81 < slope.min() < 0.9 < 1.1 < slope.max() < 1.27
 
 
@@ -82,11 +82,11 @@ def test_rotation_turns_by_its_angle_at_most() -> None:
     assert angle.min() < -10 < 10 < angle.max()
 
 
-def test_a_mirrored_picture_is_turned_and_not_sheared() -> None:
+def test_a_mirrored_image_is_turned_and_not_sheared() -> None:
     across, settings = smooth(side=25), Augmentation(rotation=30, flip=True)
 
     def slopes(pixels: np.ndarray) -> np.ndarray:
-        """Gradient in the middle of each picture, (n, 2)."""
+        """Gradient in the middle of each image, (n, 2)."""
         out = changed(pixels, settings)[..., 0].astype(float)
         return np.stack([out[:, 12, 16] - out[:, 12, 8], out[:, 16, 12] - out[:, 8, 12]], axis=1)
 

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from edgeemo.edge.vision.preprocess import CHANNELS, NORMALISATIONS, InputSpec, to_input
+from edgeemo.edge.vision.preprocess import CHANNELS, NORMALIZATIONS, InputSpec, to_input
 from edgeemo.train.config.recipe import Augmentation, Loss
 from edgeemo.train.datasets.dataset import Dataset, class_counts
 from edgeemo.train.datasets.registry import read_dataset
@@ -37,22 +37,22 @@ def shuffled(faces: Dataset, seed: int = 3) -> Batches:
 @pytest.mark.parametrize(
     "spec",
     [
-        InputSpec(height, width, channels, normalisation)
+        InputSpec(height, width, channels, normalization)
         for height, width in ((24, 24), (48, 40), (13, 17))
         for channels in CHANNELS
-        for normalisation in NORMALISATIONS
-        if channels == "rgb" or normalisation != "imagenet"
+        for normalization in NORMALIZATIONS
+        if channels == "rgb" or normalization != "imagenet"
     ],
     ids=str,
 )
 def test_tensors_equal_the_device_s_bit_for_bit(spec: InputSpec) -> None:
     rng = np.random.default_rng(0)
     shapes = [(24, 24), (48, 48), (30, 60, 3), (200, 100, 3), (7, 9)]
-    pictures = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
+    images = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
     faces = read_dataset(f"synthetic:train={len(shapes)},test=0,size=24")
-    dataset = Dataset("mixed", faces.labels, faces.samples, pictures)
+    dataset = Dataset("mixed", faces.labels, faces.samples, images)
     inputs = np.concatenate([batch[0] for batch in Batches(dataset, spec, 2).epoch()])
-    expected = np.stack([to_input(picture, spec) for picture in pictures])
+    expected = np.stack([to_input(image, spec) for image in images])
     assert inputs.dtype == expected.dtype == np.float32
     assert inputs.tobytes() == expected.tobytes()
 
@@ -69,7 +69,7 @@ def test_one_pass_in_order_without_a_seed(faces: Dataset) -> None:
     assert len(list(batches.dataset())) == 3
 
 
-def test_every_picture_comes_once_an_epoch(faces: Dataset) -> None:
+def test_every_image_comes_once_an_epoch(faces: Dataset) -> None:
     plain = Batches(faces, SPEC, 8, seed=3)
     seen = np.concatenate([inputs for inputs, _, _ in plain.epoch(5)])
     there = np.concatenate([inputs for inputs, _, _ in Batches(faces, SPEC, 8).epoch()])
@@ -148,7 +148,7 @@ def test_class_weights(counts: list[int], kind: str, weights: list[float]) -> No
 
 
 @pytest.mark.parametrize("kind", ["none", "balanced", "sqrt"])
-def test_weights_have_a_mean_of_one_over_the_pictures(kind: str) -> None:
+def test_weights_have_a_mean_of_one_over_the_images(kind: str) -> None:
     counts = np.array([436, 7215, 4965, 0])
     assert (class_weights(counts, kind) * counts).sum() / counts.sum() == pytest.approx(1, rel=1e-5)
 
@@ -162,8 +162,8 @@ def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
 
 
 def test_a_binary_target_is_1_for_the_second_class(faces: Dataset) -> None:
-    two = faces.where(lambda sample: sample.label < 2).relabelled(faces.labels)
-    two = Dataset("two", faces.labels[:2], two.samples, two.pictures)
+    two = faces.where(lambda sample: sample.label < 2).relabeled(faces.labels)
+    two = Dataset("two", faces.labels[:2], two.samples, two.images)
     batches = Batches(two, SPEC, 64, task="binary")
     ((_, targets, _),) = batches.epoch()
     assert (targets.shape, targets.dtype) == ((len(two), 1), np.float32)

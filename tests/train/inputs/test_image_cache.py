@@ -17,11 +17,11 @@ from edgeemo.train.inputs.image_cache import FittedOnDemand, fitted_pixels
 
 @pytest.fixture(scope="module")
 def mixed() -> Dataset:
-    """Gray and colour pictures of several sizes."""
+    """Gray and color images of several sizes."""
     rng = np.random.default_rng(0)
     shapes = [(24, 24), (48, 48), (30, 60, 3), (200, 100, 3), (7, 9)] * 3
     faces = read_dataset(f"synthetic:train={len(shapes)},test=0,size=24")
-    return replace(faces, pictures=[rng.integers(0, 256, shape, np.uint8) for shape in shapes])
+    return replace(faces, images=[rng.integers(0, 256, shape, np.uint8) for shape in shapes])
 
 
 @pytest.mark.parametrize("spec", [InputSpec(24, 24), InputSpec(40, 56, "rgb")], ids=str)

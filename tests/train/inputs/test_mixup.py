@@ -1,4 +1,4 @@
-"""Mixup and cutmix: blends that depend on seed, epoch and step alone, and that weigh what both pictures weigh."""
+"""Mixup and cutmix: blends that depend on seed, epoch and step alone, and that weigh what both images weigh."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def test_a_share_of_one_leaves_everything_as_it_is() -> None:
     weights = np.array([0, 1, 2], np.float32)
     mixup = Mixup(np.array([1, 2, 0]), np.ones(3, np.float32))
     blended, total = mixup.targets(targets, weights)
-    assert np.array_equal(mixup.pictures(inputs), inputs)
+    assert np.array_equal(mixup.images(inputs), inputs)
     assert np.array_equal(total, weights)
     assert np.array_equal(blended[1:], targets[1:])
 
 
-def test_pictures_are_blended_with_their_partners() -> None:
+def test_images_are_blended_with_their_partners() -> None:
     inputs = np.array([0, 1], np.float32).reshape(2, 1, 1, 1)
     mixup = Mixup(np.array([1, 0]), np.array([0.75, 0.5], np.float32))
-    assert mixup.pictures(inputs).ravel() == pytest.approx([0.25, 0.5])
+    assert mixup.images(inputs).ravel() == pytest.approx([0.25, 0.5])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_targets_lean_to_what_weighs_more(weights: list[int], blended: list[list
     np.testing.assert_allclose(sums, total, atol=1e-6)
 
 
-def test_the_loss_is_that_of_both_pictures_each_with_its_weight() -> None:
+def test_the_loss_is_that_of_both_images_each_with_its_weight() -> None:
     rng = np.random.default_rng(1)
     targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 6)]
     logs, weights = np.log(rng.dirichlet(np.ones(3), 6)), rng.random(6, np.float32)
@@ -68,7 +68,7 @@ def test_the_loss_is_that_of_both_pictures_each_with_its_weight() -> None:
 
 
 @pytest.mark.parametrize(("alpha", "low", "high"), [(0.1, 0.7, 1.0), (1.0, 0.4, 0.6), (10.0, 0.0, 0.1)])
-def test_a_small_alpha_leaves_most_pictures_nearly_whole(alpha: float, low: float, high: float) -> None:
+def test_a_small_alpha_leaves_most_images_nearly_whole(alpha: float, low: float, high: float) -> None:
     shares = Mixup.draw(4000, alpha, np.random.default_rng(0)).shares
     assert low < (np.abs(shares - 0.5) > 0.25).mean() < high
 
@@ -76,12 +76,12 @@ def test_a_small_alpha_leaves_most_pictures_nearly_whole(alpha: float, low: floa
 def test_cuts_are_rectangles_of_the_partner_and_shares_what_is_left() -> None:
     inputs = np.arange(300, dtype=np.float32).reshape(300, 1, 1, 1) * np.ones((1, 12, 8, 1), np.float32)
     cutmix = Cutmix.draw_cuts(300, 1.0, np.random.default_rng(0), height=12, width=8)
-    made = cutmix.pictures(inputs)
-    for index, (picture, cut) in enumerate(zip(made[..., 0], cutmix.cut, strict=True)):
+    made = cutmix.images(inputs)
+    for index, (image, cut) in enumerate(zip(made[..., 0], cutmix.cut, strict=True)):
         rows, columns = cut.any(axis=1), cut.any(axis=0)
         assert np.array_equal(cut, np.outer(rows, columns))
         assert all(np.abs(np.diff(line.astype(int))).sum() <= 2 for line in (rows, columns))
-        assert np.array_equal(picture, np.where(cut, cutmix.partners[index], index))
+        assert np.array_equal(image, np.where(cut, cutmix.partners[index], index))
         assert cutmix.shares[index] == pytest.approx(1 - cut.mean())
 
 
@@ -116,10 +116,10 @@ def test_a_batch_is_mixed_the_same_whenever_it_is_made(faces: Dataset, kind: dic
     assert not np.array_equal(other[0], first[0][0])
 
 
-def test_mixing_comes_after_the_changes_of_each_picture(faces: Dataset) -> None:
+def test_mixing_comes_after_the_changes_of_each_image(faces: Dataset) -> None:
     plain = Batches(faces, SPEC, 8, augmentation=Augmentation(flip=True), seed=3)
     for (mixed, targets, weights), (single, labels, _) in zip(batches(faces).epoch(0), plain.epoch(0), strict=True):
-        # Every blend lies between two of the batch's own pictures.
+        # Every blend lies between two of the batch's own images.
         assert mixed.shape == single.shape
         assert mixed.min() >= single.min()
         assert mixed.max() <= single.max()

@@ -30,7 +30,7 @@ SPEC = InputSpec(24, 24)
 
 @pytest.fixture(scope="module")
 def faces() -> Dataset:
-    """Rows 0 to 3 of FER-2013, and a picture that has none."""
+    """Rows 0 to 3 of FER-2013, and an image that has none."""
     faces = read_dataset("synthetic:train=5,test=0,size=24")
     rows = (0, 1, 2, 3, None)
     samples = (replace(s, row=row, part="Training") for s, row in zip(faces.samples, rows, strict=True))
@@ -54,7 +54,7 @@ def test_shares_are_joined_by_row(faces: Dataset) -> None:
     expected = np.zeros((5, 8))
     expected[0, [0, 7]] = 0.5
     expected[1, 3] = 1
-    # Nobody saw an emotion in row 2, the table ends before row 3, and the last picture has no row.
+    # Nobody saw an emotion in row 2, the table ends before row 3, and the last image has no row.
     assert np.array_equal(shares, expected)
     assert shares.dtype == np.float32
 
@@ -66,8 +66,8 @@ def test_shares_are_joined_by_row(faces: Dataset) -> None:
             table({"fear": 1}, usage="PublicTest"),
             "is not the table of synthetic, expected Training in row 0, got PublicT",
         ),
-        (table(), "has no votes for the pictures of synthetic"),
-        (table({"unknown": 10}), "has no votes for the pictures of synthetic"),
+        (table(), "has no votes for the images of synthetic"),
+        (table({"unknown": 10}), "has no votes for the images of synthetic"),
     ],
 )
 def test_another_table_is_refused(faces: Dataset, votes: Votes, sentence: str) -> None:
@@ -105,7 +105,7 @@ def test_the_votes_leave_labels_alone(fer_with_votes: tuple[Path, Path]) -> None
     assert len(hashes["votes"]) == 64
 
 
-def test_pictures_without_votes_weigh_nothing(faces: Dataset) -> None:
+def test_images_without_votes_weigh_nothing(faces: Dataset) -> None:
     shares = vote_shares(faces, table({"fear": 2}, {"anger": 1, "NF": 1}))
     ((inputs, targets, weights),) = Batches(faces, SPEC, 8, votes=shares).epoch()
     assert np.array_equal(targets["votes"], shares)

@@ -1,7 +1,7 @@
 """KDEF by its file-name code: ``AF01HAS.JPG`` is session A, female, identity 01, happy, straight.
 
 Karolinska Directed Emotional Faces (Lundqvist, Flykt & Öhman 1998): 70 people, each photographed in two sessions with
-seven expressions from five angles, 4,900 pictures of 562x762 pixels. Its licence forbids passing it on.
+seven expressions from five angles, 4,900 images of 562x762 pixels. Its license forbids passing it on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_kdef(names: Sequence[str]) -> bool:
 
 
 def kdef_entry(path: PurePosixPath, pixels: Callable[[], np.ndarray]) -> Entry | Bad:
-    """A picture of KDEF by its name alone; the folders matter only where somebody has called one train or test.
+    """An image of KDEF by its name alone; the folders matter only where somebody has called one train or test.
 
     Args:
         path: inside the source.

@@ -1,8 +1,8 @@
 """A data set, or a part of one, as one small file that a device reads and checks: made for an SD card.
 
-The file is a zip of PNG pictures in folders ``<split>/<class>/``, which any tool can open, with a table of contents,
-:data:`CONTENTS`: labels, the content hash, how the pictures were chosen, and for each of them where it comes from and
-the hash of its pixels. Everything is checked on reading. The same choice of the same pictures gives the same bytes with
+The file is a zip of PNG images in folders ``<split>/<class>/``, which any tool can open, with a table of contents,
+:data:`CONTENTS`: labels, the content hash, how the images were chosen, and for each of them where it comes from and
+the hash of its pixels. Everything is checked on reading. The same choice of the same images gives the same bytes with
 the same versions of Pillow and zlib.
 """
 
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+import PIL.Image
 
 from ....edge.common.errors import EdgeemoError
 from ....edge.common.files import atomic_path, sha256_file
 from ....edge.vision.image import decode
 from ....edge.vision.preprocess import InputSpec, fit
 from ..dataset import Dataset, Sample, pixel_digest
-from ..lazy_images import HELD_BYTES, Picture, Pictures
+from ..lazy_images import HELD_BYTES, Image, Images
 from .folders import read_member
 
 #: Name of the table of contents in the zip.
@@ -40,9 +40,9 @@ class Pack:
 
     Args:
         path, bytes, sha256: of the file.
-        n: pictures in it.
+        n: images in it.
         content_hash: see :attr:`edgeemo.train.datasets.dataset.Dataset.content_hash`.
-        counts: split -> class -> pictures.
+        counts: split -> class -> images.
     """
 
     path: str
@@ -58,13 +58,10 @@ class Pack:
 
 
 def fitted(dataset: Dataset, spec: InputSpec) -> Dataset:
-    """The same data set with small pictures that are the same to a model: fitted to its input."""
-    pictures = [
-        np.squeeze(fit(picture, spec)) if spec.channels == "gray" else fit(picture, spec)
-        for picture in dataset.pictures
-    ]
-    samples = [replace(s, digest=pixel_digest(pixels)) for s, pixels in zip(dataset.samples, pictures, strict=True)]
-    return replace(dataset, samples=tuple(samples), pictures=pictures)
+    """The same data set with small images that are the same to a model: fitted to its input."""
+    images = [np.squeeze(fit(image, spec)) if spec.channels == "gray" else fit(image, spec) for image in dataset.images]
+    samples = [replace(s, digest=pixel_digest(pixels)) for s, pixels in zip(dataset.samples, images, strict=True)]
+    return replace(dataset, samples=tuple(samples), images=images)
 
 
 def write_pack(path: str | Path, dataset: Dataset, *, origin: str) -> Pack:
@@ -72,21 +69,21 @@ def write_pack(path: str | Path, dataset: Dataset, *, origin: str) -> Pack:
 
     Args:
         path: of the file; it appears whole or not at all.
-        dataset: decoded pictures with labels.
+        dataset: decoded images with labels.
         origin: how they were chosen, one phrase for people.
 
     Raises:
-        EdgeemoError: the place cannot be written, or a picture cannot be decoded.
+        EdgeemoError: the place cannot be written, or an image cannot be decoded.
     """
     dataset = replace(dataset, soft=None)
     entries = []
     with atomic_path(path) as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:
-            for index, (sample, picture) in enumerate(zip(dataset.samples, dataset.pictures, strict=True)):
+            for index, (sample, image) in enumerate(zip(dataset.samples, dataset.images, strict=True)):
                 folder = dataset.labels[sample.label].replace("/", "_")
                 member = f"{sample.split}/{folder}/{index:06d}.png"
                 stream = io.BytesIO()
-                Image.fromarray(picture).save(stream, "PNG", optimize=True)
+                PIL.Image.fromarray(image).save(stream, "PNG", optimize=True)
                 archive.writestr(zipfile.ZipInfo(member, _DATE), stream.getvalue())
                 entries.append({"file": member, **asdict(sample)})
             contents = {
@@ -109,10 +106,10 @@ def is_pack(archive: zipfile.ZipFile) -> bool:
 
 
 def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
-    """Read a pack and check every picture in it.
+    """Read a pack and check every image in it.
 
     Args:
-        archive: it must stay open while the pictures are used.
+        archive: it must stay open while the images are used.
         where: name of the file, for messages.
 
     Raises:
@@ -125,7 +122,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
                 f"{where} is packed in another format",
                 expected=f"format {_FORMAT}",
                 got=str(contents["format"]),
-                mend="pack it anew, or update edgeemo",
+                hint="pack it anew, or update edgeemo",
             )
         labels, name, origin = tuple(contents["labels"]), str(contents["name"]), str(contents["origin"])
         files = [str(entry.pop("file")) for entry in contents["samples"]]
@@ -135,29 +132,29 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
             raise ValueError("a label is not one of its classes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EdgeemoError(
-            f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", mend="pack it anew"
+            f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", hint="pack it anew"
         ) from error
     members = frozenset(archive.namelist())
-    pictures: list[Picture] = []
+    images: list[Image] = []
     held = 0
     for file, sample in zip(files, samples, strict=True):
         if file not in members:
             raise _changed(where, f"{file} is missing")
-        pixels = _picture(archive, file)
+        pixels = _image(archive, file)
         if pixel_digest(pixels) != sample.digest:
             raise _changed(where, f"{file} shows something else")
         hold = held + pixels.nbytes <= HELD_BYTES
         held += pixels.nbytes if hold else 0
-        pictures.append(pixels if hold else functools.partial(_picture, archive, file))
-    dataset = Dataset(name, labels, samples, Pictures(pictures), notes=(f"{where}: {origin}",))
+        images.append(pixels if hold else functools.partial(_image, archive, file))
+    dataset = Dataset(name, labels, samples, Images(images), notes=(f"{where}: {origin}",))
     if not samples or dataset.content_hash != wanted:
         raise _changed(where, "its content hash is another")
     return dataset
 
 
-def _picture(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+def _image(archive: zipfile.ZipFile, member: str) -> np.ndarray:
     return decode(read_member(archive, member), member)
 
 
 def _changed(where: str, how: str) -> EdgeemoError:
-    return EdgeemoError(f"{where} is not what was packed ({how})", mend="copy or pack it anew")
+    return EdgeemoError(f"{where} is not what was packed ({how})", hint="copy or pack it anew")

@@ -1,4 +1,4 @@
-"""Parametric drawn faces and a drawn camera clip, for demos and tests only; nothing here is a photograph.
+"""Parametric synthetic faces and a drawn camera clip, for demos and tests only; nothing here is a photograph.
 
 A model trained on these faces knows drawings, not people: it shows that the tools work, and is to be shipped with
 that said on its card.

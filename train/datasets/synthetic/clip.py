@@ -15,7 +15,7 @@ from .paint import FIXED, Frame, expose, paint_backdrop, paint_face, project
 from .shape import Shape
 
 SIDES = (96, 4096)
-# Half the head's height over the picture's shorter side: somebody at arm's length from a webcam.
+# Half the head's height over the image's shorter side: somebody at arm's length from a webcam.
 _HEAD_SHARE = 0.24
 # Full strength looks like a cartoon; a camera's subject plays it a little down.
 _STRENGTH = 0.9
@@ -63,7 +63,7 @@ def camera_clip(
         height: Pixels, 96 to 4096.
         seed: Which clip, 0 or more.
         hold: Frames from one change of emotion to the next, 1 or more; the first third of them is the transition,
-            already labelled with the emotion it leads to.
+            already labeled with the emotion it leads to.
 
     Returns:
         An iterator over RGB uint8 (height, width, 3) and the frame's truth.
@@ -95,15 +95,15 @@ def _play(story: _Story, frames: int, seed: int, hold: int) -> Iterator[tuple[np
     for index in range(frames):
         pose, units = _pose(story, index), _units(story, index, hold)
         frame = Frame(pose.scale * _HEAD_SHARE * min(width, height), width / 2.0, height / 2.0)
-        # The head may wander over a wide picture, but not out of it.
+        # The head may wander over a wide image, but not out of it.
         room_x = max(0.0, width / 2.0 / frame.unit - 1.5)
         room_y = max(0.0, height / 2.0 / frame.unit - 1.55)
         pose = replace(pose, shift_x=pose.shift_x * room_x, shift_y=pose.shift_y * room_y)
         canvas = story.wall.copy()
         paint_face(canvas, story.person, units, pose, Occlusion(), frame)
-        picture = expose(canvas, story.light, _SENSOR, np.random.default_rng([seed, index, _NOISE]))
+        image = expose(canvas, story.light, _SENSOR, np.random.default_rng([seed, index, _NOISE]))
         box = _box(story.person, units, pose, frame, width=width, height=height)
-        yield picture, Truth(box, story.order[index // hold % len(story.order)], index)
+        yield image, Truth(box, story.order[index // hold % len(story.order)], index)
 
 
 def _pose(story: _Story, index: int) -> Pose:

@@ -20,7 +20,7 @@ class Occluder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the head is and how it is turned: angles in radians, shifts in face units, scale 1 fills the picture."""
+    """Where the head is and how it is turned: angles in radians, shifts in face units, scale 1 fills the image."""
 
     roll: float = 0.0
     yaw: float = 0.0
@@ -47,7 +47,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """Blur (standard deviation in hundredths of the picture's width) and noise (grey levels)."""
+    """Blur (standard deviation in hundredths of the image's width) and noise (gray levels)."""
 
     blur: float = 0.0
     noise: float = 0.0
@@ -68,7 +68,7 @@ class Occlusion:
 class Backdrop:
     """The clutter behind the head.
 
-    `corners` are the RGB colours (0 to 1) of the picture's four corners, row by row; every row of `things` is kind,
+    `corners` are the RGB colors (0 to 1) of the image's four corners, row by row; every row of `things` is kind,
     x, y, width, height, R, G, B of one drawn thing, all 0 to 1.
     """
 
@@ -97,7 +97,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
 
 
 def sample_light(rng: np.random.Generator) -> Light:
-    """Light from any side; one picture in eight is flat, as in fog or through a dirty lens."""
+    """Light from any side; one image in eight is flat, as in fog or through a dirty lens."""
     values = rng.uniform(_LIGHT_LOW, _LIGHT_HIGH)
     flat, depth = rng.random(2)
     if flat < _LOW_CONTRAST_SHARE:
@@ -127,11 +127,11 @@ def sample_backdrop(rng: np.random.Generator, *, things: int = 5) -> Backdrop:
         things: How many things are drawn.
 
     Returns:
-        Colours and places of all of them.
+        Colors and places of all of them.
     """
-    # A wall has one colour with a slow drift, so the corners stay near one another.
+    # A wall has one color with a slow drift, so the corners stay near one another.
     corners = np.clip(rng.uniform(0.2, 0.8) + rng.normal(0.0, 0.07, 3) + rng.normal(0.0, 0.06, (4, 3)), 0.0, 1.0)
     table = rng.random((things, 8))
-    # Rooms are not painted in pure colours.
+    # Rooms are not painted in pure colors.
     table[:, 5:] = 0.45 * table[:, 5:] + 0.55 * table[:, 5:6]
     return Backdrop(tuple(map(tuple, corners.tolist())), tuple(map(tuple, table.tolist())))

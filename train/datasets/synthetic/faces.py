@@ -1,4 +1,4 @@
-"""Labelled drawn faces, any number, the same for ever from one seed."""
+"""Labeled synthetic faces, any number, the same for ever from one seed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .paint import Frame, expose, paint_backdrop, paint_face
 
 SIZES = (24, 512)
 CHANNELS = {"gray": 1, "rgb": 3}
-# Drawn at least this large and reduced, so that small faces keep thin lines as shades of grey.
+# Drawn at least this large and reduced, so that small faces keep thin lines as shades of gray.
 _DRAWN_AT_LEAST = 96
-# Half the picture's side in face units at scale 1: a head of average height fills the picture.
+# Half the image's side in face units at scale 1: a head of average height fills the image.
 _HALF_SIDE = 1.35
 # Third word of the label blocks' seed; not zero, because a seed sequence ignores trailing zeros.
 _LABELS = 7
@@ -93,7 +93,7 @@ def draw_face(face: FaceParameters, *, size: int, rng: np.random.Generator) -> n
 
     Args:
         face: What to draw.
-        size: Side of the picture in pixels.
+        size: Side of the image in pixels.
         rng: Where the sensor noise comes from.
 
     Returns:
@@ -111,14 +111,14 @@ def draw_face(face: FaceParameters, *, size: int, rng: np.random.Generator) -> n
 def make_faces(
     n: int, *, size: int = 48, channels: str = "gray", seed: int = 0, start: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw labelled faces for demos and tests.
+    """Draw labeled faces for demos and tests.
 
     Face i of a seed is the same whatever `n`, `start` and the machine's earlier calls are; `start` is how a training
-    and a test set are kept apart. The gray picture is the luma (ITU-R BT.601) of the RGB one.
+    and a test set are kept apart. The gray image is the luma (ITU-R BT.601) of the RGB one.
 
     Args:
         n: How many faces, 0 or more.
-        size: Side of the pictures in pixels, 24 to 512.
+        size: Side of the images in pixels, 24 to 512.
         channels: `gray` or `rgb`.
         seed: Which endless series of faces, 0 or more.
         start: Index of the first face, 0 or more.
@@ -141,7 +141,7 @@ def make_faces(
     labels = np.empty(n, np.int64)
     for row in range(n):
         face, rng = _sample(seed, start + row)
-        picture = draw_face(face, size=size, rng=rng)
-        pixels[row] = picture if channels == "rgb" else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+        image = draw_face(face, size=size, rng=rng)
+        pixels[row] = image if channels == "rgb" else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
         labels[row] = face.label
     return pixels, labels

@@ -1,7 +1,7 @@
 """Eyes, brows, nose and mouth as shapes: what the action units move.
 
 All numbers beside a unit are face units of travel at full strength, chosen by eye and exaggerated a
-little, because in a picture of 48 pixels a face unit is some 18 pixels.
+little, because in an image of 48 pixels a face unit is some 18 pixels.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import numpy as np
 
 from .conditions import Pose
 from .expression import ActionUnits
-from .identity import Colour, Identity, hair_colour, iris_colour, mix, shade
+from .identity import Color, Identity, hair_color, iris_color, mix, shade
 from .shape import Shape, between, bow, ellipse, segment
 
-_DARK: Colour = (34.0, 22.0, 20.0)
-_CAVITY: Colour = (58.0, 18.0, 20.0)
-_TEETH: Colour = (236.0, 230.0, 220.0)
-_SCLERA: Colour = (232.0, 226.0, 220.0)
+_DARK: Color = (34.0, 22.0, 20.0)
+_CAVITY: Color = (58.0, 18.0, 20.0)
+_TEETH: Color = (236.0, 230.0, 220.0)
+_SCLERA: Color = (232.0, 226.0, 220.0)
 
 
-def brow_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shape]:
+def brow_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
     """Both brows and, when they are drawn together, the furrows between them."""
     inner_x = person.eye_spacing - person.eye_width - 0.02 - 0.07 * units.au4 - 0.02 * units.au9
     outer_x = person.eye_spacing + person.eye_width + 0.10
@@ -29,7 +29,7 @@ def brow_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shap
     middle_y = (inner_y + outer_y) / 2 - person.brow_arch - 0.025 * units.au2 + 0.03 * units.au4
     middle_x = (inner_x + outer_x) / 2 + 0.04
     thick = person.brow_thickness
-    colour = mix(shade(hair_colour(person.hair_tone), 0.75), shade(skin, 0.4), 0.25)
+    color = mix(shade(hair_color(person.hair_tone), 0.75), shade(skin, 0.4), 0.25)
     right = np.array(
         [
             (inner_x, inner_y - thick),
@@ -40,7 +40,7 @@ def brow_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shap
             (inner_x, inner_y + thick),
         ]
     )
-    shapes = [Shape(right, colour), Shape(right * (-1.0, 1.0), colour)]
+    shapes = [Shape(right, color), Shape(right * (-1.0, 1.0), color)]
     furrow = max(units.au4, 0.6 * units.au9) * person.wrinkles
     if furrow > 0.15:
         ink = shade(skin, 1.0 - 0.55 * furrow)
@@ -54,7 +54,7 @@ def brow_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shap
     return shapes
 
 
-def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Colour) -> list[Shape]:
+def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Color) -> list[Shape]:
     """Both eyes with iris, pupil, lids and the lines that narrowed lids make."""
     open_up = 1.0 + 0.75 * units.au5 - 0.50 * units.au7 - 0.22 * units.au6 - 0.25 * units.au9
     open_down = 0.65 + 0.15 * units.au5 - 0.30 * units.au7 - 0.35 * units.au6 - 0.25 * units.au9
@@ -68,14 +68,14 @@ def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Colour) -
         lower = bow(x, y, person.eye_width, down * 1.25, slant)
         shapes.append(Shape(between(upper, lower), _SCLERA))
         look_x, look_y = x + pose.gaze_x * 0.12, y + pose.gaze_y * 0.08 - 0.01
-        for radius, colour in ((iris, iris_colour(person.iris_tone)), (0.5 * iris, (12.0, 10.0, 10.0))):
+        for radius, color in ((iris, iris_color(person.iris_tone)), (0.5 * iris, (12.0, 10.0, 10.0))):
             disc = ellipse(look_x, look_y, radius, radius)
             disc[:, 1] = np.clip(
                 disc[:, 1],
                 np.interp(disc[:, 0], upper[:, 0], upper[:, 1]),
                 np.interp(disc[:, 0], lower[:, 0], lower[:, 1]),
             )
-            shapes.append(Shape(disc, colour))
+            shapes.append(Shape(disc, color))
         shapes.append(Shape(upper, _DARK, 0.045))
         shapes.append(Shape(lower, shade(skin, 0.55), 0.022))
         shapes.append(Shape(upper - (0.0, 0.055), shade(skin, 0.68), 0.02))
@@ -91,7 +91,7 @@ def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Colour) -
     return shapes
 
 
-def nose_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shape]:
+def nose_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
     """Nostrils, wings and the wrinkles of a wrinkled nose."""
     tip = person.eye_line + person.nose_length - 0.07 * units.au9
     half = person.nose_width * (1.0 + 0.18 * units.au9 + 0.08 * units.au12)
@@ -116,7 +116,7 @@ def nose_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shap
     return shapes
 
 
-def mouth_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shape]:
+def mouth_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
     """Lips, and behind them when they part the teeth and the cavity."""
     half = person.mouth_width * (
         1.0 + 0.28 * units.au12 + 0.30 * units.au20 - 0.22 * units.au24 - 0.25 * units.au26 + 0.05 * units.au16

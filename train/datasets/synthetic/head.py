@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .expression import ActionUnits
-from .identity import Colour, Identity, hair_colour, shade
+from .identity import Color, Identity, hair_color, shade
 from .shape import Shape, ellipse
 
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 36, endpoint=False)
@@ -35,13 +35,13 @@ def outline(person: Identity, units: ActionUnits) -> np.ndarray:
     return np.stack([x, y], axis=1)
 
 
-def back_shapes(person: Identity, skin: Colour) -> list[Shape]:
+def back_shapes(person: Identity, skin: Color) -> list[Shape]:
     """What lies behind the face: shoulders, neck, hair at the back and ears."""
-    hair = shade(hair_colour(person.hair_tone), 0.8)
+    hair = shade(hair_color(person.hair_tone), 0.8)
     width, height, volume = person.head_width, person.head_height, person.hair_volume
     neck = 0.55 * width
     # A shirt is not worth traits of its own.
-    shirt: Colour = (
+    shirt: Color = (
         30.0 + 380.0 * abs(person.parting),
         60.0 + 120.0 * person.lip_tone,
         40.0 + 160.0 * person.iris_tone,
@@ -59,7 +59,7 @@ def back_shapes(person: Identity, skin: Colour) -> list[Shape]:
     return shapes
 
 
-def shading_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[Shape]:
+def shading_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
     """Soft light and shade on the skin, to be blurred before anything sharp is drawn."""
     cheek = 0.32 - 0.10 * units.au6 - 0.03 * units.au12
     socket, light = shade(skin, 0.66), shade(skin, 1.13)
@@ -86,7 +86,7 @@ def shading_shapes(person: Identity, units: ActionUnits, skin: Colour) -> list[S
 
 def fringe_shapes(person: Identity) -> list[Shape]:
     """The hair on the forehead."""
-    hair = hair_colour(person.hair_tone)
+    hair = hair_color(person.hair_tone)
     volume = 0.5 * (1.0 + person.hair_volume)
     outer = np.stack([volume * person.head_width * _CROWN_COS, volume * person.head_height * _CROWN_SIN], axis=1)
     temple = person.eye_line - 0.25

@@ -1,4 +1,4 @@
-"""Who is drawn: the proportions and colours of one person at rest.
+"""Who is drawn: the proportions and colors of one person at rest.
 
 Lengths are in face units: the origin is the middle of the head, x to the right, y down, and an average head is
 two units wide.
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 # Anchors from light to dark skin, RGB. Tone 0 to 1 runs through them.
-_SKIN_ANCHORS: tuple[Colour, ...] = (
+_SKIN_ANCHORS: tuple[Color, ...] = (
     (242.0, 212.0, 190.0),
     (226.0, 184.0, 152.0),
     (196.0, 146.0, 110.0),
     (150.0, 102.0, 74.0),
     (104.0, 70.0, 52.0),
 )
-# Anchors from black through brown and blond to grey hair, RGB.
-_HAIR_ANCHORS: tuple[Colour, ...] = (
+# Anchors from black through brown and blond to gray hair, RGB.
+_HAIR_ANCHORS: tuple[Color, ...] = (
     (22.0, 18.0, 16.0),
     (48.0, 32.0, 24.0),
     (88.0, 58.0, 36.0),
@@ -29,7 +29,7 @@ _HAIR_ANCHORS: tuple[Colour, ...] = (
     (150.0, 148.0, 146.0),
 )
 # Anchors from dark brown to blue irises, RGB.
-_IRIS_ANCHORS: tuple[Colour, ...] = ((44.0, 28.0, 20.0), (70.0, 46.0, 28.0), (66.0, 84.0, 60.0), (74.0, 104.0, 132.0))
+_IRIS_ANCHORS: tuple[Color, ...] = ((44.0, 28.0, 20.0), (70.0, 46.0, 28.0), (66.0, 84.0, 60.0), (74.0, 104.0, 132.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,13 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     return Identity(*rng.uniform(_LOW, _HIGH).tolist())
 
 
-def shade(colour: Colour, factor: float) -> Colour:
-    """The colour, lighter (factor above 1) or darker (below 1); OpenCV draws what is above 255 as 255."""
-    return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
+def shade(color: Color, factor: float) -> Color:
+    """The color, lighter (factor above 1) or darker (below 1); OpenCV draws what is above 255 as 255."""
+    return (color[0] * factor, color[1] * factor, color[2] * factor)
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """The colour on the way from the first (share 0) to the second (share 1)."""
+def mix(first: Color, second: Color, share: float) -> Color:
+    """The color on the way from the first (share 0) to the second (share 1)."""
     keep = 1.0 - share
     return (
         keep * first[0] + share * second[0],
@@ -123,22 +123,22 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
     )
 
 
-def _along(anchors: tuple[Colour, ...], tone: float) -> Colour:
+def _along(anchors: tuple[Color, ...], tone: float) -> Color:
     position = min(max(tone, 0.0), 1.0) * (len(anchors) - 1)
     index = min(int(position), len(anchors) - 2)
     return mix(anchors[index], anchors[index + 1], position - index)
 
 
-def skin_colour(tone: float) -> Colour:
+def skin_color(tone: float) -> Color:
     """Skin, RGB 0 to 255, for a tone from 0 (light) to 1 (dark)."""
     return _along(_SKIN_ANCHORS, tone)
 
 
-def hair_colour(tone: float) -> Colour:
-    """Hair, RGB 0 to 255, for a tone from 0 (black) to 1 (grey)."""
+def hair_color(tone: float) -> Color:
+    """Hair, RGB 0 to 255, for a tone from 0 (black) to 1 (gray)."""
     return _along(_HAIR_ANCHORS, tone)
 
 
-def iris_colour(tone: float) -> Colour:
+def iris_color(tone: float) -> Color:
     """Iris, RGB 0 to 255, for a tone from 0 (dark brown) to 1 (blue)."""
     return _along(_IRIS_ANCHORS, tone)

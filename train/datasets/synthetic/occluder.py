@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .conditions import Occluder, Occlusion
-from .identity import Colour, Identity, hair_colour, shade
+from .identity import Color, Identity, hair_color, shade
 from .shape import Shape, ellipse
 
 
-def occluder_shapes(occlusion: Occlusion, person: Identity, skin: Colour) -> list[Shape]:
+def occluder_shapes(occlusion: Occlusion, person: Identity, skin: Color) -> list[Shape]:
     """The occluder's shapes, in face units, to be drawn last.
 
     Args:
@@ -33,20 +33,20 @@ def occluder_shapes(occlusion: Occlusion, person: Identity, skin: Colour) -> lis
             return []
 
 
-def _hand(occlusion: Occlusion, skin: Colour) -> list[Shape]:
-    side, colour = occlusion.side, shade(skin, 0.9)
+def _hand(occlusion: Occlusion, skin: Color) -> list[Shape]:
+    side, color = occlusion.side, shade(skin, 0.9)
     x, y = side * (1.0 - 0.55 * occlusion.reach), 0.1 + 0.95 * occlusion.place
-    shapes = [Shape(ellipse(x + side * 0.25, y + 0.3, 0.36, 0.40), colour)]
+    shapes = [Shape(ellipse(x + side * 0.25, y + 0.3, 0.36, 0.40), color)]
     for finger in range(4):
         start = (x + side * 0.12, y + 0.08 + 0.16 * finger)
         end = (x - side * (0.34 - 0.05 * abs(finger - 1)), y - 0.12 + 0.17 * finger)
-        shapes.append(Shape(np.array([start, end]), shade(colour, 0.72), 0.19))
-        shapes.append(Shape(np.array([start, end]), colour, 0.14))
+        shapes.append(Shape(np.array([start, end]), shade(color, 0.72), 0.19))
+        shapes.append(Shape(np.array([start, end]), color, 0.14))
     return shapes
 
 
 def _glasses(occlusion: Occlusion, person: Identity) -> list[Shape]:
-    rim: Colour = (40.0 + 120.0 * occlusion.tone, 36.0 + 90.0 * occlusion.tone, 34.0 + 70.0 * occlusion.tone)
+    rim: Color = (40.0 + 120.0 * occlusion.tone, 36.0 + 90.0 * occlusion.tone, 34.0 + 70.0 * occlusion.tone)
     width, half_height = 0.03 + 0.035 * occlusion.reach, 0.19 + 0.06 * occlusion.place
     half_width, shapes = person.eye_width + 0.09, []
     for side in (-1, 1):
@@ -71,13 +71,13 @@ def _lock(occlusion: Occlusion, person: Identity) -> list[Shape]:
         (end, length),
         (end - side * 0.12, person.eye_line),
     ]
-    return [Shape(np.array(points), shade(hair_colour(person.hair_tone), 1.1))]
+    return [Shape(np.array(points), shade(hair_color(person.hair_tone), 1.1))]
 
 
 def _bar(occlusion: Occlusion) -> list[Shape]:
-    grey = 20.0 + 215.0 * occlusion.tone
-    colour: Colour = (grey, 0.95 * grey, 0.9 * grey)
+    gray = 20.0 + 215.0 * occlusion.tone
+    color: Color = (gray, 0.95 * gray, 0.9 * gray)
     half, at = 0.10 + 0.10 * occlusion.reach, -1.0 + 2.0 * occlusion.place
     if occlusion.side > 0:
-        return [Shape(np.array([(at - half, -3.0), (at + half, -3.0), (at + half, 3.0), (at - half, 3.0)]), colour)]
-    return [Shape(np.array([(-3.0, at - half), (3.0, at - half), (3.0, at + half), (-3.0, at + half)]), colour)]
+        return [Shape(np.array([(at - half, -3.0), (at + half, -3.0), (at + half, 3.0), (at - half, 3.0)]), color)]
+    return [Shape(np.array([(-3.0, at - half), (3.0, at - half), (3.0, at + half), (-3.0, at + half)]), color)]

@@ -14,7 +14,7 @@ from .conditions import Backdrop, Light, Occlusion, Pose, Sensor
 from .expression import ActionUnits
 from .features import brow_shapes, eye_shapes, mouth_shapes, nose_shapes
 from .head import back_shapes, fringe_shapes, outline, shading_shapes
-from .identity import Colour, Identity, skin_colour
+from .identity import Color, Identity, skin_color
 from .occluder import occluder_shapes
 from .shape import Shape
 
@@ -23,13 +23,13 @@ _SHIFT = 4
 FIXED = float(1 << _SHIFT)
 # How far the middle of the face stands out before its rim, in face units.
 _DEPTH = 0.75
-# The grey level that exposure aims at, and that less contrast draws everything to.
+# The gray level that exposure aims at, and that less contrast draws everything to.
 _MIDDLE = 118.0
 _GREYS = np.linspace(0.0, 1.0, 256)
 
 
 class Frame(NamedTuple):
-    """Where face units lie in a picture: pixels per unit and the pixel position of the origin."""
+    """Where face units lie in an image: pixels per unit and the pixel position of the origin."""
 
     unit: float
     x: float
@@ -43,7 +43,7 @@ def project(shapes: list[Shape], person: Identity, pose: Pose, frame: Frame) -> 
         shapes: In face units, (k, 2) each.
         person: Whose head's curvature they follow.
         pose: How the head is turned and shifted; its scale is the frame's business.
-        frame: Where the face units lie in the picture.
+        frame: Where the face units lie in the image.
 
     Returns:
         One int32 (k, 1, 2) for every shape, in sixteenths (`FIXED`) of a pixel, as OpenCV draws them.
@@ -60,7 +60,7 @@ def project(shapes: list[Shape], person: Identity, pose: Pose, frame: Frame) -> 
     pixels = np.empty((len(points), 1, 2))
     pixels[:, 0, 0] = frame.x + frame.unit * (cos * x - sin * y + pose.shift_x)
     pixels[:, 0, 1] = frame.y + frame.unit * (sin * x + cos * y + pose.shift_y)
-    # Pixel centres are whole numbers to OpenCV, hence the half.
+    # Pixel centers are whole numbers to OpenCV, hence the half.
     fixed = np.rint((pixels - 0.5) * FIXED).astype(np.int32)
     ends = list(accumulate(lengths))
     return [fixed[end - length : end] for end, length in zip(ends, lengths, strict=True)]
@@ -70,15 +70,15 @@ def _draw(canvas: np.ndarray, shapes: list[Shape], pixels: list[np.ndarray], uni
     for shape, points in zip(shapes, pixels, strict=True):
         if shape.width:
             thickness = max(1, round(shape.width * unit))
-            cv2.polylines(canvas, [points], False, shape.colour, thickness, cv2.LINE_AA, _SHIFT)
+            cv2.polylines(canvas, [points], False, shape.color, thickness, cv2.LINE_AA, _SHIFT)
         else:
-            cv2.fillPoly(canvas, [points], shape.colour, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(canvas, [points], shape.color, cv2.LINE_AA, _SHIFT)
 
 
 def paint_face(
     canvas: np.ndarray, person: Identity, units: ActionUnits, pose: Pose, occlusion: Occlusion, frame: Frame
 ) -> None:
-    """Draw one face onto a picture, in place.
+    """Draw one face onto an image, in place.
 
     Args:
         canvas: RGB uint8 (height, width, 3), contiguous.
@@ -86,9 +86,9 @@ def paint_face(
         units: The expression.
         pose: How the head is turned and shifted; its scale is the frame's business.
         occlusion: What hides a part of it.
-        frame: Where the face units lie in the picture.
+        frame: Where the face units lie in the image.
     """
-    skin: Colour = skin_colour(person.skin_tone)
+    skin: Color = skin_color(person.skin_tone)
     rim = outline(person, units)
     # The mask stays a little inside, so that the smooth edge drawn with the outline survives.
     head, mask_head = [Shape(rim, skin)], [Shape(0.985 * rim, skin)]
@@ -117,7 +117,7 @@ def paint_backdrop(backdrop: Backdrop, *, width: int, height: int) -> np.ndarray
     """The clutter behind the head.
 
     Args:
-        backdrop: Colours and things.
+        backdrop: Colors and things.
         width: Pixels.
         height: Pixels.
 
@@ -128,17 +128,17 @@ def paint_backdrop(backdrop: Backdrop, *, width: int, height: int) -> np.ndarray
     canvas = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
     reach = min(width, height)
     for kind, x, y, wide, high, *rgb in backdrop.things:
-        colour = tuple(255.0 * value for value in rgb)
-        centre = (round(x * width), round(y * height))
+        color = tuple(255.0 * value for value in rgb)
+        center = (round(x * width), round(y * height))
         axes = (round(reach * (0.04 + 0.22 * wide)), round(reach * (0.04 + 0.22 * high)))
         if kind < 0.4:
-            cv2.ellipse(canvas, centre, axes, 180.0 * high, 0.0, 360.0, colour, -1, cv2.LINE_AA)
+            cv2.ellipse(canvas, center, axes, 180.0 * high, 0.0, 360.0, color, -1, cv2.LINE_AA)
         elif kind < 0.75:
-            corner = (centre[0] + axes[0], centre[1] + axes[1])
-            cv2.rectangle(canvas, (centre[0] - axes[0], centre[1] - axes[1]), corner, colour, -1)
+            corner = (center[0] + axes[0], center[1] + axes[1])
+            cv2.rectangle(canvas, (center[0] - axes[0], center[1] - axes[1]), corner, color, -1)
         else:
             end = (round(wide * width), round(high * height))
-            cv2.line(canvas, centre, end, colour, max(1, round(0.03 * reach)), cv2.LINE_AA)
+            cv2.line(canvas, center, end, color, max(1, round(0.03 * reach)), cv2.LINE_AA)
     return canvas
 
 
@@ -147,11 +147,11 @@ def _ramp(length: int) -> np.ndarray:
     return np.linspace(-1.0, 1.0, length, dtype=np.float32)
 
 
-def expose(picture: np.ndarray, light: Light, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
+def expose(image: np.ndarray, light: Light, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
     """What a camera makes of a scene: sloping light, tint, gamma, contrast, blur and noise.
 
     Args:
-        picture: RGB uint8 (height, width, 3).
+        image: RGB uint8 (height, width, 3).
         light: The light and the exposure.
         sensor: The camera's blur and noise.
         rng: Where the noise comes from.
@@ -159,17 +159,17 @@ def expose(picture: np.ndarray, light: Light, sensor: Sensor, rng: np.random.Gen
     Returns:
         RGB uint8 of the same shape.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     across = (light.slope * math.cos(light.direction)) * _ramp(width)
     down = (light.slope * math.sin(light.direction)) * _ramp(height)
     field = np.float32(light.gain) * (1.0 + across[None, :] + down[:, None])
     tint = np.array([light.red, 1.0, light.blue], np.float32)
-    lit = cv2.multiply(picture, field[..., None] * tint, dtype=cv2.CV_8U)
+    lit = cv2.multiply(image, field[..., None] * tint, dtype=cv2.CV_8U)
     curve = 255.0 * _GREYS**light.gamma
     lit = cv2.LUT(lit, np.clip(_MIDDLE + light.contrast * (curve - _MIDDLE), 0.0, 255.0).astype(np.uint8))
     sigma = sensor.blur * width / 100.0
     if sigma > 0.2:
         lit = cv2.GaussianBlur(lit, (0, 0), sigma)
-    # One field for all channels: a third of the cost, and the grey picture is as noisy as the colour one.
+    # One field for all channels: a third of the cost, and the gray image is as noisy as the color one.
     noise = np.float32(sensor.noise) * rng.standard_normal((height, width), dtype=np.float32)
     return cv2.add(lit, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .identity import Colour
+from .identity import Color
 
 # Enough corners for a smooth eye at 192 pixels; every further one costs drawing time.
 _SPAN = np.linspace(-1.0, 1.0, 9)
@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     """
 
     points: np.ndarray
-    colour: Colour
+    color: Color
     width: float = 0.0
     lift: float = 0.0
 

@@ -1,7 +1,7 @@
 "use strict";
 
-// Okabe and Ito's colours, which most colour-blind people can tell apart; gray is for "uncertain".
-const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#8a8f94"];
+// Okabe and Ito's colors, which most color-blind people can tell apart; gray is for "uncertain".
+const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#8a8f94"];
 const GRAY = "#9aa0a6";
 const TIMELINE_S = 300;
 const STAGES = ["detect", "preprocess", "invoke", "postprocess"];
@@ -17,7 +17,7 @@ let states = new Map();
 let fetching = false;
 let heard = 0;
 
-const colour = (label) => (about.labels.includes(label) ? COLOURS[about.labels.indexOf(label) % COLOURS.length] : GRAY);
+const color = (label) => (about.labels.includes(label) ? COLORS[about.labels.indexOf(label) % COLORS.length] : GRAY);
 const percent = (value) => `${Math.round(100 * value)} %`;
 
 function make(tag, text, name) {
@@ -54,14 +54,14 @@ function showPeople(people) {
     head.append(make("small", one.id === null ? percent(one.confidence) : `face ${one.id} · ${percent(one.confidence)}`));
     box.append(head);
     for (const [label, value] of Object.entries(one.probabilities)) {
-      box.append(bar(label, value, percent(value), colour(label), label === one.label));
+      box.append(bar(label, value, percent(value), color(label), label === one.label));
     }
     place.append(box);
   }
 }
 
-// The picture and the bars beside it always show the same frame.
-function draw(state, picture) {
+// The image and the bars beside it always show the same frame.
+function draw(state, image) {
   showPeople(state.people);
   const view = at("view");
   const [width, height] = state.size || [view.width, view.height];
@@ -69,14 +69,14 @@ function draw(state, picture) {
   const pen = view.getContext("2d");
   pen.fillStyle = "#1b1c1e";
   pen.fillRect(0, 0, width, height);
-  if (picture) pen.drawImage(picture, 0, 0, width, height);
+  if (image) pen.drawImage(image, 0, 0, width, height);
   const unit = Math.max(width, height) / 640;
   pen.lineWidth = 3 * unit;
   pen.font = `600 ${16 * unit}px system-ui, sans-serif`;
   pen.textBaseline = "top";
   for (const one of state.people) {
     const [x, y, w, h] = one.box;
-    pen.strokeStyle = pen.fillStyle = colour(one.label);
+    pen.strokeStyle = pen.fillStyle = color(one.label);
     pen.setLineDash(one.seen ? [] : [8 * unit, 6 * unit]);
     pen.strokeRect(x, y, w, h);
     const text = `${one.label} ${percent(one.confidence)}`;
@@ -94,10 +94,10 @@ async function showFrame(state) {
   try {
     const answer = await fetch(`frame.jpg?n=${state.n}`);
     if (!answer.ok) return draw(state, null);
-    const picture = await createImageBitmap(await answer.blob());
+    const image = await createImageBitmap(await answer.blob());
     // The boxes of that very frame, should it be another one than was asked for.
-    draw(states.get(Number(answer.headers.get("X-Frame"))) || state, picture);
-    picture.close();
+    draw(states.get(Number(answer.headers.get("X-Frame"))) || state, image);
+    image.close();
   } catch {
     draw(state, null);
   } finally {
@@ -121,7 +121,7 @@ function showState(state) {
     draw({ people: [] }, null);
     return;
   }
-  if (state.state === "running") over.textContent = "Privacy: no picture leaves the device.";
+  if (state.state === "running") over.textContent = "Privacy: no image leaves the device.";
   if (state.state === "running" && !state.ms) return;
   showFrame(state);
   if (state.ms) {
@@ -152,7 +152,7 @@ function showTimeline() {
     let y = height;
     for (const label of about.labels) {
       const part = (second.probabilities[label] || 0) * height;
-      pen.fillStyle = colour(label);
+      pen.fillStyle = color(label);
       pen.fillRect(x, y - part, step + 0.5, part);
       y -= part;
     }
@@ -166,7 +166,7 @@ function showAbout(value) {
   at("notice").replaceChildren(...about.notice.map((text) => make("p", text)));
   const entries = about.labels.map((label) => {
     const entry = make("span");
-    entry.append(swatch(colour(label)), label);
+    entry.append(swatch(color(label)), label);
     return entry;
   });
   at("legend").replaceChildren(...entries);

@@ -147,9 +147,9 @@ def test_frame_is_the_one_asked_for_or_the_newest(serve: Callable[..., Web], upd
     for wanted, number in (("2", 2), ("3", 3), ("99", 3), ("x", 3), ("9" * 40, 3), ("%C2%B2", 3)):
         answer = get(web, f"/frame.jpg?n={wanted}")
         assert (answer.status, answer.headers["X-Frame"]) == (200, str(number))
-        picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR_RGB)
-        assert picture.shape == (720, 960, 3)
-        assert np.abs(picture.mean(axis=(0, 1)) - (200, 10 * (number - 1), 30)).max() < 3
+        image = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR_RGB)
+        assert image.shape == (720, 960, 3)
+        assert np.abs(image.mean(axis=(0, 1)) - (200, 10 * (number - 1), 30)).max() < 3
 
 
 @pytest.mark.parametrize(
@@ -479,7 +479,7 @@ def test_page_under_privacy_shows_boxes_on_blank(
     web = serve(privacy=True)
     feed(web)
     browser.open(web.url)
-    browser.wait("document.body.innerText.includes('no picture leaves the device')")
+    browser.wait("document.body.innerText.includes('no image leaves the device')")
     data = "document.getElementById('view').getContext('2d').getImageData({}, {}, {}, {}).data"
     assert browser.ask(f"new Set(new Uint32Array({data.format(200, 200, 400, 200)}.buffer)).size") == 1
     assert browser.ask(f"{data.format(10, 30, 1, 1)}[0]") == 0xE6

@@ -24,7 +24,7 @@ LIMITS = Limits(open_s=0.2, stall_s=0.3, frozen_s=0, backoff=Backoff(0.02, 0.05)
 
 
 class Noise:
-    """A camera with a picture every 10 ms; tests replace its methods.
+    """A camera with an image every 10 ms; tests replace its methods.
 
     Attributes:
         opened: how often.
@@ -144,7 +144,7 @@ def test_failure_in_the_driver_is_a_lost_camera(
         follow(lambda _, frame: frame is not None)
 
 
-def test_old_pictures_are_not_even_decoded(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_images_are_not_even_decoded(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
     def old() -> Shot:
         time.sleep(0.01)
         return Shot(time.monotonic(), time.monotonic() - 2, lambda: pytest.fail("decoded"))
@@ -153,7 +153,7 @@ def test_old_pictures_are_not_even_decoded(camera: Noise, monkeypatch: pytest.Mo
     with LiveSource(camera, limits=LIMITS) as source:
         follow = Follower(source)
         follow(lambda source, _: source.status.state is State.RECONNECTING)
-    assert source.status.reason == "nothing but pictures older than 1 s for 0.3 s"
+    assert source.status.reason == "nothing but images older than 1 s for 0.3 s"
     assert source.status.dropped > 5
 
 
@@ -195,7 +195,7 @@ def test_nothing_is_given_after_a_stop(camera: Noise) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "black"),
+    ("image", "black"),
     [
         (np.zeros((48, 64, 3), np.uint8), True),
         (np.full((480, 640, 3), 16, np.uint8), True),
@@ -206,13 +206,13 @@ def test_nothing_is_given_after_a_stop(camera: Noise) -> None:
     ],
     ids=["nothing", "video range", "sensor noise", "dusk", "a lit face in the dark", "a hot pixel"],
 )
-def test_black_is_where_no_face_can_be_seen(picture: np.ndarray, black: bool) -> None:
-    assert is_black(picture) is black
+def test_black_is_where_no_face_can_be_seen(image: np.ndarray, black: bool) -> None:
+    assert is_black(image) is black
 
 
-def test_stillness_counts_from_the_first_of_equal_pictures() -> None:
+def test_stillness_counts_from_the_first_of_equal_images() -> None:
     one, other = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
     other[3, 3, 2] = 1
     still = Stillness()
-    pictures = [one, one.copy(), one.copy(), other, other.copy(), np.zeros((5, 4, 3), np.uint8)]
-    assert [still.seconds(picture, float(second)) for second, picture in enumerate(pictures)] == [0, 1, 2, 0, 1, 0]
+    images = [one, one.copy(), one.copy(), other, other.copy(), np.zeros((5, 4, 3), np.uint8)]
+    assert [still.seconds(image, float(second)) for second, image in enumerate(images)] == [0, 1, 2, 0, 1, 0]

@@ -19,14 +19,14 @@ _ALIGN = 64
 _DEPTH = {"RGB888": 3, "BGR888": 3, "XRGB8888": 4, "XBGR8888": 4, "YUYV": 2}
 
 
-class Behaviour:
+class Behavior:
     """What the camera does; tests set it."""
 
     cameras = 1
     format: str | None = None
     stalled = False
     age_s = 0.0
-    colour = (200, 90, 30)
+    color = (200, 90, 30)
     fails_to_start = False
     rate = 50.0
     in_use = 0
@@ -51,15 +51,15 @@ class CompletedRequest:
 
     def __init__(self, config: dict[str, Any], number: int) -> None:
         self._config, self._number, self._released = config, number, False
-        self._stamp = time.clock_gettime(time.CLOCK_BOOTTIME) - Behaviour.age_s
-        Behaviour.held += 1
+        self._stamp = time.clock_gettime(time.CLOCK_BOOTTIME) - Behavior.age_s
+        Behavior.held += 1
 
     def make_buffer(self, name: str) -> np.ndarray:
         if self._released:
             raise RuntimeError("request was released")
         stream = self._config[name]
         width, height = stream["size"]
-        red, green, blue = Behaviour.colour
+        red, green, blue = Behavior.color
         noise = self._number % 7
         if name == "lores":
             rows = np.full((height * 3 // 2, stream["stride"]), 255, np.uint8)
@@ -83,7 +83,7 @@ class CompletedRequest:
         if self._released:
             raise RuntimeError("CompletedRequest: lock now has negative ref_count")
         self._released = True
-        Behaviour.held -= 1
+        Behavior.held -= 1
 
 
 class Picamera2:
@@ -91,7 +91,7 @@ class Picamera2:
 
     @staticmethod
     def global_camera_info() -> list[dict[str, Any]]:
-        return [{"Model": "imx708", "Location": 2, "Rotation": 180, "Id": "/base/x", "Num": 0}] * Behaviour.cameras
+        return [{"Model": "imx708", "Location": 2, "Rotation": 180, "Id": "/base/x", "Num": 0}] * Behavior.cameras
 
     def __init__(
         self,
@@ -100,9 +100,9 @@ class Picamera2:
         tuning: dict[str, Any] | None = None,
         allocator: Any = None,
     ) -> None:
-        if Behaviour.in_use:
+        if Behavior.in_use:
             raise RuntimeError("Camera __init__ sequence did not complete.")
-        Behaviour.in_use += 1
+        Behavior.in_use += 1
         self.camera_config: dict[str, Any] = {}
         self.started = False
         self._jobs: list[Job] = []
@@ -116,7 +116,7 @@ class Picamera2:
         lores: dict[str, Any] | None = None,
         raw: dict[str, Any] | None = {},  # noqa: B006
         transform: Any = None,
-        colour_space: Any = None,
+        color_space: Any = None,
         buffer_count: int = 6,
         controls: dict[str, Any] = {},  # noqa: B006
         display: str | None = "main",
@@ -131,7 +131,7 @@ class Picamera2:
         assert camera_config is not None
         self.camera_config = camera_config
         main, lores = camera_config["main"], camera_config["lores"]
-        main["format"] = Behaviour.format or main["format"]
+        main["format"] = Behavior.format or main["format"]
         main["stride"] = -(-main["size"][0] * _DEPTH[main["format"]] // _ALIGN) * _ALIGN + _ALIGN
         lores["stride"] = -(-lores["size"][0] // _ALIGN) * _ALIGN + _ALIGN
 
@@ -139,7 +139,7 @@ class Picamera2:
         return self.camera_config
 
     def start(self, config: Any = None, show_preview: bool = False) -> None:
-        if Behaviour.fails_to_start:
+        if Behavior.fails_to_start:
             raise RuntimeError("Failed to start camera: Device or resource busy")
         self.started = True
         self._loop = threading.Thread(target=self._run, daemon=True)
@@ -169,12 +169,12 @@ class Picamera2:
 
     def close(self) -> None:
         self.stop()
-        Behaviour.in_use -= 1
+        Behavior.in_use -= 1
 
     def _run(self) -> None:
         while self.started:
-            time.sleep(1 / Behaviour.rate)
+            time.sleep(1 / Behavior.rate)
             with self._lock:
-                if self._jobs and not Behaviour.stalled:
+                if self._jobs and not Behavior.stalled:
                     self._number += 1
                     self._jobs.pop(0)._future.set_result(CompletedRequest(self.camera_config, self._number))

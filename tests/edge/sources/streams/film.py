@@ -15,19 +15,19 @@ from edgeemo.train.datasets.synthetic.clip import camera_clip
 from .mjpeg import MjpegServer
 from .scene import Scene
 
-#: Pictures of the clip, which is shown forwards and backwards.
-PICTURES = 150
+#: Images of the clip, which is shown forwards and backwards.
+IMAGES = 150
 
 
 class _Film(Scene):
-    """A scene that shows encoded pictures in turn."""
+    """A scene that shows encoded images in turn."""
 
-    def __init__(self, pictures: Sequence[bytes], *, rate: float) -> None:
+    def __init__(self, images: Sequence[bytes], *, rate: float) -> None:
         super().__init__(rate=rate, size=(640, 480))
-        self._pictures = [*pictures, *reversed(pictures[1:-1])]
+        self._images = [*images, *reversed(images[1:-1])]
 
     def jpeg(self) -> bytes | None:
-        return self._pictures[self.number % len(self._pictures)]
+        return self._images[self.number % len(self._images)]
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def film(rate: float, *, quality: int = 95) -> Iterator[str]:
     """Show it at 640x480.
 
     Args:
-        rate: pictures a second.
+        rate: images a second.
         quality: of the JPEGs. At 95 the drawn sensor's noise makes them 100 KB large, at 80 34 KB.
 
     Yields:
@@ -54,11 +54,11 @@ def film(rate: float, *, quality: int = 95) -> Iterator[str]:
 
 
 def _serve(connection: Connection, rate: float, quality: int) -> None:
-    pictures = [
+    images = [
         cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        for image, _ in camera_clip(PICTURES)
+        for image, _ in camera_clip(IMAGES)
     ]
-    server = MjpegServer(_Film(pictures, rate=rate))
+    server = MjpegServer(_Film(images, rate=rate))
     server.start()
     connection.send(server.url())
     signal.pause()

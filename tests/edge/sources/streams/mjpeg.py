@@ -1,4 +1,4 @@
-"""An HTTP camera: multipart/x-mixed-replace, a part a picture, with Basic authentication when it has a password."""
+"""An HTTP camera: multipart/x-mixed-replace, a part an image, with Basic authentication when it has a password."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MjpegServer(Server):
         return f"http://{login}{'@' if login else ''}127.0.0.1:{self.port}/cam?size=vga"
 
     def serve(self, connection: socket.socket) -> None:
-        """Answer a request with pictures."""
+        """Answer a request with images."""
         with connection.makefile("rb") as lines:
             head = b"".join(iter(lines.readline, b"\r\n"))
         wanted = b"Basic " + base64.b64encode(self._login.encode())

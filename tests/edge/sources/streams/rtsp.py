@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .server import Server
 
 _PAYLOAD_JPEG, _CLOCK_HZ, _PACKET = 26, 90_000, 1300
-#: RFC 2435, 3.1.8: quantisation tables are sent with the picture.
+#: RFC 2435, 3.1.8: quantization tables are sent with the image.
 _TABLES_INSIDE = 255
 
 
@@ -24,7 +24,7 @@ class Parts:
     Args:
         width, height: in pixels.
         subsampling: 0 for 4:2:2, 1 for 4:2:0.
-        tables: quantisation tables in their order.
+        tables: quantization tables in their order.
         scan: entropy-coded data.
     """
 
@@ -62,7 +62,7 @@ class RtspServer(Server):
         return f"rtsp://{login}{'@' if login else ''}127.0.0.1:{self.port}/cam"
 
     def serve(self, connection: socket.socket) -> None:
-        """Answer requests; the pictures come from a thread of their own."""
+        """Answer requests; the images come from a thread of their own."""
         waiting = b""
         while data := connection.recv(4096):
             waiting += data

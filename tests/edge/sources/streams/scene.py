@@ -1,4 +1,4 @@
-"""What the network cameras of the tests film: pictures that carry their own number, and moods that spoil them."""
+"""What the network cameras of the tests film: images that carry their own number, and moods that spoil them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import time
 import cv2
 import numpy as np
 
-#: Bits of the number that is written into every picture.
+#: Bits of the number that is written into every image.
 _BITS = 16
-#: What every sensor has, and what tells a still picture from a frozen one. Of a size that no picture is a multiple of.
+#: What every sensor has, and what tells a still image from a frozen one. Of a size that no image is a multiple of.
 _NOISE = np.random.default_rng(0).integers(0, 8, 4099, np.uint8)
 
 
 class Scene:
-    """A picture for each tick of its own clock, however often it is asked.
+    """An image for each tick of its own clock, however often it is asked.
 
     Attributes:
-        mood: ``play``; ``stall``: no picture comes; ``freeze``: the same one again and again; ``black``; ``damage``: no
-            picture can be made of it.
+        mood: ``play``; ``stall``: no image comes; ``freeze``: the same one again and again; ``black``; ``damage``: no
+            image can be made of it.
         size: width and height, may change at any time.
         clients: cameras do not care, tests do: how many have connected so far.
     """
@@ -33,11 +33,11 @@ class Scene:
 
     @property
     def number(self) -> int:
-        """Of the picture that is to be seen now."""
+        """Of the image that is to be seen now."""
         return int((time.monotonic() - self._began) * self.rate)
 
     def jpeg(self) -> bytes | None:
-        """The picture of now; None while it stalls."""
+        """The image of now; None while it stalls."""
         if self.mood == "stall":
             return None
         if self.mood != "freeze":
@@ -60,12 +60,12 @@ class Scene:
             image = noise
         data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
         jpeg: bytes = data.tobytes()
-        # Without its tables no picture can be made of it.
+        # Without its tables no image can be made of it.
         return jpeg[:20] + jpeg[-200:] if self.mood == "damage" else jpeg
 
 
 def number_in(image: np.ndarray) -> int:
-    """The number written into a picture, uint8 (h, w, 3)."""
+    """The number written into an image, uint8 (h, w, 3)."""
     height, width = image.shape[:2]
     columns = [(2 * bit + 1) * width // (2 * _BITS) for bit in range(_BITS)]
     return sum(int(image[height // 12, column].mean() > 128) << bit for bit, column in enumerate(columns))

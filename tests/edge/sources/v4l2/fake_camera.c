@@ -7,8 +7,8 @@
  *                          play    (or no such file) frames arrive
  *                          stall   no frame arrives, waiting for one times out
  *                          hang    waiting for a frame never returns
- *                          freeze  the same picture again and again
- *                          black   black pictures
+ *                          freeze  the same image again and again
+ *                          black   black images
  *                          unplug  every call fails, the device is gone
  */
 #define _GNU_SOURCE

@@ -31,7 +31,7 @@ def nested(x: Any) -> Any:
 
 
 def shared(x: Any) -> Any:
-    """One layer in two places, one normalised."""
+    """One layer in two places, one normalized."""
     layer = L.Conv2D(3, 3, padding="same")
     return L.Add()([L.BatchNormalization()(layer(x)), layer(x)])
 
@@ -89,7 +89,7 @@ def net(planes: list[str], flat: bool, vectors: list[str]) -> Any:
 
 
 def with_signs(model: Any, seed: int) -> Any:
-    """Some scales of batch normalisations negative, as training may leave them."""
+    """Some scales of batch normalizations negative, as training may leave them."""
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         if "gamma" in variable.name:
@@ -97,8 +97,8 @@ def with_signs(model: Any, seed: int) -> Any:
     return model
 
 
-def hold_equal(randomise: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int) -> None:
-    model = with_signs(randomise(net(planes, flat, vectors), seed), seed)
+def hold_equal(randomize: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int) -> None:
+    model = with_signs(randomize(net(planes, flat, vectors), seed), seed)
     rewritten = rewrite(model).model
     left = {type(layer).__name__ for layer in rewritten.layers}
     inputs = faces(SHAPE, 4)
@@ -116,8 +116,8 @@ def hold_accepted(planes: list[str], flat: bool, vectors: list[str], seed: int) 
 # A few of them every day; `make test-slow` draws many.
 @settings(PATIENT, max_examples=8)
 @given(**DRAWN)
-def test_outputs_stay(randomise: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int) -> None:
-    hold_equal(randomise, faces, planes, flat, vectors, seed)
+def test_outputs_stay(randomize: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int) -> None:
+    hold_equal(randomize, faces, planes, flat, vectors, seed)
 
 
 @settings(PATIENT, max_examples=2)
@@ -130,9 +130,9 @@ def test_training_accepts(planes: list[str], flat: bool, vectors: list[str], see
 @settings(PATIENT, max_examples=60)
 @given(**DRAWN)
 def test_outputs_of_many_stay(
-    randomise: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int
+    randomize: Any, faces: Any, planes: list[str], flat: bool, vectors: list[str], seed: int
 ) -> None:
-    hold_equal(randomise, faces, planes, flat, vectors, seed)
+    hold_equal(randomize, faces, planes, flat, vectors, seed)
 
 
 @pytest.mark.slow

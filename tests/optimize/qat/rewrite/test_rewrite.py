@@ -37,7 +37,7 @@ def bn(name: str = "bn") -> Any:
 
 
 def fan_out() -> Any:
-    """A convolution that is normalised and also added as it is."""
+    """A convolution that is normalized and also added as it is."""
     inputs = L.Input(SHAPE, name="face")
     x = conv()(inputs)
     x = L.Add(name="add")([x, L.ReLU(name="relu")(bn()(x))])
@@ -45,7 +45,7 @@ def fan_out() -> Any:
 
 
 def two_dense_behind() -> Any:
-    """A normalisation that two layers read."""
+    """A normalization that two layers read."""
     inputs = L.Input(SHAPE, name="face")
     x = bn()(L.Dense(6, activation="relu", name="hidden")(L.Flatten(name="flatten")(inputs)))
     x = L.Add(name="add")([L.Dense(4, name="one")(x), L.Dense(4, name="two")(x)])
@@ -72,7 +72,7 @@ def squeeze_excite() -> Any:
 
 
 def concatenated() -> Any:
-    """As in DenseNet: average pooling and normalisation behind a concatenation."""
+    """As in DenseNet: average pooling and normalization behind a concatenation."""
     inputs = L.Input(SHAPE, name="face")
     x = conv("first")(inputs)
     x = L.Concatenate(name="concat")([x, conv("second")(x)])
@@ -190,7 +190,7 @@ RULES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "folded forward into conv",
         "ZeroPadding2D Conv2D Flatten Dense",
     ),
-    "normalisation with statistics of its own": (
+    "normalization with statistics of its own": (
         lambda: net(L.Normalization(mean=[0.4, 0.5, 0.6], variance=[0.1, 0.2, 0.3]), conv(padding="valid")),
         "folded forward into conv",
         "Conv2D Flatten Dense",
@@ -258,9 +258,9 @@ def outputs(model: Any, inputs: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_keeps_the_outputs(rule: str, randomise: Any, faces: Any) -> None:
+def test_a_rule_keeps_the_outputs(rule: str, randomize: Any, faces: Any) -> None:
     builder, change, layers = RULES[rule]
-    model = randomise(builder(), 1)
+    model = randomize(builder(), 1)
     rewritten = rewrite(model)
     assert types(rewritten.model) == layers
     assert any(change in line for line in rewritten.changes) if change else not rewritten.changes
@@ -268,16 +268,16 @@ def test_a_rule_keeps_the_outputs(rule: str, randomise: Any, faces: Any) -> None
     assert np.abs(outputs(rewritten.model, inputs) - outputs(model, inputs)).max() < 1e-5
 
 
-def test_negative_scales_do_not_pass_maximum_pooling(randomise: Any, faces: Any) -> None:
-    model = randomise(net(conv(activation="relu"), bn(), L.MaxPooling2D(), L.Flatten()), 1)
+def test_negative_scales_do_not_pass_maximum_pooling(randomize: Any, faces: Any) -> None:
+    model = randomize(net(conv(activation="relu"), bn(), L.MaxPooling2D(), L.Flatten()), 1)
     model.get_layer("bn").gamma.assign([1, -1, 1, 1, 1])
     rewritten = rewrite(model).model
     assert types(rewritten) == "Conv2D DepthwiseConv2D MaxPooling2D Flatten Dense"
     assert np.abs(outputs(rewritten, faces(SHAPE)) - outputs(model, faces(SHAPE))).max() < 1e-5
 
 
-def test_the_original_stays_as_it_was(randomise: Any) -> None:
-    model = randomise(net(conv(activation="relu"), bn(), L.Flatten(), L.Dense(6), bn("bn2")), 1)
+def test_the_original_stays_as_it_was(randomize: Any) -> None:
+    model = randomize(net(conv(activation="relu"), bn(), L.Flatten(), L.Dense(6), bn("bn2")), 1)
     before, layers = [value.copy() for value in model.get_weights()], types(model)
     rewrite(model)
     assert types(model) == layers
@@ -302,7 +302,7 @@ def test_layers_keep_their_names_and_no_name_comes_twice() -> None:
         (L.DepthwiseConv2D(3, name="odd"), Treatment.PER_CHANNEL),
     ],
 )
-def test_how_a_layer_is_quantised(layer: Any, treatment: Treatment) -> None:
+def test_how_a_layer_is_quantized(layer: Any, treatment: Treatment) -> None:
     assert rewrite(net(conv(), layer)).treatments["odd"] is treatment
 
 
@@ -371,8 +371,8 @@ def test_called_with_options_is_refused() -> None:
 
 
 @pytest.mark.parametrize("skip", [("odd",), ("odd", "conv"), ("odd", "bn"), ("odd", "emotion")])
-def test_what_is_skipped_is_not_refused(skip: tuple[str, ...], randomise: Any, faces: Any) -> None:
-    model = randomise(net(conv(), bn(), L.ELU(0.5, name="odd")), 1)
+def test_what_is_skipped_is_not_refused(skip: tuple[str, ...], randomize: Any, faces: Any) -> None:
+    model = randomize(net(conv(), bn(), L.ELU(0.5, name="odd")), 1)
     rewritten = rewrite(model, skip=skip)
     assert {name for name, how in rewritten.treatments.items() if how is Treatment.FLOAT} == set(skip)
     assert np.abs(outputs(rewritten.model, faces(SHAPE)) - outputs(model, faces(SHAPE))).max() < 1e-5
@@ -412,9 +412,9 @@ ARCHITECTURES: dict[str, tuple[dict[str, Any], InputSpec, dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_architecture_keeps_its_outputs(name: str, randomise: Any, faces: Any) -> None:
+def test_an_architecture_keeps_its_outputs(name: str, randomize: Any, faces: Any) -> None:
     options, spec, expected = ARCHITECTURES[name]
-    model = randomise(build(name, spec, 7, options=options), 1)
+    model = randomize(build(name, spec, 7, options=options), 1)
     rewritten = rewrite(model)
     inputs = faces(spec.shape)
     assert np.abs(outputs(rewritten.model, inputs) - outputs(model, inputs)).max() < 1e-5
@@ -423,9 +423,9 @@ def test_an_architecture_keeps_its_outputs(name: str, randomise: Any, faces: Any
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "side", "classes"), [("densenet169", 48, 7), ("happy-sad", 256, 1), ("kdef", 256, 1)])
-def test_a_large_architecture_keeps_its_outputs(name: str, side: int, classes: int, randomise: Any, faces: Any) -> None:
+def test_a_large_architecture_keeps_its_outputs(name: str, side: int, classes: int, randomize: Any, faces: Any) -> None:
     spec = InputSpec(side, side, "rgb")
-    model = randomise(build(name, spec, classes), 1)
+    model = randomize(build(name, spec, classes), 1)
     inputs = faces(spec.shape, 2)
     expected = outputs(model, inputs)
     assert np.abs(outputs(rewrite(model).model, inputs) - expected).max() < 1e-5

@@ -39,7 +39,7 @@ def nothing() -> np.ndarray:
         ("af30sas.jpg", "sad", "F30", "S", ""),
         ("AF09SUS.JPG", "surprise", "F09", "S", ""),
         ("train/AF09/AF09SUS.JPG", "surprise", "F09", "S", "train"),
-        # The code counts, not the folder that somebody has sorted the picture into.
+        # The code counts, not the folder that somebody has sorted the image into.
         ("test/happy/AF09SUS.JPG", "surprise", "F09", "S", "test"),
     ],
 )
@@ -74,7 +74,7 @@ def test_most_names_decide(names: list[str], verdict: bool) -> None:
     assert is_kdef(names) is verdict
 
 
-def test_every_picture_is_counted(dataset: Dataset) -> None:
+def test_every_image_is_counted(dataset: Dataset) -> None:
     assert dataset.counts == {"all": dict.fromkeys(CANONICAL, 100)}
     assert Counter(sample.view for sample in dataset.samples) == dict.fromkeys(("FL", "HL", "S", "HR", "FR"), 140)
 
@@ -83,8 +83,8 @@ def test_both_sessions_are_one_person(dataset: Dataset) -> None:
     assert set(Counter(sample.group for sample in dataset.samples).values()) == {70}
 
 
-def test_colour_and_shape_stay(dataset: Dataset) -> None:
-    assert {picture.shape for picture in dataset.pictures} == {(65, 48, 3)}
+def test_color_and_shape_stay(dataset: Dataset) -> None:
+    assert {image.shape for image in dataset.images} == {(65, 48, 3)}
 
 
 def test_a_zip_holds_the_same(dataset: Dataset, kdef_zip: Path) -> None:
@@ -99,14 +99,14 @@ def test_one_folder_for_all_holds_the_same(dataset: Dataset, kdef_folder: Path, 
 
 @pytest.fixture
 def one_broken(kdef_folder: Path, tmp_path: Path) -> Path:
-    """The 35 pictures of one session, one of them under a broken name."""
+    """The 35 images of one session, one of them under a broken name."""
     shutil.copytree(kdef_folder / "AF01", tmp_path / "AF01")
     (tmp_path / "AF01" / "AF01HAS.JPG").rename(tmp_path / "AF01" / "AF01HASmile.JPG")
     return tmp_path
 
 
 def test_a_broken_name_is_refused(one_broken: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"1 broken of 35 pictures \(AF01/AF01HASmile\.JPG has no name.*--skip-bad"):
+    with pytest.raises(EdgeemoError, match=r"1 broken of 35 images \(AF01/AF01HASmile\.JPG has no name.*--skip-bad"):
         read_dataset(one_broken)
 
 

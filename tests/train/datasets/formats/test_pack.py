@@ -30,49 +30,49 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """21 of 70 drawn faces."""
+    """21 of 70 synthetic faces."""
     path = tmp_path_factory.mktemp("pack") / "faces.zip"
     result = run(SOURCE, "--limit", "21", "--seed", "3", "--out", path)
     assert result.exit_code == 0, result.output
     return path
 
 
-def colourful() -> Dataset:
-    """Pictures of several sizes, gray and RGB, with everything that a sample may know."""
+def colorful() -> Dataset:
+    """Images of several sizes, gray and RGB, with everything that a sample may know."""
     draw = np.random.default_rng(0)
-    pictures = [draw.integers(0, 256, shape, np.uint8) for shape in [(5, 7), (64, 48, 3), (1, 1), (9, 9, 3)]]
+    images = [draw.integers(0, 256, shape, np.uint8) for shape in [(5, 7), (64, 48, 3), (1, 1), (9, 9, 3)]]
     samples = tuple(
-        Sample(f"a/{index}.jpg", index % 2, "test", pixel_digest(picture), "PublicTest", index, "F01", "HL")
-        for index, picture in enumerate(pictures)
+        Sample(f"a/{index}.jpg", index % 2, "test", pixel_digest(image), "PublicTest", index, "F01", "HL")
+        for index, image in enumerate(images)
     )
-    return Dataset("faces", ("sad+fear", "joy/fun"), samples, pictures)
+    return Dataset("faces", ("sad+fear", "joy/fun"), samples, images)
 
 
 def test_a_pack_is_the_data_set(tmp_path: Path) -> None:
-    before = colourful()
+    before = colorful()
     pack = write_pack(tmp_path / "pack.zip", before, origin="all")
     after = read_dataset(tmp_path / "pack.zip")
     assert (after.name, after.labels, after.samples) == (before.name, before.labels, before.samples)
-    assert all((one == other).all() for one, other in zip(before.pictures, after.pictures, strict=True))
+    assert all((one == other).all() for one, other in zip(before.images, after.images, strict=True))
     assert pack.content_hash == before.content_hash == after.content_hash
     assert after.notes == ("pack.zip: all",)
 
 
 def test_soft_targets_are_left_out(tmp_path: Path) -> None:
-    plain = colourful()
+    plain = colorful()
     write_pack(tmp_path / "pack.zip", replace(plain, soft=np.full((4, 2), 0.5, np.float32)), origin="all")
     assert read_dataset(tmp_path / "pack.zip").content_hash == plain.content_hash
 
 
-def test_pictures_beyond_memory_are_decoded_when_they_are_asked_for(
+def test_images_beyond_memory_are_decoded_when_they_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = colourful()
+    before = colorful()
     write_pack(tmp_path / "pack.zip", before, origin="all")
     monkeypatch.setattr(pack_module, "HELD_BYTES", 40)
     after = read_dataset(tmp_path / "pack.zip")
-    assert getattr(after.pictures, "held", None) == 2
-    assert all((one == other).all() for one, other in zip(before.pictures, after.pictures, strict=True))
+    assert getattr(after.images, "held", None) == 2
+    assert all((one == other).all() for one, other in zip(before.images, after.images, strict=True))
 
 
 def test_the_command_says_what_it_packed(packed: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_the_command_says_what_it_packed(packed: Path, tmp_path: Path) -> None:
     assert value["content_hash"] == read_dataset(packed).content_hash
     text = run(SOURCE, "--limit", "21", "--out", tmp_path / "other.zip").stdout
     assert f"sha256        {sha256_file(tmp_path / 'other.zip')}" in text
-    assert "21 of 70 pictures, split test, seed 0" in text
+    assert "21 of 70 images, split test, seed 0" in text
     assert sha256_file(tmp_path / "other.zip") != value["sha256"]
 
 
@@ -95,20 +95,18 @@ def test_the_default_seed_draws_what_limit_draws(tmp_path: Path) -> None:
     assert read_evaluation_set(tmp_path / "pack.zip", "test").content_hash == drawn.content_hash
 
 
-def test_fitted_pictures_are_the_same_to_the_model(tiny_int8: Path, tmp_path: Path) -> None:
+def test_fitted_images_are_the_same_to_the_model(tiny_int8: Path, tmp_path: Path) -> None:
     card = read_card(tiny_int8)
     assert card is not None
     result = run(SOURCE, "--model", tiny_int8, "--fit", "--out", tmp_path / "pack.zip")
     assert result.exit_code == 0, result.output
     assert "fitted to 48x48 gray" in result.stdout
     pack, source = read_dataset(tmp_path / "pack.zip"), read_dataset(SOURCE).split("test")
-    assert {picture.shape for picture in pack.pictures} == {(48, 48)}
+    assert {image.shape for image in pack.images} == {(48, 48)}
     assert (pack.pixels(card.input) == source.pixels(card.input)).all()
     rgb = InputSpec(8, 6, "rgb")
-    small = fitted(colourful(), rgb)
-    assert all(
-        (fit(one, rgb) == fit(two, rgb)).all() for one, two in zip(small.pictures, colourful().pictures, strict=True)
-    )
+    small = fitted(colorful(), rgb)
+    assert all((fit(one, rgb) == fit(two, rgb)).all() for one, two in zip(small.images, colorful().images, strict=True))
 
 
 def edited(path: Path, target: Path, **changes: Any) -> Path:
@@ -140,9 +138,9 @@ def members(path: Path) -> list[str]:
         pytest.param(
             lambda path: {members(path)[0]: zipfile.ZipFile(path).read(members(path)[1])},
             r"not what was packed \(.* shows something else\)",
-            id="another picture",
+            id="another image",
         ),
-        pytest.param(lambda path: {members(path)[0]: b"oops"}, "is not a picture", id="no picture"),
+        pytest.param(lambda path: {members(path)[0]: b"oops"}, "is not an image", id="no image"),
         pytest.param(lambda path: {CONTENTS: b"{oops"}, "table of contents of bad.zip cannot be read", id="no JSON"),
         pytest.param(lambda path: {CONTENTS: b"[]"}, "table of contents of bad.zip cannot be read", id="a list"),
         pytest.param(lambda path: contents(format=2), "packed in another format, expected format 1, got 2", id="newer"),
@@ -185,7 +183,7 @@ def test_a_flipped_byte_is_refused(packed: Path, tmp_path: Path) -> None:
         pytest.param([], 2, "Missing option '--out'", id="no place"),
         pytest.param(["--out", "faces.pack"], 2, "--out is a .zip", id="no zip"),
         pytest.param(["--out", "x.zip", "--fit"], 2, "--fit needs --model", id="fit alone"),
-        pytest.param(["--out", "x.zip", "--split", "exam"], 1, "no pictures in split 'exam'", id="split"),
+        pytest.param(["--out", "x.zip", "--split", "exam"], 1, "no images in split 'exam'", id="split"),
         pytest.param(["--out", "x.zip", "--model", "none.tflite"], 1, "none.tflite", id="model"),
         pytest.param(["--out", "there.zip"], 1, "there.zip exists already", id="there"),
         pytest.param(["--out", "x.zip", "--limit", "0"], 2, "--limit", id="limit"),
