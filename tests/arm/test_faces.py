@@ -31,7 +31,7 @@ MEASURES = {"tflite-runtime": ("reference", 0), "ai-edge-litert": ("ai-edge-lite
 
 DOCTOR = """
 import json
-from edgeemo.edge.machine.board import read_device, read_state
+from edgeemo.edge.host.hardware import read_device, read_state
 device = read_device()
 print(json.dumps({"machine": device.machine, "board": device.board, "governor": read_state().governor}))
 """

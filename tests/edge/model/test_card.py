@@ -122,7 +122,7 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48}, "color": 1}',
             "c.json says something that this version of edgeemo does not know (color); update edgeemo",
         ),
-        ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 1, got 99"),
+        ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 2, got 99"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": 9}',
             "margin in a model card out of range, expected -0.5 to 2, got 9",

@@ -199,7 +199,7 @@ def test_our_own_models_are_small_and_tell_what_was_measured(size: str) -> None:
     # None is stored where the likeliest one calibrates no better than 1 does.
     assert figures.get("temperature validation", {"value": 1.0})["value"] == card.temperature
     assert figures["test"]["calibration_error"] < 0.1
-    assert "no clear license" in card.license
+    assert "no clear licence" in card.license  # as it stands in cards of schema 1
     assert "leak-free" in card.notes
 
 

@@ -142,16 +142,16 @@ def test_disk_that_fills_up_under_it(reserve: int, update: Make, small_disk: Pat
 _LIMITED = """
 import resource, signal, sys
 sys.path[:0] = {path!r}
-from edgeemo.edge.sinks import video
-video._GROWTH_S = 5
+from edgeemo.edge.sinks import video_file
+video_file._GROWTH_S = 5
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 import numpy as np, time
-from edgeemo.edge.emotion import FrameResult, StageTimes
+from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.sources import Frame
-from edgeemo.edge.update import State, Status, Update
+from edgeemo.edge.sinks.base import State, Status, Update
 noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
-sink = video.Video({out!r}, until=lambda: False)
+sink = video_file.Video({out!r}, until=lambda: False)
 sink.start()
 for index in range(15 * 30):
     frame = Frame(index, 0.0, noise, "camera")

@@ -26,10 +26,10 @@ _SHOW = """
 import sys, time
 sys.path[:0] = {path!r}
 import numpy as np
-from edgeemo.edge.emotion import FrameResult, StageTimes
+from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.sinks.window import Window
 from edgeemo.edge.sources import Frame
-from edgeemo.edge.update import State, Status, Update
+from edgeemo.edge.sinks.base import State, Status, Update
 asked = []
 sink = Window(title="edgeemo", stop=lambda: asked.append(1))
 sink.start()

@@ -107,10 +107,10 @@ from pathlib import Path
 from edgeemo.train.backend import tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from edgeemo.train.loop import train
-from edgeemo.train.recipe import load_recipe
-from edgeemo.train.run import Run, Settings
-from edgeemo.train.strategy import open_strategy
+from edgeemo.train.fit.loop import train
+from edgeemo.train.config.recipe import load_recipe
+from edgeemo.train.fit.run import Run, Settings
+from edgeemo.train.fit.distribution import open_strategy
 recipe = load_recipe("happy-sad", ["task=multiclass", "input.height=24", "input.width=24", "input.channels=gray",
     "architecture.filters=[4,4]", "architecture.dense=8", "architecture.dropout=0.0", "data.validation=0.2",
     "optimizer.learning_rate=0.01", "optimizer.ema=0.9", "augmentation.mixup=0.2", "schedule.batch=16",
