@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...train.backend import keras, tf
+from ...train.network.losses import kl_divergence, soften
 from .options import Distillation
-
-_EPSILON = 1e-7  # as in Keras's cross-entropy: keeps logarithms finite
 
 
 class DistilledLoss(keras.losses.Loss):
@@ -32,29 +31,9 @@ class DistilledLoss(keras.losses.Loss):
         if expected.shape[-1] == self.outputs:
             return usual
         settings = self.distillation
-        teacher, student = (
-            softened(values, settings.temperature) for values in (expected[:, self.outputs :], predicted)
-        )
-        divergence = tf.reduce_sum(teacher * (tf.math.log(teacher) - tf.math.log(student)), axis=-1)
+        teacher, student = (soften(values, settings.temperature) for values in (expected[:, self.outputs :], predicted))
+        divergence = kl_divergence(teacher, student)
         return settings.weight * settings.temperature**2 * divergence + (1 - settings.weight) * usual
-
-
-def softened(probabilities: Any, temperature: float) -> Any:
-    """Probabilities of the same logits divided by ``temperature``.
-
-    softmax(z / T) is p^(1/T) brought to the sum of 1, so the logits themselves are not needed.
-
-    Args:
-        probabilities: float32 (n, outputs), of a softmax, or of a sigmoid (one output).
-        temperature: above 0.
-
-    Returns:
-        float32 (n, classes); the sigmoid's become two.
-    """
-    if probabilities.shape[-1] == 1:
-        probabilities = tf.concat([1 - probabilities, probabilities], axis=-1)
-    raised = tf.clip_by_value(probabilities, _EPSILON, 1.0) ** (1 / temperature)
-    return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
 
 
 def with_teacher(batches: Any, teacher: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...edge.common.plotting import save_figure, subplots
 from ...edge.common.tables import aligned
 from ...train.datasets.splits import TrainingData, calibration_set
-from ...train.evaluation.plots import figure, save
 from ..converters.activation_ranges import Extremes
 from ..converters.ai_edge import Selective
 from ..converters.representative_set import calibration_pixels
@@ -128,7 +128,7 @@ def study(
 
 def plot_study(result: Study, path: str | Path) -> None:
     """Divergence and change of accuracy by the number of calibration faces: every draw, and the mean."""
-    drawing, axes = figure(11, 4.2, columns=2)
+    drawing, axes = subplots(11, 4.2, columns=2)
     for plane, of, label in zip(
         axes, ("kl", "change"), ("KL from the float model (nats)", "change of accuracy (points)"), strict=True
     ):
@@ -147,4 +147,4 @@ def plot_study(result: Study, path: str | Path) -> None:
     axes[1].axhline(0, color="black", linewidth=0.8)
     axes[0].legend()
     drawing.suptitle(f"{result.name}, int8, validation role, n = {result.n:,}: one dot a draw")
-    save(drawing, path)
+    save_figure(drawing, path)

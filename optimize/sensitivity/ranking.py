@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ...edge.common.plotting import figure, save_figure
 from ...edge.common.tables import aligned
 from ...edge.model.card import ModelCard
 from ...edge.vision.preprocess import normalize
 from ...train.datasets.splits import TrainingData, calibration_set, stratified
-from ...train.evaluation.plots import blank, save
 from ..converters.activation_ranges import Taps, observe
 from ..converters.ai_edge import Selective
 from ..converters.gptq import Rounding
@@ -258,7 +258,7 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
         most: operators to show, worst first.
     """
     shares = result.shares[:most]
-    drawing = blank(11, 1.5 + 0.28 * len(shares))
+    drawing = figure(11, 1.5 + 0.28 * len(shares))
     left, right = drawing.subplots(1, 2, sharey=True)
     places = np.arange(len(shares))
     left.barh(places, [share.kl for share in shares], color="#7a8ca3")
@@ -276,4 +276,4 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
     drawing.suptitle(
         f"{title}: float {result.reference:.2%}, int8 {result.full:.2%}, KL {result.full_kl:.4f}, n = {result.n:,}"
     )
-    save(drawing, path)
+    save_figure(drawing, path)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...edge.common.plotting import figure, save_figure
 from ...train.datasets.corruption import KINDS, SEVERITIES, corrupted
 from ...train.datasets.dataset import Dataset
-from ...train.evaluation.plots import blank, save
 from .robustness import CLEAN, CONDITIONS, Robustness
 
 _COLORS = {"reference": "#5b7899", "candidate": "#c4512d"}
@@ -23,7 +23,7 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
         reference, candidate: names for the legend.
         title: of the plot.
     """
-    drawing = blank(13, 6.5)
+    drawing = figure(13, 6.5)
     *panels, last = drawing.subplots(2, 4, sharex=True).ravel()
     severities = (0, *SEVERITIES)
     top = 100 * max(max(item.reference.value, item.candidate.value) for item in found.conditions)
@@ -55,14 +55,14 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
     handles, names = panels[0].get_legend_handles_labels()
     drawing.legend(handles, names, loc="outside lower center", ncols=2)
     drawing.suptitle(f"{title} (bands: 95 % CI)")
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_severities(dataset: Dataset, path: str | Path) -> None:
     """What the corruptions make of the first image of a data set, kind by kind."""
     one = dataset.take([0])
     columns = len(SEVERITIES) + 1
-    drawing = blank(1.3 * columns, 1.45 * len(KINDS) + 0.4)
+    drawing = figure(1.3 * columns, 1.45 * len(KINDS) + 0.4)
     grid = drawing.subplots(len(KINDS), columns)
     for axes in grid.ravel():
         axes.set_xticks([])
@@ -75,4 +75,4 @@ def plot_severities(dataset: Dataset, path: str | Path) -> None:
     for severity, axes in enumerate(grid[0]):
         axes.set_title(f"severity {severity}" if severity else CLEAN, fontsize=9)
     drawing.suptitle(f"{len(CONDITIONS) - 1} corruptions of one image")
-    save(drawing, path)
+    save_figure(drawing, path)

@@ -4,51 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...edge.common.files import atomic_path
+from ...edge.common.plotting import CANDIDATE, GUIDE, REFERENCE, save_figure, subplots
 from .calibration_error import Reliability
 from .curves import Curve, Ranking
 from .mistakes import Mistake
 
 
-def blank(width: float, height: float) -> Any:
-    """A matplotlib figure without a display and without axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(drawing)
-    return drawing
-
-
-def figure(width: float = 7.0, height: float = 4.5, columns: int = 1) -> tuple[Any, Any]:
-    """A matplotlib figure without a display, and its axes (an array when ``columns`` is above 1)."""
-    drawing = blank(width, height)
-    return drawing, drawing.subplots(1, columns)
-
-
-def save(drawing: Any, path: str | Path) -> None:
-    """Write a figure atomically; the suffix chooses PNG or SVG."""
-    with atomic_path(path) as temporary:
-        drawing.savefig(temporary, dpi=120)
-
-
 def plot_history(history: Sequence[dict[str, float]], path: str | Path, *, title: str) -> None:
     """Loss and accuracy by epoch, training and validation."""
-    drawing, (left, right) = figure(10, 4, columns=2)
+    drawing, (left, right) = subplots(10, 4, columns=2)
     epochs = [row["epoch"] for row in history]
     for axes, key, unit in ((left, "loss", 1), (right, "accuracy", 100)):
-        axes.plot(epochs, [row[key] * unit for row in history], label="training", color="#7a8ca3")
-        axes.plot(epochs, [row[f"val_{key}"] * unit for row in history], label="validation", color="#c4512d")
+        axes.plot(epochs, [row[key] * unit for row in history], label="training", color=REFERENCE)
+        axes.plot(epochs, [row[f"val_{key}"] * unit for row in history], label="validation", color=CANDIDATE)
         axes.set_xlabel("epoch")
         axes.set_ylabel("accuracy (%)" if key == "accuracy" else "loss")
         axes.grid(alpha=0.3)
         axes.legend()
     drawing.suptitle(title)
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_confusion(
@@ -63,7 +40,7 @@ def plot_confusion(
         title: of the plot.
         normalized: write the shares of the row instead of counts; rows without images stay empty.
     """
-    drawing, axes = figure(7, 6)
+    drawing, axes = subplots(7, 6)
     totals = matrix.sum(axis=1, keepdims=True)
     share = matrix / np.maximum(totals, 1)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -78,13 +55,13 @@ def plot_confusion(
     axes.set_ylabel("true")
     axes.set_title(title)
     drawing.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_roc(ranking: Ranking, path: str | Path, *, title: str) -> None:
     """ROC curve of each class that has one; the others are named in the legend."""
-    drawing, axes = figure(7, 6)
-    axes.plot([0, 1], [0, 1], color="#999", linestyle=":", label="chance")
+    drawing, axes = subplots(7, 6)
+    axes.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="chance")
     for index, (name, curve) in enumerate(ranking.roc.items()):
         label = f"{name}, AUC {curve.area:.3f}"
         axes.plot(curve.x, curve.y, color=f"C{index % 10}", linestyle="-" if index < 10 else "--", label=label)
@@ -95,15 +72,15 @@ def plot_roc(ranking: Ranking, path: str | Path, *, title: str) -> None:
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=9)
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None:
     """Precision by recall, with the share of the positive class as what chance gives."""
-    drawing, axes = figure(7, 5)
+    drawing, axes = subplots(7, 5)
     # Between two thresholds precision is not linear; steps are what average precision sums up.
     axes.plot(curve.x, curve.y, drawstyle="steps-post", label=f"average precision {curve.area:.3f}")
-    axes.axhline(curve.share, color="#999", linestyle=":", label=f"chance {curve.share:.3f}")
+    axes.axhline(curve.share, color=GUIDE, linestyle=":", label=f"chance {curve.share:.3f}")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("recall")
@@ -111,32 +88,31 @@ def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) -> None:
     """Accuracy by confidence with 95 % intervals, and under it how many images each bin has."""
-    drawing = blank(7, 6)
-    upper, lower = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    drawing, (upper, lower) = subplots(7, 6, rows=2, sharex=True, height_ratios=[3, 1])
     bins = reliability.filled
     confidence = [item.confidence for item in bins]
     accuracy = np.array([item.accuracy.value for item in bins])
     bounds = np.array([item.accuracy.interval for item in bins]).T
     # Rounding may put a bound of the interval a hair beyond an accuracy of 0 or 1.
     errors = np.maximum(np.abs(bounds - accuracy), 0)
-    upper.plot([0, 1], [0, 1], color="#999", linestyle=":", label="perfect")
-    upper.errorbar(confidence, accuracy, yerr=errors, marker="o", capsize=3, label="model, 95 % CI", color="#c4512d")
+    upper.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="perfect")
+    upper.errorbar(confidence, accuracy, yerr=errors, marker="o", capsize=3, label="model, 95 % CI", color=CANDIDATE)
     upper.set_ylabel("accuracy")
     upper.set_title(title)
     upper.legend(loc="upper left")
     widths = [item.high - item.low for item in bins]
-    lower.bar([item.low for item in bins], [item.accuracy.n for item in bins], widths, align="edge", color="#7a8ca3")
+    lower.bar([item.low for item in bins], [item.accuracy.n for item in bins], widths, align="edge", color=REFERENCE)
     lower.set_ylabel("images")
     lower.set_xlabel("confidence (probability of the answer)")
     for axes in (upper, lower):
         axes.set_xlim(0, 1)
         axes.grid(alpha=0.3)
-    save(drawing, path)
+    save_figure(drawing, path)
 
 
 def plot_mistakes(
@@ -152,8 +128,8 @@ def plot_mistakes(
         columns: images in a row.
     """
     rows = -(-len(mistakes) // columns)
-    drawing = blank(1.7 * columns, 2.2 * rows + 0.5)
-    grid = drawing.subplots(rows, columns, squeeze=False).ravel()
+    drawing, grid = subplots(1.7 * columns, 2.2 * rows + 0.5, rows, columns, squeeze=False)
+    grid = grid.ravel()
     for axes in grid:
         axes.axis("off")
     for axes, pixels, mistake in zip(grid, images, mistakes, strict=False):
@@ -161,4 +137,4 @@ def plot_mistakes(
         text = f"true: {mistake.truth}\n{mistake.predicted} {mistake.probability:.1%}"
         axes.set_title(text, fontsize=9)
     drawing.suptitle(title)
-    save(drawing, path)
+    save_figure(drawing, path)

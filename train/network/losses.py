@@ -1,4 +1,4 @@
-"""What training minimizes, and the accuracy that it shows."""
+"""Losses and divergences of training, and the accuracy that it reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from ..backend import keras, tf
 from ..config.sections import Loss
+
+_EPSILON = 1e-7  # as in Keras's cross-entropy: keeps logarithms finite
 
 
 def classification_loss(settings: Loss, task: str) -> Any:
@@ -41,3 +43,31 @@ def accuracy(task: str) -> Any:
 def binary_top1(targets: Any, probabilities: Any) -> Any:
     """Whether target and probability are on the same side of one half: Keras's own is never right on a soft target."""
     return tf.reduce_mean(tf.cast(tf.equal(targets > 0.5, probabilities > 0.5), tf.float32), axis=-1)
+
+
+def soften(probabilities: Any, temperature: float) -> Any:
+    """Return the probabilities of the same logits divided by a temperature (Hinton et al. 2015, arXiv:1503.02531).
+
+    softmax(z / T) is p^(1/T) brought to the sum of 1, so the logits themselves are not needed.
+
+    Args:
+        probabilities: float32 (n, outputs), of a softmax, or of a sigmoid (one output).
+        temperature: above 0; above 1 softens.
+
+    Returns:
+        float32 (n, classes), at least about 1e-7 everywhere; those of a sigmoid become two columns.
+    """
+    if probabilities.shape[-1] == 1:
+        probabilities = tf.concat([1 - probabilities, probabilities], axis=-1)
+    raised = tf.clip_by_value(probabilities, _EPSILON, 1.0) ** (1 / temperature)
+    return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
+
+
+def kl_divergence(reference: Any, candidate: Any) -> Any:
+    """Return the Kullback-Leibler divergence of each row of probabilities, float32 (n,), nats.
+
+    Args:
+        reference: float32 (n, classes), above 0; see :func:`soften`.
+        candidate: the same.
+    """
+    return tf.reduce_sum(reference * (tf.math.log(reference) - tf.math.log(candidate)), axis=-1)

@@ -22,7 +22,7 @@ from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.checkpoint import Checkpoint, State
 from edgeemo.optimize.converters.tensorflow import to_int8
 from edgeemo.optimize.left_in_float import require_only_skipped
-from edgeemo.optimize.qat.distillation_loss import DistilledLoss, compile_distilled, softened, with_teacher
+from edgeemo.optimize.qat.distillation_loss import DistilledLoss, compile_distilled, with_teacher
 from edgeemo.optimize.qat.init_ranges import settle_ranges
 from edgeemo.optimize.qat.options import Distillation, QatOptions
 from edgeemo.optimize.qat.train import fidelity, fine_tune, freeze_statistics, quantization_aware, train_int8
@@ -218,14 +218,6 @@ def test_depthwise_channels_have_scales_of_their_own(recipe: Recipe, few: Traini
         if detail["shape"].tolist() == [1, 1, 1, 8] and detail["dtype"] is np.int8
     )
     assert found == pytest.approx(np.abs(kernel) / 127, rel=0.01)
-
-
-def test_softening_divides_logits() -> None:
-    logits = np.array([[2.0, 1.0, -1.0]], np.float32)
-    found = softened(tf.nn.softmax(logits), 2.0)
-    assert np.asarray(found) == pytest.approx(np.asarray(tf.nn.softmax(logits / 2)), abs=1e-6)
-    one = softened(tf.sigmoid(logits[:, :1]), 4.0)
-    assert np.asarray(one)[0, 1] == pytest.approx(float(tf.sigmoid(0.5)), abs=1e-6)
 
 
 @pytest.mark.parametrize(

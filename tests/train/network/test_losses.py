@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgeemo.train.backend import tf
 from edgeemo.train.config.sections import Loss
-from edgeemo.train.network.losses import accuracy, classification_loss
+from edgeemo.train.network.losses import accuracy, classification_loss, kl_divergence, soften
 
 TARGETS = np.eye(3, dtype=np.float32)
 FOUND = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3], [0.5, 0.4, 0.1]], np.float32)
@@ -67,3 +68,17 @@ def test_accuracy(task: str, targets: object, found: object, expected: float) ->
     metric.update_state(np.array(targets, np.float32), np.array(found, np.float32))
     assert metric.name == "accuracy"
     assert float(metric.result()) == pytest.approx(expected)
+
+
+def test_softening_divides_logits() -> None:
+    logits = np.array([[2.0, 1.0, -1.0]], np.float32)
+    found = soften(tf.nn.softmax(logits), 2.0)
+    assert np.asarray(found) == pytest.approx(np.asarray(tf.nn.softmax(logits / 2)), abs=1e-6)
+    one = soften(tf.sigmoid(logits[:, :1]), 4.0)
+    assert np.asarray(one)[0, 1] == pytest.approx(float(tf.sigmoid(0.5)), abs=1e-6)
+
+
+def test_the_divergence_of_rows() -> None:
+    reference, candidate = np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([[0.25, 0.75], [0.9, 0.1]])
+    expected = [0.5 * np.log(2) + 0.5 * np.log(2 / 3), 0.0]
+    assert np.asarray(kl_divergence(reference, candidate)) == pytest.approx(expected, abs=1e-6)
