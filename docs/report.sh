@@ -2,7 +2,7 @@
 # Measures every model side by side and writes docs/benchmark-report.md with its images: `make report`.
 #
 #   EDGEEMO_FER2013     archive.zip of FER-2013, with leaks.csv beside it (needed)
-#   EDGEEMO_PEERS       folder with the models of others that docs/peers describes (left out without it)
+#   EDGEEMO_PEERS       folder with the models of others that docs/third-party describes (left out without it)
 #   RUNS                run folders whose .tflite files take part beside models/published
 #   WORK                where converted models and records are kept between calls [.report]
 #   EDGEEMO_ARM_PYTHON  emulated interpreters, separated by ":", to count instructions [those of make arm; empty: none]
@@ -36,7 +36,7 @@ for run in ${RUNS:-}; do
 done
 
 # Theirs: converted once, by the cards that say how their authors feed them.
-for card in docs/peers/*.card.json; do
+for card in docs/third-party/*.card.json; do
   name=$(basename "$card" .card.json)
   source=$(ls "${EDGEEMO_PEERS:-/nonexistent}/$name".* 2>/dev/null | head -1 || true)
   case "$source" in

@@ -123,7 +123,7 @@ class Progress:
 @click.option(
     "--instructions",
     is_flag=True,
-    help="Count executed instructions on emulated processors too (x86-64 with qemu-user): docs/instructions.md.",
+    help="Count executed instructions on emulated processors too (x86-64 with qemu-user): docs/instruction-counts.md.",
 )
 @click.option(
     "--arm-python",

@@ -39,7 +39,7 @@ def command(
     """Time the operators of each MODEL.
 
     Runtimes keep their own profile to themselves. So the model is cut behind each of its operators and the parts are
-    timed in turns: what a part takes longer than the one before it is that operator's. See docs/benchmark-reports.md.
+    timed in turns: what a part takes longer than the one before it is that operator's. See docs/reports.md.
     """
     target = new_file(out, force=force) if out else None
     paths = [existing(find_model(model), "a .tflite model") for model in models]

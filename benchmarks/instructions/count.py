@@ -72,7 +72,7 @@ class InstructionCounter:
             raise EdgeemoError(
                 "no emulated Python is named",
                 expected="--arm-python PATH or EDGEEMO_ARM_PYTHON",
-                hint="make one with `make arm` in a checkout, see docs/instructions.md",
+                hint="make one with `make arm` in a checkout, see docs/instruction-counts.md",
             )
         self._pythons = pythons
         self._emulator = ""
@@ -137,7 +137,7 @@ class InstructionCounter:
                 f"{guest.python} does not tell which processor it is",
                 expected="an Arm processor in the /proc/cpuinfo of its system root",
                 got=processor or "nothing",
-                hint="see docs/instructions.md",
+                hint="see docs/instruction-counts.md",
             )
         invoke = _median(counts, counts.queries)
         totals = counts.queries.sum(axis=1)

@@ -100,7 +100,7 @@ class Guest:
             raise EdgeemoError(
                 f"{self.python} lacks {', '.join(missing)}",
                 expected="an aarch64 Python with the packages of the base install",
-                hint="see docs/instructions.md",
+                hint="see docs/instruction-counts.md",
             )
         read_marks(marks)
 
@@ -137,7 +137,7 @@ class Guest:
             raise EdgeemoError(
                 f"{self.python} cannot be started ({error.strerror})",
                 expected="an emulated Python",
-                hint="see docs/instructions.md",
+                hint="see docs/instruction-counts.md",
             ) from error
 
     def _failed(self, process: subprocess.CompletedProcess[str]) -> EdgeemoError:
@@ -145,5 +145,5 @@ class Guest:
         return EdgeemoError(
             f"{self.python} cannot run edgeemo ({last[0][:160]})",
             expected="an aarch64 Python with the packages of the base install",
-            hint="see docs/instructions.md",
+            hint="see docs/instruction-counts.md",
         )

@@ -31,7 +31,7 @@ _BOUNDS = (
 )
 _INSTRUCTIONS = (
     "Millions of one inference with one thread on an emulated processor, how they divide into classes, and millions of "
-    "the stages around it. A busy machine does not change them. See docs/instructions.md."
+    "the stages around it. A busy machine does not change them. See docs/instruction-counts.md."
 )
 
 

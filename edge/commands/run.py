@@ -55,7 +55,7 @@ def command(
 
     Ends with the source, or on Ctrl-C or SIGTERM after the line in hand, and then says on standard error what was done.
     A camera's frames that come too fast are left out; none is classified twice. A camera that is lost is opened again
-    and again; docs/camera.md describes how cameras are watched over, docs/events.md the lines.
+    and again; docs/camera.md describes how cameras are watched over, docs/output.md the lines.
 
     Example: edgeemo run --source 0
     """

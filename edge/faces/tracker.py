@@ -14,7 +14,7 @@ from .haar import Box
 
 #: Label of a face whose smoothed probabilities favor nothing.
 UNCERTAIN = "uncertain"
-#: Time constant of the smoothing in seconds. docs/tracks.md has flicker and delay for other values.
+#: Time constant of the smoothing in seconds. docs/tracking.md has flicker and delay for other values.
 SMOOTH_S = 0.5
 #: A track that was not seen for so long has ended. Haar misses a face for some frames when it blinks or turns; somebody
 #: who comes back later may be somebody else.

@@ -17,7 +17,7 @@ SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 #: Faces below this score are left out; OpenCV's own default of 0.9 leaves out turned and half hidden ones.
 SCORE = 0.7
 #: Side of the square box in heights of YuNet's, which is higher than wide: then both detectors' boxes mean the same up
-#: to 4 %, and a margin in a card fits both. docs/faces.md has the measurement.
+#: to 4 %, and a margin in a card fits both. docs/face-detection.md has the measurement.
 SIDE = 1.0
 #: OpenCV pads an image to multiples of 32, which may leave the network planes of one column or row. There its 3x3
 #: depthwise convolution reads the next row or channel, and behind the last one what nobody wrote (4.11 and 4.14: faces

@@ -104,7 +104,7 @@ class ModelCard:
         notes: anything that a user must know; says so when the training data is synthetic.
         temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
             :func:`edgeemo.edge.inference.classifier.tempered`.
-        margin: how much larger than a detector's box the crop is, as a share of its side; see docs/faces.md.
+        margin: how much larger than a detector's box the crop is, as a share of its side; see docs/face-detection.md.
         logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
     """
 

@@ -1,4 +1,4 @@
-"""What the runner says of a frame, as one line of JSON; docs/events.md describes it for those who read it."""
+"""What the runner says of a frame, as one line of JSON; docs/output.md describes it for those who read it."""
 
 from __future__ import annotations
 

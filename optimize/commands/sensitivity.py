@@ -47,7 +47,7 @@ def command(
     Every operator is quantized alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
     spared alone while all others are int8. Measured on the validation role, never on test images.
 
-    Example: edgeemo blame runs/cnn3 --plot blame.png
+    Example: edgeemo blame runs/cnn3 --plot sensitivity.png
     """
     from ...edge.line import Line
     from ..data_roles import source_roles

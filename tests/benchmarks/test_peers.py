@@ -16,7 +16,7 @@ from edgeemo.edge.model.describe import Description
 from edgeemo.train.datasets.labels import CANONICAL
 from edgeemo.train.datasets.registry import read_evaluation_set
 
-CARDS = sorted((Path(__file__).parents[2] / "docs" / "peers").glob("*.card.json"))
+CARDS = sorted((Path(__file__).parents[2] / "docs" / "third-party").glob("*.card.json"))
 PEERS, FER = os.environ.get("EDGEEMO_PEERS", ""), os.environ.get("EDGEEMO_FER2013", "")
 SHIPPED = "justinshenk_fer_emotion_model_quantized"
 

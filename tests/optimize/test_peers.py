@@ -14,7 +14,7 @@ from edgeemo.optimize.float_model import TF_KERAS, open_source
 from edgeemo.optimize.sensitivity.scoring import classifier_of
 
 PEERS = os.environ.get("EDGEEMO_PEERS", "")
-CARDS = Path(__file__).parents[2] / "docs" / "peers"
+CARDS = Path(__file__).parents[2] / "docs" / "third-party"
 
 
 @pytest.mark.slow

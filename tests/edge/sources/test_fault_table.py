@@ -1,4 +1,4 @@
-"""Every row of docs/faults.md names a test that injects the fault."""
+"""Every row of docs/failures.md names a test that injects the fault."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parents[1]
-PAGE = HERE.parents[1] / "docs" / "faults.md"
+PAGE = HERE.parents[1] / "docs" / "failures.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| (?!fault \|)\w", line)]
 
 

@@ -1,7 +1,7 @@
 """What can go wrong with a camera, done to real ones: each behavior is looked up in the record of one long run.
 
 Three cameras go through the same faults side by side, each followed by a process of its own: an HTTP camera, an RTSP
-camera, and a V4L2 device. The record says what was given when; docs/faults.md lists what is checked here.
+camera, and a V4L2 device. The record says what was given when; docs/failures.md lists what is checked here.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def test_a_binary_recipe_has_one_output() -> None:
         (("happy-sad", "--classes", "7"), 1, "happy-sad tells two classes apart"),
         (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
         (("demo", "--blame", "--classes", "3"), 2, "--blame goes with --data, --plot and --json only"),
-        (("demo", "--plot", "blame.png"), 2, "--data and --plot are for --blame"),
+        (("demo", "--plot", "sensitivity.png"), 2, "--data and --plot are for --blame"),
         (("absent", "--blame"), 1, "absent is not there"),
         ((), 2, "Missing argument 'RECIPE|MODEL|RUN'"),
     ],

@@ -194,7 +194,7 @@ def test_a_gate_that_nothing_could_pass_is_refused(source: Source, roles: Traini
 
 
 def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
-    plot, out = tmp_path / "blame.png", tmp_path / "blame.json"
+    plot, out = tmp_path / "sensitivity.png", tmp_path / "blame.json"
     result = invoke("blame", bad, *words, "--images", 100, "--plot", plot, "--out", out)
     assert result.exit_code == 0, result.output
     assert plot.read_bytes()[:4] == b"\x89PNG"
