@@ -218,11 +218,11 @@ def _rows(models: dict[str, Path], drifts: dict[str, Drift], records: list[Bench
 
 
 def _notes(records: list[BenchmarkRecord], clip: Clip) -> list[str]:
-    tainted = sorted({reason for record in records for reason in record.reasons})
+    reasons = sorted({reason for record in records for reason in record.reasons})
     return [
         f"accuracy and drift on {TEST_FACES:,} drawn test faces, 95 % CI; speed is against float32, one thread",
         f"camera clip: {clip}",
-        *(f"latency is tainted: {reason}" for reason in tainted),
+        *(f"latency is unreliable: {reason}" for reason in reasons),
     ]
 
 

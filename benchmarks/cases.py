@@ -14,15 +14,14 @@ from ..edge.inference.delegate import DelegateSpec, is_compiled, uncompiled
 from ..edge.model.card import ModelCard, read_card
 from ..edge.tflite.graph import Graph, read_graph
 from ..train.datasets.dataset import Dataset
-from .report.table import thread_count
 
 
 @dataclass(frozen=True)
-class Subject:
+class Case:
     """A model and a way to run it.
 
     Args:
-        name: different for each subject of a run.
+        name: different for each case of a run.
         path: of the .tflite.
         bytes, sha256: of the file.
         origin: the model from which it was compiled for an accelerator, else the same as ``path``.
@@ -64,7 +63,7 @@ class _Way:
     delegate: DelegateSpec | None
 
 
-def matrix(
+def case_matrix(
     models: Sequence[str | Path],
     *,
     runtimes: Sequence[str],
@@ -72,8 +71,8 @@ def matrix(
     delegates: Sequence[DelegateSpec | None],
     card: ModelCard | None,
     data: Dataset | None,
-) -> list[Subject]:
-    """All subjects, model by model.
+) -> list[Case]:
+    """All cases, model by model.
 
     Args:
         models: .tflite files; the same may come twice.
@@ -93,10 +92,10 @@ def matrix(
     rows = [_row(path, ways, card, data) for path in models]
     names = unique_names([(row[0].card.name if row[0].card else row[0].path.stem, row[0].path.stem) for row in rows])
     several = len(set(runtimes)) > 1, len(set(threads)) > 1, len(set(delegates)) > 1
-    return [_named(subject, name, several) for name, row in zip(names, rows, strict=True) for subject in row]
+    return [_named(case, name, several) for name, row in zip(names, rows, strict=True) for case in row]
 
 
-def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, data: Dataset | None) -> list[Subject]:
+def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, data: Dataset | None) -> list[Case]:
     path = existing(path, "a .tflite model")
     if path.is_dir():
         raise EdgeemoError(f"{path} is a folder", expected="a .tflite model")
@@ -116,7 +115,7 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
         )
     own = data.relabeled(card.labels) if data is not None and card is not None else None
     return [
-        Subject(
+        Case(
             name="",
             path=path,
             bytes=len(contents),
@@ -132,10 +131,15 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
     ]
 
 
-def _named(subject: Subject, name: str, several: tuple[bool, bool, bool]) -> Subject:
-    delegate = "CPU" if subject.delegate is None else Path(subject.delegate.name).name
-    parts = (subject.runtime, thread_count(subject.threads), delegate)
-    return replace(subject, name=", ".join([name, *(part for part, told in zip(parts, several, strict=True) if told)]))
+def _named(case: Case, name: str, several: tuple[bool, bool, bool]) -> Case:
+    delegate = "CPU" if case.delegate is None else Path(case.delegate.name).name
+    parts = (case.runtime, thread_count(case.threads), delegate)
+    return replace(case, name=", ".join([name, *(part for part, told in zip(parts, several, strict=True) if told)]))
+
+
+def thread_count(n: int) -> str:
+    """Return a number of threads with its noun."""
+    return "1 thread" if n == 1 else f"{n} threads"
 
 
 def unique_names(choices: Sequence[tuple[str, str]]) -> list[str]:

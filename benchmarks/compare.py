@@ -10,15 +10,16 @@ import numpy as np
 
 from ..edge.common.errors import EdgeemoError
 from ..edge.common.tables import aligned
+from .cases import thread_count
 from .record import BenchmarkRecord
-from .report.table import millions, milliseconds, thread_count
+from .report.table import millions, milliseconds
 from .statistics.bootstrap import ratio_interval
 
 #: A change of the median that is within what the same model shows when it is measured twice.
 TOLERANCE = 0.03
 #: Instruction counts that differ by more than this differ in what is executed.
 _REPEATS = 0.001
-SLOWER, FASTER, SAME, UNCLEAR, TAINTED = "slower", "faster", "same", "unclear", "tainted"
+SLOWER, FASTER, SAME, UNCLEAR, UNRELIABLE = "slower", "faster", "same", "unclear", "unreliable"
 #: What identifies a model between two runs: name, runtime, threads and delegate.
 _Key = tuple[str, str, int, str]
 #: What the runtime's own delegate may be called, which depends on its version and not on the user.
@@ -33,8 +34,8 @@ class Change:
         name: of the model, with runtime and threads where they tell two apart.
         old_ms, new_ms: median latency.
         ratio, low, high: new over old, with its 99 % confidence interval.
-        verdict: ``slower``, ``faster``, ``same``, ``unclear`` or ``tainted``.
-        reasons: why records behind these figures are tainted, whether they were let count or not.
+        verdict: ``slower``, ``faster``, ``same``, ``unclear`` or ``unreliable``.
+        reasons: why records behind these figures are unreliable, whether they were counted or not.
         notes: what else differs between old and new.
     """
 
@@ -74,7 +75,7 @@ class Comparison:
     def text(self) -> str:
         """A table with notes below."""
         head = ["model", "old ms", "new ms", "ratio", "99 % interval", "verdict"]
-        marked = any(change.reasons and change.verdict != TAINTED for change in self.changes)
+        marked = any(change.reasons and change.verdict != UNRELIABLE for change in self.changes)
         head += [""] if marked else []
         rows = [
             [
@@ -84,14 +85,16 @@ class Comparison:
                 f"{change.ratio:.3f}",
                 f"{change.low:.3f} to {change.high:.3f}",
                 change.verdict,
-                *([TAINTED if change.reasons else ""] if marked else []),
+                *([UNRELIABLE if change.reasons else ""] if marked else []),
             ]
             for change in self.changes
         ]
         notes = [f"only in the old records: {name}" for name in self.gone]
         notes += [f"only in the new records: {name}" for name in self.added]
         notes += [f"{change.name}: {note}" for change in self.changes for note in change.notes]
-        notes += [f"{TAINTED}: {name}" for name in dict.fromkeys(r for change in self.changes for r in change.reasons)]
+        notes += [
+            f"{UNRELIABLE}: {name}" for name in dict.fromkeys(r for change in self.changes for r in change.reasons)
+        ]
         return "\n".join([aligned([head, *rows], left=(0, 5, 6)), "", *notes]).rstrip("\n") + "\n"
 
 
@@ -101,24 +104,24 @@ def compare(
     *,
     tolerance: float = TOLERANCE,
     relative: bool = False,
-    tainted: bool = False,
+    include_unreliable: bool = False,
 ) -> Comparison:
     """Hold new records against old ones.
 
     A model is slower when the whole confidence interval of its ratio (see
     :func:`edgeemo.benchmarks.statistics.bootstrap.ratio_interval`) lies above 1 + tolerance, faster when it lies below
     1 / (1 + tolerance), the same when it lies between the two, and unclear otherwise. Several records of a model in one
-    set are taken as several runs, tainted ones never together with others.
+    set are taken as several runs, unreliable ones never together with others.
 
     Args:
         old, new: of one device.
         tolerance: change of the median that does not matter.
         relative: take each round as a multiple of the first model of its run, so that a machine that is slower or
             busier as a whole does not count.
-        tainted: let tainted records count.
+        include_unreliable: count unreliable records too.
 
     Raises:
-        EdgeemoError: no model in both, records of different devices, nothing untainted, or with ``relative`` a run
+        EdgeemoError: no model in both, records of different devices, nothing reliable, or with ``relative`` a run
             without its first model.
     """
     devices = {(r.device.board, r.device.cpu, r.device.cores) for r in [*old, *new]}
@@ -135,12 +138,14 @@ def compare(
             "nothing to compare", expected="a model of the same name, runtime, threads and delegate in both", got="none"
         )
     several = len({name for name, *_ in shared}) < len(shared)
-    changes = tuple(_change(_label(key, several), before[key], after[key], tolerance, tainted) for key in shared)
-    if all(change.verdict == TAINTED for change in changes):
+    changes = tuple(
+        _change(_label(key, several), before[key], after[key], tolerance, include_unreliable) for key in shared
+    )
+    if all(change.verdict == UNRELIABLE for change in changes):
         reasons = "; ".join(dict.fromkeys(why for change in changes for why in change.reasons))
         raise EdgeemoError(
-            f"nothing can be told, all records are tainted ({reasons})",
-            hint="measure again on a quiet device, or let them count with --tainted",
+            f"nothing can be concluded, all records are unreliable ({reasons})",
+            hint="measure again on a quiet device, or count them too with --include-unreliable",
         )
     return Comparison(
         changes,
@@ -174,10 +179,10 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
     return groups
 
 
-def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, tainted: bool) -> Change:
+def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, include_unreliable: bool) -> Change:
     barred = False
-    if not tainted:
-        clean_old, clean_new = ([run for run in runs if not run.record.tainted] for runs in (old, new))
+    if not include_unreliable:
+        clean_old, clean_new = ([run for run in runs if not run.record.unreliable] for runs in (old, new))
         if clean_old and clean_new:
             old, new = clean_old, clean_new
         else:
@@ -190,7 +195,7 @@ def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: floa
         ratio=found.ratio,
         low=found.low,
         high=found.high,
-        verdict=TAINTED if barred else _verdict(found.low, found.high, tolerance),
+        verdict=UNRELIABLE if barred else _verdict(found.low, found.high, tolerance),
         reasons=tuple(dict.fromkeys(reason for run in [*old, *new] for reason in run.record.reasons)),
         notes=tuple(_differences([run.record for run in old], [run.record for run in new])),
     )

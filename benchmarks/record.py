@@ -17,43 +17,16 @@ from .host.monitor import Trace
 from .instructions.count import Instructions
 from .measure.latency import Ratio
 from .measure.roofline import Ceiling
+from .measure.stages import Stages
 from .measure.throughput import Offline
 from .statistics.histogram import Histogram
-from .statistics.latency_trend import Drift
+from .statistics.latency_trend import LatencyTrend
 
-SCHEMA = 4
-#: What can be read: newer schemas only add fields that may be missing.
-_READABLE = (1, 2, 3, SCHEMA)
-
-
-@dataclass(frozen=True)
-class Stages:
-    """Medians in milliseconds of the steps from a frame to an emotion; None for steps that were not measured.
-
-    With frames, each figure is the median over those frames in which a face was found, all faces of a frame together;
-    medians do not add up, which is why there is ``total``.
-
-    Args:
-        decode: compressed image to pixels.
-        detect: frame to face boxes.
-        preprocess: face crop to input tensor.
-        invoke: input tensor to output tensor.
-        postprocess: output tensor to label.
-        crop: shape of the face crops; of the first face with frames.
-        total: end to end, from compressed image to labels.
-        frames: images that were gone through; 0 when face crops were fed.
-        faces: that were found in a frame on average.
-    """
-
-    preprocess: float
-    invoke: float
-    postprocess: float
-    crop: tuple[int, ...]
-    decode: float | None = None
-    detect: float | None = None
-    total: float | None = None
-    frames: int = 0
-    faces: float | None = None
+SCHEMA = 5
+#: Schemas that can be read: newer ones only add fields that may be missing...
+_READABLE = (1, 2, 3, 4, SCHEMA)
+#: ...and schema 5 renamed some.
+_RENAMED = {"drift": "trend", "tainted": "unreliable"}
 
 
 @dataclass(frozen=True)
@@ -113,10 +86,10 @@ class BenchmarkRecord:
         stages: of the way from a face crop to an emotion; None without a card.
         accuracy: None when no data set was given.
         device, before, after: where it ran, and in which state the device was around the measuring.
-        reasons: why the figures are tainted; empty when they are not.
+        reasons: why the figures are unreliable; empty when they are not.
         rounds_at_s: seconds from the beginning to the end of each round.
         histogram: of all measured latencies.
-        drift: from the beginning of a sustained run to its end; None for others.
+        trend: change of latency from the beginning of a sustained run to its end; None for other runs.
         trace: the state of the device every second in between.
         delegated: operators that the delegate runs, and all that the graph has; None when the runtime does not tell.
         left_out: what the run was to measure as well and which delegate could not do it, one sentence each.
@@ -169,7 +142,7 @@ class BenchmarkRecord:
     reasons: tuple[str, ...] = ()
     rounds_at_s: tuple[float, ...] = ()
     histogram: Histogram | None = None
-    drift: Drift | None = None
+    trend: LatencyTrend | None = None
     trace: Trace | None = None
     delegated: tuple[int, int] | None = None
     left_out: tuple[str, ...] = ()
@@ -179,13 +152,13 @@ class BenchmarkRecord:
     instructions: tuple[Instructions, ...] = ()
 
     @property
-    def tainted(self) -> bool:
+    def unreliable(self) -> bool:
         """Whether something was in the way while this was measured."""
         return bool(self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; carries the schema number, ``tainted`` and the accuracy's value and interval."""
-        value = {"schema": SCHEMA, **asdict(self), "tainted": self.tainted}
+        """For JSON; carries the schema number, ``unreliable`` and the accuracy's value and interval."""
+        value = {"schema": SCHEMA, **asdict(self), "unreliable": self.unreliable}
         if self.accuracy:
             figure = self.accuracy.figure
             value["accuracy"] |= {"value": figure.value, "ci95": list(figure.interval)}
@@ -217,7 +190,8 @@ class BenchmarkRecord:
                 got=str(value["schema"]),
                 hint="measure again with this version of edgeemo",
             )
-        entries = {key: item for key, item in value.items() if key not in ("schema", "tainted")}
+        renamed = {_RENAMED.get(key, key): item for key, item in value.items()} if value["schema"] < SCHEMA else value
+        entries = {key: item for key, item in renamed.items() if key not in ("schema", "unreliable")}
         try:
             for key, kind in _NESTED.items():
                 if entries.get(key) is not None:
@@ -244,7 +218,7 @@ _NESTED: dict[str, type[Any]] = {
     "before": DeviceState,
     "after": DeviceState,
     "histogram": Histogram,
-    "drift": Drift,
+    "trend": LatencyTrend,
     "trace": Trace,
     "offline": Offline,
     "ceiling": Ceiling,

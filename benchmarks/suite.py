@@ -23,18 +23,18 @@ from ..edge.inference.delegate import DelegateSpec
 from ..edge.model.card import ModelCard
 from ..edge.vision.image import read_image
 from ..train.datasets.dataset import Dataset
-from .cases import Subject, matrix
-from .host.monitor import Trace, Watch
-from .host.taint import taint
+from .cases import Case, case_matrix
+from .host.monitor import DeviceMonitor, Trace
+from .host.reliability import unreliable_reasons
 from .instructions.count import InstructionCounter, Instructions
 from .measure.latency import Measurement, check_amount, measure, warm_up
-from .measure.loading import Loaded, Progress, Ready, load_all
+from .measure.loading import LoadedCase, LoadedCases, Progress, load_all
 from .measure.roofline import Ceiling, ceiling_model
-from .measure.stages import measure_stages
-from .measure.throughput import Offline, measure_offline
-from .record import BenchmarkRecord, DataAccuracy, Stages
+from .measure.stages import Stages, measure_stages
+from .measure.throughput import Offline, measure_throughput
+from .record import BenchmarkRecord, DataAccuracy
 from .statistics.histogram import Histogram
-from .statistics.latency_trend import Drift
+from .statistics.latency_trend import LatencyTrend
 from .statistics.percentiles import PERCENTILES
 from .worker.client import ModelProcess
 
@@ -73,7 +73,7 @@ def benchmark(
             combination of them. With more than one delegate (None is the CPU) a model that one of them does not run is
             left out there, and the records tell why.
         queries, seconds: at least so many queries and so long for each model.
-        sustained: keep the device busy for so many minutes, and tell how the medians drifted.
+        sustained: keep the device busy for so many minutes, and report how the medians changed.
         offline: measure the throughput of batches as well.
         ceiling: measure the runtimes' fastest int8 matrix products in the same rounds, and what the models reach of it.
         frames: images with faces, to time the way from a compressed image to labels.
@@ -100,7 +100,7 @@ def benchmark(
         raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
     if counter and 1 not in threads:
         raise EdgeemoError("instructions are counted with one thread", expected="1 among the numbers of threads")
-    subjects = matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
+    cases = case_matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
     paths = [existing(frame, "an image") for frame in frames]
     for path in paths:
         # An image that cannot be decoded is told before minutes of measuring, not after.
@@ -111,12 +111,12 @@ def benchmark(
         if counter:
             # What it lacks is told before minutes of measuring, not after.
             stack.enter_context(counter)
-        loaded = load_all(subjects, images, stack, tell, choosy=len(set(delegates)) == 1)
+        loaded = load_all(cases, images, stack, tell, choosy=len(set(delegates)) == 1)
         products = _products(loaded, Path(folder), stack) if ceiling else {}
         processes = [*(one.process for one in loaded.ready), *products.values()]
         warm = warm_up(processes)
         # Looks begin when the clock is up, and go on until all is timed.
-        with Watch(root=root, pids=[process.facts["pid"] for process in processes]) as watch:
+        with DeviceMonitor(root=root, pids=[process.facts["pid"] for process in processes]) as watch:
             measurement = measure(
                 processes,
                 warm,
@@ -127,17 +127,17 @@ def benchmark(
             )
             findings = [_finding(one) for one in loaded.ready]
             measured = processes[: len(findings)]
-            throughputs = measure_offline(measured) if offline else [None] * len(findings)
+            throughputs = measure_throughput(measured) if offline else [None] * len(findings)
             stages = measure_stages(measured, paths, queries=min(queries, _STAGE_QUERIES))
         ceilings = dict(zip(products, measurement.latencies[len(loaded.ready) :], strict=True))
         for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
             if found := ceilings.get(_way(one)):
-                finding.ceiling = Ceiling.of(latency, one.subject.macs, found)
+                finding.ceiling = Ceiling.of(latency, one.case.macs, found)
         for finding, throughput, staged in zip(findings, throughputs, stages, strict=True):
             finding.offline, finding.stages = throughput, staged
         for one, finding in zip(loaded.ready, findings, strict=True):
-            report = functools.partial(tell, f"accuracy of {one.subject.name}")
-            finding.accuracy = _accuracy(one.process, one.subject, Path(folder), report)
+            report = functools.partial(tell, f"accuracy of {one.case.name}")
+            finding.accuracy = _accuracy(one.process, one.case, Path(folder), report)
         if counter:
             _count(counter, loaded.ready, findings, paths, functools.partial(tell, "instructions"))
         return _records(loaded, findings, measurement, watch, read_device(root), sustained > 0)
@@ -145,7 +145,7 @@ def benchmark(
 
 @dataclass
 class _Finding:
-    """What is found out about a subject beside its latency."""
+    """What is found out about a case beside its latency."""
 
     peak_rss_mb: float
     delegated: tuple[int, int] | None
@@ -156,20 +156,22 @@ class _Finding:
     instructions: tuple[Instructions, ...] = ()
 
 
-def _finding(one: Ready) -> _Finding:
+def _finding(one: LoadedCase) -> _Finding:
     peak = one.process.ask("memory")["peak_rss_mb"]
-    taken = one.taken if one.subject.delegate else one.process.ask("delegated")["operators"]
-    return _Finding(peak, None if taken is None else (taken, one.subject.operators))
+    taken = one.taken if one.case.delegate else one.process.ask("delegated")["operators"]
+    return _Finding(peak, None if taken is None else (taken, one.case.operators))
 
 
-def _way(one: Ready) -> tuple[str, int, bool]:
+def _way(one: LoadedCase) -> tuple[str, int, bool]:
     """What decides which ceiling is a model's: runtime, threads, and whether an accelerator runs it."""
-    return one.process.facts["runtime"], one.subject.threads, one.subject.delegate is not None
+    return one.process.facts["runtime"], one.case.threads, one.case.delegate is not None
 
 
-def _products(loaded: Loaded, folder: Path, stack: contextlib.ExitStack) -> dict[tuple[str, int, bool], ModelProcess]:
+def _products(
+    loaded: LoadedCases, folder: Path, stack: contextlib.ExitStack
+) -> dict[tuple[str, int, bool], ModelProcess]:
     """A process with the ceiling's model for each runtime and number of threads. Accelerators have no ceiling here."""
-    ways = dict.fromkeys(_way(one) for one in loaded.ready if one.subject.delegate is None)
+    ways = dict.fromkeys(_way(one) for one in loaded.ready if one.case.delegate is None)
     path = folder / "products.tflite"
     path.write_bytes(ceiling_model())
     return {way: stack.enter_context(ModelProcess(path, runtime=way[0], threads=way[1])) for way in ways}
@@ -182,53 +184,49 @@ def _write_images(data: Dataset, folder: Path) -> Path:
     return path
 
 
-def _accuracy(
-    process: ModelProcess, subject: Subject, folder: Path, tell: Callable[[int, int], None]
-) -> DataAccuracy | None:
-    if subject.data is None or subject.card is None:
+def _accuracy(process: ModelProcess, case: Case, folder: Path, tell: Callable[[int, int], None]) -> DataAccuracy | None:
+    if case.data is None or case.card is None:
         return None
-    total = len(subject.data)
+    total = len(case.data)
     pixels, out = folder / "pixels.npy", folder / "probabilities.npy"
-    np.save(pixels, subject.data.pixels(subject.card.input))
+    np.save(pixels, case.data.pixels(case.card.input))
     process.ask("predict", pixels=str(pixels), out=str(out), progress=lambda done: tell(done, total))
-    figure = Accuracy.of(subject.data.targets, np.load(out))
-    splits = "+".join(sorted({sample.split for sample in subject.data.samples}))
-    return DataAccuracy(figure.correct, figure.n, subject.data.name, splits, subject.data.content_hash)
+    figure = Accuracy.of(case.data.targets, np.load(out))
+    splits = "+".join(sorted({sample.split for sample in case.data.samples}))
+    return DataAccuracy(figure.correct, figure.n, case.data.name, splits, case.data.content_hash)
 
 
 def _count(
     counter: InstructionCounter,
-    ready: Sequence[Ready],
+    ready: Sequence[LoadedCase],
     findings: Sequence[_Finding],
     frames: Sequence[Path],
     tell: Callable[[int, int], None],
 ) -> None:
     """Executed instructions; threads that wait for each other, and accelerators, cannot be counted."""
     for done, (one, finding) in enumerate(zip(ready, findings, strict=True), start=1):
-        subject = one.subject
-        if subject.threads == 1 and subject.delegate is None:
-            finding.instructions = counter.count(
-                subject.path, card=subject.card, runtime=subject.runtime, frames=frames
-            )
+        case = one.case
+        if case.threads == 1 and case.delegate is None:
+            finding.instructions = counter.count(case.path, card=case.card, runtime=case.runtime, frames=frames)
         tell(done, len(ready))
 
 
 def _records(
-    loaded: Loaded,
+    loaded: LoadedCases,
     findings: Sequence[_Finding],
     measurement: Measurement,
-    watch: Watch,
+    watch: DeviceMonitor,
     device: Device,
     sustained: bool,
 ) -> list[BenchmarkRecord]:
     now = datetime.now(timezone.utc)
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    own = max(one.subject.threads for one in loaded.ready)
-    common = taint(watch.states, cores=device.cores, own=own, others=watch.others)
-    first = loaded.ready[0].subject.name
+    own = max(one.case.threads for one in loaded.ready)
+    common = unreliable_reasons(watch.states, cores=device.cores, own=own, others=watch.others)
+    first = loaded.ready[0].case.name
     records: list[BenchmarkRecord] = []
     for one, finding, latency in zip(loaded.ready, findings, measurement.latencies, strict=False):
-        subject, facts = one.subject, one.process.facts
+        case, facts = one.case, one.process.facts
         percentiles = {which: latency.percentile(which) for which in PERCENTILES}
         own_reasons = [] if latency.steady else ["the warm-up did not become steady"]
         own_reasons += [] if latency.settled else ["the medians did not settle"]
@@ -237,19 +235,19 @@ def _records(
                 run=run,
                 created=now.isoformat(timespec="seconds"),
                 edgeemo=__version__,
-                name=subject.name,
-                file=str(subject.path),
-                sha256=subject.sha256,
-                bytes=subject.bytes,
-                quantization=subject.card.quantization.method if subject.card else facts["input_dtype"],
+                name=case.name,
+                file=str(case.path),
+                sha256=case.sha256,
+                bytes=case.bytes,
+                quantization=case.card.quantization.method if case.card else facts["input_dtype"],
                 input_shape=tuple(facts["input_shape"]),
                 input_dtype=facts["input_dtype"],
-                input_spec=subject.card.input if subject.card else None,
-                macs=subject.macs,
+                input_spec=case.card.input if case.card else None,
+                macs=case.macs,
                 runtime=facts["runtime"],
                 runtime_version=facts["version"],
                 delegate=facts["delegate"],
-                threads=subject.threads,
+                threads=case.threads,
                 import_ms=facts["import_ms"],
                 load_ms=facts["load_ms"],
                 first_ms=facts["first_ms"],
@@ -271,13 +269,13 @@ def _records(
                 after=watch.states[-1],
                 rounds_at_s=tuple(round(end, 2) for end in measurement.ends),
                 histogram=Histogram.of(latency.samples),
-                drift=Drift.of(latency.medians, measurement.ends) if sustained else None,
-                trace=Trace.of(watch.looks),
+                trend=LatencyTrend.of(latency.medians, measurement.ends) if sustained else None,
+                trace=Trace.of(watch.readings),
                 delegated=finding.delegated,
                 left_out=loaded.left_out,
                 offline=finding.offline,
                 ceiling=finding.ceiling,
-                notes=subject.card.notes if subject.card else "",
+                notes=case.card.notes if case.card else "",
                 instructions=finding.instructions,
                 reasons=(*common, *own_reasons),
             )

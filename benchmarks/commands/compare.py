@@ -28,15 +28,21 @@ Example:
     help="Change of the median that does not matter.",
 )
 @click.option("--relative", is_flag=True, help="Compare multiples of each run's first model instead of milliseconds.")
-@click.option("--tainted", is_flag=True, help="Let tainted records count.")
+@click.option("--include-unreliable", is_flag=True, help="Count unreliable records too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(old: str, new: str, tolerance: float, relative: bool, tainted: bool, as_json: bool) -> None:
+def command(old: str, new: str, tolerance: float, relative: bool, include_unreliable: bool, as_json: bool) -> None:
     """Say what got slower from OLD to NEW (records, .jsonl) beyond the noise; exit code 3 when something did.
 
     The noise is the spread of the rounds of both: a model is slower when the whole 99 % confidence interval of the
-    ratio lies above 1 + tolerance. Tainted records prove nothing. See docs/benchmarks.md.
+    ratio lies above 1 + tolerance. Unreliable records prove nothing. See docs/benchmarks.md.
     """
-    found = compare(read_records(old), read_records(new), tolerance=tolerance, relative=relative, tainted=tainted)
+    found = compare(
+        read_records(old),
+        read_records(new),
+        tolerance=tolerance,
+        relative=relative,
+        include_unreliable=include_unreliable,
+    )
     click.echo(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else found.text(), nl=as_json)
     if found.slower:
         what = ", ".join(f"{change.name} ({change.ratio:.2f} times)" for change in found.slower)

@@ -107,7 +107,7 @@ class Progress:
     metavar="MINUTES",
     type=click.FloatRange(min=0),
     default=0.0,
-    help="Keep the device busy for so long, all models together, and tell how the medians drifted.",
+    help="Keep the device busy for so long, all models together, and report how the medians changed.",
 )
 @click.option("--offline", is_flag=True, help="Measure the throughput of batches as well.")
 @click.option(

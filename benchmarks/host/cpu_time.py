@@ -15,7 +15,7 @@ _IDLE = (3, 4)
 _OWN = (11, 12)
 
 
-def busy_by_others(root: str | Path, pids: Iterable[int]) -> float | None:
+def foreign_cpu_seconds(root: str | Path, pids: Iterable[int]) -> float | None:
     """Processor time of all cores since boot that neither idled nor was ours, in seconds.
 
     What a hypervisor gave to other machines (steal) counts. Only differences mean anything, and only while the same

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from ...edge.host.hardware import DeviceState, read_state
 from ..power import read_power
-from .cpu_time import busy_by_others
+from .cpu_time import foreign_cpu_seconds
 
 #: Seconds between two looks.
 PERIOD = 1.0
@@ -22,14 +22,14 @@ _LEAST_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Look:
+class Reading:
     """One look at the device.
 
     Args:
         seconds: since the first look.
         state: of the device.
         power_w: see :func:`edgeemo.benchmarks.power.read_power`.
-        others_s: see :func:`edgeemo.benchmarks.host.cpu_time.busy_by_others`.
+        others_s: see :func:`edgeemo.benchmarks.host.cpu_time.foreign_cpu_seconds`.
     """
 
     seconds: float
@@ -38,7 +38,7 @@ class Look:
     others_s: float | None = None
 
 
-def cores_of_others(first: Look, last: Look) -> float | None:
+def foreign_cores(first: Reading, last: Reading) -> float | None:
     """Cores that other programs kept busy between two looks, on average; None when unknown."""
     elapsed = last.seconds - first.seconds
     if first.others_s is None or last.others_s is None or elapsed < _LEAST_SECONDS:
@@ -72,10 +72,10 @@ class Trace:
     others: tuple[float | None, ...] = ()
 
     @classmethod
-    def of(cls, looks: Sequence[Look]) -> Trace:
+    def of(cls, looks: Sequence[Reading]) -> Trace:
         """The columns of some looks."""
         states = [look.state for look in looks]
-        others = [None, *(cores_of_others(before, after) for before, after in itertools.pairwise(looks))]
+        others = [None, *(foreign_cores(before, after) for before, after in itertools.pairwise(looks))]
         return cls(
             seconds=tuple(round(look.seconds, 2) for look in looks),
             governor=tuple(state.governor for state in states),
@@ -107,7 +107,7 @@ class Trace:
         return ", ".join(parts)
 
 
-class Watch:
+class DeviceMonitor:
     """Looks at the device when its block is entered, every second inside it, and when the block ends.
 
     A thread does it; it costs about a millisecond a second, with ``vcgencmd`` some more, while the process that
@@ -120,12 +120,12 @@ class Watch:
     """
 
     def __init__(self, *, root: str | Path = "/", period: float = PERIOD, pids: Iterable[int] = ()) -> None:
-        self.looks: list[Look] = []
+        self.readings: list[Reading] = []
         self._root, self._period, self._pids = root, period, (os.getpid(), *pids)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> DeviceMonitor:
         self._began = time.monotonic()
         self._look()
         self._thread.start()
@@ -141,12 +141,12 @@ class Watch:
     @property
     def states(self) -> list[DeviceState]:
         """Of all looks, in the order of time."""
-        return [look.state for look in self.looks]
+        return [look.state for look in self.readings]
 
     @property
     def others(self) -> float | None:
         """Cores that other programs kept busy from the first look to the last, on average; None when unknown."""
-        return cores_of_others(self.looks[0], self.looks[-1])
+        return foreign_cores(self.readings[0], self.readings[-1])
 
     def _run(self) -> None:
         while not self._over.wait(self._period):
@@ -154,5 +154,5 @@ class Watch:
 
     def _look(self) -> None:
         seconds = time.monotonic() - self._began
-        others = busy_by_others(self._root, self._pids)
-        self.looks.append(Look(seconds, read_state(self._root), read_power(), others))
+        others = foreign_cpu_seconds(self._root, self._pids)
+        self.readings.append(Reading(seconds, read_state(self._root), read_power(), others))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
-from ..pace import matched
+from ..statistics.bootstrap import matched_logs
 from ..statistics.percentiles import Percentile, percentile
 from ..worker.client import ModelProcess
 
@@ -139,14 +139,14 @@ def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
     On a machine with two paces the plain median of a model depends on how often the slow one hit it. The ratio of two
     models in the same round does not: the median of these ratios is right within a per cent where plain medians are
     off by many. The matched medians have the ratios of the rounds and the geometric mean of the plain medians, see
-    :func:`edgeemo.benchmarks.pace.matched`.
+    :func:`edgeemo.benchmarks.statistics.bootstrap.matched_logs`.
 
     Args:
         turns: for each model its turns, one for each round, float (n,) each.
     """
     logs = np.log([[np.median(turn) for turn in own] for own in turns])
     plain = np.log([np.median(np.concatenate(own)) for own in turns])
-    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - matched(logs.T)))
+    distance: np.ndarray = np.abs(np.expm1(plain - plain.mean() - matched_logs(logs.T)))
     return distance
 
 

@@ -26,9 +26,9 @@ from ...edge.inference.interpreter import Session, load, version
 from ...edge.model.card import read_card
 from ...edge.tflite.graph import read_graph
 from ...edge.tflite.truncate import prefix
-from ..host.monitor import Watch
-from ..host.taint import taint
-from ..pace import matched_medians
+from ..host.monitor import DeviceMonitor
+from ..host.reliability import unreliable_reasons
+from ..statistics.bootstrap import matched_medians
 
 SCHEMA = 1
 #: Fewer rounds have no quartiles worth the name.
@@ -76,7 +76,7 @@ class Profile:
         total_ms: of the whole model, without setting its input and copying its output.
         operators: in the order in which they run.
         device: where it ran.
-        reasons: why the figures are tainted; empty when they are not.
+        reasons: why the figures are unreliable; empty when they are not.
     """
 
     created: str
@@ -94,7 +94,7 @@ class Profile:
     reasons: tuple[str, ...] = ()
 
     @property
-    def tainted(self) -> bool:
+    def unreliable(self) -> bool:
         """Whether something was in the way while this was measured."""
         return bool(self.reasons)
 
@@ -167,7 +167,7 @@ def profile(
     for session in sessions:
         session.invoke(tensor)
     device = read_device(root)
-    with Watch(root=root) as watch:
+    with DeviceMonitor(root=root) as watch:
         times = _rounds(sessions, seconds, progress or (lambda done, total: None))
     total, added, low, high = operator_times(times)
     delegated = whole.delegated
@@ -195,7 +195,7 @@ def profile(
             for index, operator in enumerate(graph.operators)
         ),
         device=device,
-        reasons=taint(watch.states, cores=device.cores, own=threads, others=watch.others),
+        reasons=unreliable_reasons(watch.states, cores=device.cores, own=threads, others=watch.others),
     )
 
 

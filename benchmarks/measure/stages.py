@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
-from ..record import Stages
 from ..worker.client import ModelProcess
 
 #: Face crops or frames of one turn: few, so that a slow moment hits all models alike.
 _TURN = 5
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Medians in milliseconds of the steps from a frame to an emotion; None for steps that were not measured.
+
+    With frames, each figure is the median over those frames in which a face was found, all faces of a frame together;
+    medians do not add up, which is why there is ``total``.
+
+    Args:
+        decode: compressed image to pixels.
+        detect: frame to face boxes.
+        preprocess: face crop to input tensor.
+        invoke: input tensor to output tensor.
+        postprocess: output tensor to label.
+        crop: shape of the face crops; of the first face with frames.
+        total: end to end, from compressed image to labels.
+        frames: images that were gone through; 0 when face crops were fed.
+        faces: that were found in a frame on average.
+    """
+
+    preprocess: float
+    invoke: float
+    postprocess: float
+    crop: tuple[int, ...]
+    decode: float | None = None
+    detect: float | None = None
+    total: float | None = None
+    frames: int = 0
+    faces: float | None = None
 
 
 def measure_stages(

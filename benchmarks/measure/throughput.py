@@ -33,7 +33,7 @@ class Offline:
     images: int
 
 
-def measure_offline(processes: Sequence[ModelProcess], *, seed: int = 0) -> list[Offline]:
+def measure_throughput(processes: Sequence[ModelProcess], *, seed: int = 0) -> list[Offline]:
     """Measure the throughput of models in turns, in an order that is drawn anew each round.
 
     Args:

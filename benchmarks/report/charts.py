@@ -103,14 +103,14 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
     axes.margins(y=0.01)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("milliseconds that the operator adds; whiskers: quartiles of the rounds")
-    tainted = "; tainted" if profile.tainted else ""
+    unreliable = "; unreliable" if profile.unreliable else ""
     axes.set_title(
-        f"{profile.name}: {profile.device}; {profile.runtime} {profile.runtime_version}{tainted}", fontsize=10
+        f"{profile.name}: {profile.device}; {profile.runtime} {profile.runtime_version}{unreliable}", fontsize=10
     )
     save(drawing, path)
 
 
-def course_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
+def latency_over_time_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
     """The median of every round over the time of the run, as a multiple of each record's own median.
 
     Args:

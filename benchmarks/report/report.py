@@ -13,10 +13,10 @@ from ...edge.common.html import Page
 from ...edge.common.markdown import MarkdownReport
 from ..measure.profile import Profile
 from ..record import BenchmarkRecord
-from .charts import course_chart, histogram_chart, profile_chart, stage_chart
+from .charts import histogram_chart, latency_over_time_chart, profile_chart, stage_chart
 from .cost import LATENCY, costs_of
 from .scatter import SUFFIXES, plot_records
-from .sections import cost_cells, drift_cells, instruction_cells, percentile_cells, stage_cells
+from .sections import cost_cells, instruction_cells, percentile_cells, stage_cells, trend_cells
 from .table import cells, notes, profile_cells, profile_notes
 
 FORMATS = (".html", ".md")
@@ -134,11 +134,13 @@ class _Images:
 def _run(report: Report, records: Sequence[BenchmarkRecord], images: _Images) -> None:
     first = records[0]
     report.heading(f"{first.device}, {first.created}")
-    tainted = [record for record in records if record.tainted]
-    if tainted:
-        reasons = dict.fromkeys(reason for record in tainted for reason in record.reasons)
-        what = "All figures are" if len(tainted) == len(records) else f"{len(tainted)} of {len(records)} models are"
-        report.paragraph(f"{what} tainted, do not quote them: {'; '.join(reasons)}.", note=True)
+    unreliable = [record for record in records if record.unreliable]
+    if unreliable:
+        reasons = dict.fromkeys(reason for record in unreliable for reason in record.reasons)
+        what = (
+            "All figures are" if len(unreliable) == len(records) else f"{len(unreliable)} of {len(records)} models are"
+        )
+        report.paragraph(f"{what} unreliable, do not quote them: {'; '.join(reasons)}.", note=True)
     head, rows = cells(records)
     report.table([head, *rows])
     report.items(notes(records, figures=False))
@@ -155,9 +157,9 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], images: _Images) ->
             frames = dict.fromkeys(f"{stages.frames} frames, {stages.faces:.1f} faces in each" for stages in staged)
             report.paragraph(f"Medians of {'; '.join(frames)}. The total is the median of the whole.")
         report.table(stage_cells(records))
-    if any(record.drift for record in records):
+    if any(record.trend for record in records):
         report.heading("Drift of the sustained run")
-        report.table(drift_cells(records))
+        report.table(trend_cells(records))
     if any(record.instructions for record in records):
         report.heading("Executed instructions")
         report.paragraph(_INSTRUCTIONS)
@@ -189,7 +191,7 @@ def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:
     if any(record.rounds_at_s for record in records):
         images.show(
             "course",
-            lambda place: course_chart(records, place),
+            lambda place: latency_over_time_chart(records, place),
             "The course of the run: what moves all models is the machine.",
         )
 
@@ -197,8 +199,8 @@ def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:
 def _profiles(report: Report, profiles: Sequence[Profile], images: _Images) -> None:
     for number, profile in enumerate(profiles, 1):
         report.heading(f"Operators of {profile.name}")
-        if profile.tainted:
-            report.paragraph(f"Tainted, do not quote it: {'; '.join(profile.reasons)}.", note=True)
+        if profile.unreliable:
+            report.paragraph(f"Unreliable, do not quote it: {'; '.join(profile.reasons)}.", note=True)
         report.items(profile_notes(profile))
         report.table(profile_cells(profile))
         images.show(

@@ -10,10 +10,10 @@ from typing import Any
 
 from ...edge.common.errors import EdgeemoError, MissingExtra
 from ...edge.common.files import write_bytes
+from ..cases import thread_count
 from ..record import BenchmarkRecord
 from .cost import LATENCY, Cost
 from .label_placement import Point, label_points
-from .table import thread_count
 
 SUFFIXES = (".png", ".svg")
 #: An axis that spans more than this factor is logarithmic.
@@ -123,7 +123,7 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     for record, (x, y) in zip(records, points, strict=True):
         low, _, high = _percent(record)
         color = color_of(record)
-        face = "white" if record.tainted and cost is LATENCY else color
+        face = "white" if record.unreliable and cost is LATENCY else color
         axes.errorbar(x, y, [[y - low], [high - y]], fmt="none", ecolor=color, elinewidth=1.2, capsize=3, alpha=0.6)
         axes.plot(x, y, "o", color=color, markerfacecolor=face, markersize=7, zorder=3)
     front = [points[index] for index in pareto_front(points)]
@@ -134,7 +134,7 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     axes.set_ylabel("accuracy (%), 95 % confidence interval")
     axes.grid(alpha=0.3)
     # What taints a latency changes neither sizes nor counts.
-    _legend(axes, records, tainted=cost is LATENCY, front=len(front) > 1)
+    _legend(axes, records, unreliable=cost is LATENCY, front=len(front) > 1)
     corners = [corner for a, b in itertools.pairwise(front) for corner in (a, (b[0], a[1]))] + front[-1:]
     obstacles = [((x, low), (x, high)) for (x, _), (low, _, high) in zip(points, map(_percent, records), strict=True)]
     obstacles += itertools.pairwise(corners)
@@ -146,8 +146,8 @@ def _bars(axes: Any, records: Sequence[BenchmarkRecord]) -> None:
     ends = [record.p90_ms or median for record, median in zip(records, medians, strict=True)]
     for row, (record, median, end) in enumerate(zip(records, medians, ends, strict=True)):
         color = color_of(record)
-        face = "white" if record.tainted else color
-        axes.barh(row, median, height=0.6, color=face, edgecolor=color, hatch="//" if record.tainted else None)
+        face = "white" if record.unreliable else color
+        axes.barh(row, median, height=0.6, color=face, edgecolor=color, hatch="//" if record.unreliable else None)
         axes.errorbar(median, row, xerr=[[0], [max(0.0, end - median)]], fmt="none", ecolor="#404040", capsize=3)
         axes.annotate(f"{median:.3g}", (end, row), (6, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(records)), [record.name for record in records])
@@ -156,7 +156,7 @@ def _bars(axes: Any, records: Sequence[BenchmarkRecord]) -> None:
     axes.margins(x=0.12)
     axes.set_xlabel("latency (ms): median, whisker to p90")
     axes.grid(axis="x", alpha=0.3)
-    _legend(axes, records, tainted=True, front=False)
+    _legend(axes, records, unreliable=True, front=False)
 
 
 def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -> None:
@@ -170,7 +170,7 @@ def _cost_axis(axis: Any, set_scale: Any, values: Sequence[float], label: str) -
         axis.set_minor_formatter(NullFormatter())
 
 
-def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, tainted: bool, front: bool) -> None:
+def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, unreliable: bool, front: bool) -> None:
     from matplotlib.lines import Line2D
 
     kinds = dict.fromkeys(record.quantization for record in records)
@@ -178,9 +178,9 @@ def _legend(axes: Any, records: Sequence[BenchmarkRecord], *, tainted: bool, fro
         Line2D([], [], marker="o", linestyle="", color=_COLORS.get(kind, _OTHER), label=kind or "unknown")
         for kind in kinds
     ]
-    if tainted and any(record.tainted for record in records):
+    if unreliable and any(record.unreliable for record in records):
         handles.append(
-            Line2D([], [], marker="o", linestyle="", color="#606060", markerfacecolor="white", label="tainted")
+            Line2D([], [], marker="o", linestyle="", color="#606060", markerfacecolor="white", label="unreliable")
         )
     if front:
         handles.append(Line2D([], [], color=_FRONT, linestyle="--", label="Pareto front"))
@@ -220,4 +220,4 @@ def color_of(record: BenchmarkRecord) -> str:
 
 def label_of(record: BenchmarkRecord) -> str:
     """The name of a record where its color or shape cannot show the taint."""
-    return f"{record.name} (tainted)" if record.tainted else record.name
+    return f"{record.name} (unreliable)" if record.unreliable else record.name

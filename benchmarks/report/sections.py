@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ..instructions.count import Instructions
 from ..record import BenchmarkRecord
 from ..statistics.percentiles import PERCENTILES
-from .table import ABSENT, TAINTED, millions, milliseconds
+from .table import ABSENT, UNRELIABLE, millions, milliseconds
 
 Cells = list[list[str]]
 _STAGES = ("decode", "detect", "preprocess", "invoke", "postprocess", "total")
@@ -55,16 +55,16 @@ def cost_cells(records: Sequence[BenchmarkRecord]) -> Cells:
     )
 
 
-def drift_cells(records: Sequence[BenchmarkRecord]) -> Cells:
+def trend_cells(records: Sequence[BenchmarkRecord]) -> Cells:
     """How the medians of a sustained run changed; only the header when there was none."""
     head, *rows = _cells(
-        [record for record in records if record.drift],
+        [record for record in records if record.trend],
         {
-            "minutes": lambda r: f"{r.drift.minutes:.1f}" if r.drift else ABSENT,
-            "first fifth ms": lambda r: milliseconds(r.drift.first_ms if r.drift else None),
-            "last fifth ms": lambda r: milliseconds(r.drift.last_ms if r.drift else None),
-            "last over first": lambda r: f"{r.drift.ratio:.3f}" if r.drift else ABSENT,
-            "99 % interval": lambda r: f"{r.drift.low:.3f} to {r.drift.high:.3f}" if r.drift else ABSENT,
+            "minutes": lambda r: f"{r.trend.minutes:.1f}" if r.trend else ABSENT,
+            "first fifth ms": lambda r: milliseconds(r.trend.first_ms if r.trend else None),
+            "last fifth ms": lambda r: milliseconds(r.trend.last_ms if r.trend else None),
+            "last over first": lambda r: f"{r.trend.ratio:.3f}" if r.trend else ABSENT,
+            "99 % interval": lambda r: f"{r.trend.low:.3f} to {r.trend.high:.3f}" if r.trend else ABSENT,
         },
     )
     return [head, *rows]
@@ -96,10 +96,10 @@ def _instructions(count: Instructions, classes: Sequence[str], stages: Sequence[
 
 
 def _cells(records: Sequence[BenchmarkRecord], columns: dict[str, Callable[[BenchmarkRecord], str]]) -> Cells:
-    """Header and rows; the last column marks what is tainted."""
+    """Header and rows; the last column marks what is unreliable."""
     filled = {name: [cell(record) for record in records] for name, cell in columns.items()}
     filled = {name: cells for name, cells in filled.items() if any(cell != ABSENT for cell in cells)}
-    if any(record.tainted for record in records):
-        filled[""] = [TAINTED if record.tainted else "" for record in records]
+    if any(record.unreliable for record in records):
+        filled[""] = [UNRELIABLE if record.unreliable else "" for record in records]
     names = [record.name for record in records]
     return [["model", *filled], *([name, *row] for name, *row in zip(names, *filled.values(), strict=True))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...edge.common.tables import aligned
+from ..cases import thread_count
 from ..instructions.count import Instructions
 from ..measure.profile import Profile
 from ..record import BenchmarkRecord
@@ -12,7 +13,7 @@ from ..statistics.percentiles import PERCENTILES, queries_needed
 
 #: Stands for a figure that was not measured or that too few queries support.
 ABSENT = "-"
-TAINTED = "tainted"
+UNRELIABLE = "unreliable"
 _LEFT = ("model", "quantization", "accuracy", "")
 
 
@@ -65,7 +66,7 @@ def notes(records: Sequence[BenchmarkRecord], *, figures: bool = True) -> list[s
         lines += [f"{r.name} on {count.processor}: {_mix(count)}" for r in records for count in r.instructions]
     lines += _unique(f"meanwhile: {r.trace}" for r in records if r.trace and str(r.trace))
     lines += _unique(f"not measured: {sentence}" for r in records for sentence in r.left_out)
-    lines += _unique(f"{TAINTED}: {reason}" for r in records for reason in r.reasons)
+    lines += _unique(f"{UNRELIABLE}: {reason}" for r in records for reason in r.reasons)
     return lines
 
 
@@ -80,10 +81,10 @@ def _figures(records: Sequence[BenchmarkRecord]) -> list[str]:
         if r.stages and r.stages.frames
     ]
     lines += [
-        f"{r.name}: after {r.drift.minutes:.1f} minutes {r.drift.ratio:.3f} times as slow as at the beginning "
-        f"(99 % interval {r.drift.low:.3f} to {r.drift.high:.3f})"
+        f"{r.name}: after {r.trend.minutes:.1f} minutes {r.trend.ratio:.3f} times as slow as at the beginning "
+        f"(99 % interval {r.trend.low:.3f} to {r.trend.high:.3f})"
         for r in records
-        if r.drift
+        if r.trend
     ]
     lines += [
         f"{r.name}: offline {r.offline.per_s:,.0f} images per second [{r.offline.low:,.0f}, {r.offline.high:,.0f}], "
@@ -133,7 +134,7 @@ def profile_notes(profile: Profile) -> list[str]:
         f"{profile.rounds} rounds",
         "an operator's time is what the model that ends with it takes longer than the one that ends before it; "
         "differences within the quartiles are noise, and what a runtime computes in one go belongs to the first of it",
-        *(f"{TAINTED}: {reason}" for reason in profile.reasons),
+        *(f"{UNRELIABLE}: {reason}" for reason in profile.reasons),
     ]
 
 
@@ -154,7 +155,7 @@ def cells(records: Sequence[BenchmarkRecord]) -> tuple[list[str], list[list[str]
         **{f"M instr. {name}": [_millions(r, name) for r in records] for name in _processors(records)},
         "RSS MB": [f"{r.peak_rss_mb:,.0f}" for r in records],
         "accuracy": [_accuracy(r) for r in records],
-        "": [TAINTED if r.tainted else "" for r in records],
+        "": [UNRELIABLE if r.unreliable else "" for r in records],
     }
     optional = ("ratio", "accuracy", "")
     kept = {k: v for k, v in columns.items() if k not in optional or any(cell not in ("", ABSENT) for cell in v)}
@@ -205,10 +206,6 @@ def _accuracy(record: BenchmarkRecord) -> str:
     figure = record.accuracy.figure
     low, high = figure.interval
     return f"{figure.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def thread_count(n: int) -> str:
-    return "1 thread" if n == 1 else f"{n} threads"
 
 
 def _unique(lines: Iterable[str]) -> list[str]:

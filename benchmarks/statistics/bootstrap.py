@@ -1,4 +1,4 @@
-"""How sure the ratio of two medians is, from the rounds in which they were measured."""
+"""Medians and ratios of times that were measured in rounds, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RatioInterval:
 
 
 def ratio_interval(new: Sequence[np.ndarray], old: Sequence[np.ndarray]) -> RatioInterval:
-    """Ratio of the median of ``new`` to that of ``old``, with its 99 % confidence interval.
+    """Return the ratio of the median of ``new`` to that of ``old``, with its 99 % confidence interval.
 
     Percentile bootstrap in two steps: runs are drawn with replacement, then in each run blocks of neighboring rounds,
     of the length n^(1/3), around the end (circular block bootstrap, Politis and Romano 1992), because a slow moment
@@ -44,6 +44,36 @@ def ratio_interval(new: Sequence[np.ndarray], old: Sequence[np.ndarray]) -> Rati
     return RatioInterval(float(ratio), float(low), float(high))
 
 
+def matched_logs(logs: np.ndarray) -> np.ndarray:
+    """Return by how much each of several things is slower than their geometric mean, as logarithms.
+
+    On a machine with two paces the median of a thing's rounds depends on how often the slow one hit it. The median of
+    the ratios of two things in the same round does not: both paces are as likely to hit the one as the other. These are
+    fitted to the ratios of all pairs by least squares, which is their mean.
+
+    Args:
+        logs: logarithms of the time of each thing in each round, float (rounds, things).
+
+    Returns:
+        float64 (things,).
+    """
+    return np.array([np.median(logs[:, [index]] - logs, axis=0).mean() for index in range(logs.shape[1])])
+
+
+def matched_medians(times: np.ndarray) -> np.ndarray:
+    """Return times with the ratios of :func:`matched_logs` and the geometric mean of the plain medians.
+
+    Args:
+        times: time of each thing in each round, float (rounds, things), above 0.
+
+    Returns:
+        float64 (things,), in the unit of ``times``.
+    """
+    scale = np.log(np.median(times, axis=0)).mean()
+    medians: np.ndarray = np.exp(matched_logs(np.log(times)) + scale)
+    return medians
+
+
 def _medians(runs: Sequence[np.ndarray], draw: np.random.Generator) -> np.ndarray:
     """Medians of resampled rounds, float64 (DRAWS,)."""
     longest = max(map(len, runs))
@@ -56,7 +86,7 @@ def _medians(runs: Sequence[np.ndarray], draw: np.random.Generator) -> np.ndarra
 
 
 def _resampled(rounds: np.ndarray, times: int, draw: np.random.Generator) -> np.ndarray:
-    """Rounds drawn anew in blocks, float64 (times, rounds)."""
+    """Rounds resampled in blocks, float64 (times, rounds)."""
     n = len(rounds)
     length = math.ceil(n ** (1 / 3))
     starts = draw.integers(n, size=(times, math.ceil(n / length), 1))

@@ -14,7 +14,7 @@ SHARE = 5
 
 
 @dataclass(frozen=True)
-class Drift:
+class LatencyTrend:
     """How the median changed from the first fifth of a run to the last.
 
     Args:
@@ -31,7 +31,7 @@ class Drift:
     high: float
 
     @classmethod
-    def of(cls, medians: np.ndarray, ends: Sequence[float]) -> Drift:
+    def of(cls, medians: np.ndarray, ends: Sequence[float]) -> LatencyTrend:
         """Of a model's rounds.
 
         Args:

@@ -15,7 +15,7 @@ from ...edge.vision.image import decode
 _STAGES = ("detect", "preprocess", "invoke", "postprocess")
 
 
-class Film:
+class FrameTimer:
     """Compressed images in memory, and what decodes, detects and classifies them.
 
     Args:

@@ -25,7 +25,7 @@ from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, ve
 from ...edge.model.card import ModelCard
 from .batch import Batch, OneByOne
 from .delegation import operators_taken
-from .frame_timer import Film
+from .frame_timer import FrameTimer
 from .memory import memory_mb
 
 #: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
@@ -94,7 +94,7 @@ class Worker:
             "input_dtype": str(self.session.input.dtype),
         }
         self._path, self._threads, self._spec = path, threads, spec
-        self._film: Film | None = None
+        self._film: FrameTimer | None = None
 
     def delegated(self) -> dict[str, Any]:
         """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
@@ -182,7 +182,7 @@ class Worker:
         """
         assert self._classifier is not None
         if self._film is None:
-            self._film = Film(paths, self._classifier)
+            self._film = FrameTimer(paths, self._classifier)
         return self._film.times(start, n)
 
     def predict(self, pixels: str, out: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

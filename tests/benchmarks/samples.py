@@ -8,9 +8,10 @@ from typing import Any
 from edgeemo.benchmarks.host.monitor import Trace
 from edgeemo.benchmarks.measure.latency import Ratio
 from edgeemo.benchmarks.measure.profile import OperatorTime, Profile
-from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy, Stages
+from edgeemo.benchmarks.measure.stages import Stages
+from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy
 from edgeemo.benchmarks.statistics.histogram import Histogram
-from edgeemo.benchmarks.statistics.latency_trend import Drift
+from edgeemo.benchmarks.statistics.latency_trend import LatencyTrend
 from edgeemo.edge.host.hardware import Device, DeviceState
 from edgeemo.edge.vision.preprocess import InputSpec
 
@@ -57,7 +58,7 @@ _SAMPLE = BenchmarkRecord(
     after=DeviceState("ondemand", 2400000, 2400000, 52000, 0, (0.9, 0.3, 0.1)),
     rounds_at_s=(0.1, 0.2),
     histogram=Histogram((0.1, 0.2, 0.4), (1000, 270), 10),
-    drift=Drift(0.1, 0.159, 0.163, 1.025, 1.01, 1.04),
+    trend=LatencyTrend(0.1, 0.159, 0.163, 1.025, 1.01, 1.04),
     trace=Trace(
         seconds=(0.0, 1.0),
         governor=("ondemand", "ondemand"),

@@ -85,17 +85,17 @@ def test_tainted_records_prove_nothing_and_are_never_mixed_in(tmp_path: Path) ->
     hot = record("hot", 2.0, reasons=("too hot",))
     result = run(tmp_path, [record("hot"), record("cool")], [hot, record("cool")])
     assert result.exit_code == 0, result.output
-    assert "tainted: too hot" in result.stdout
-    # With a clean run of the model beside it, the tainted one is left out.
+    assert "unreliable: too hot" in result.stdout
+    # With a clean run of the model beside it, the unreliable one is left out.
     (change,) = compare([record("hot")], [hot, record("hot", 1.0)]).changes
     assert change.ratio == pytest.approx(1, abs=0.05)
     assert change.reasons == ()
-    counted = run(tmp_path, [record("hot"), record("cool")], [hot, record("cool")], "--tainted")
+    counted = run(tmp_path, [record("hot"), record("cool")], [hot, record("cool")], "--include-unreliable")
     assert counted.exit_code == 3
     # They count then, and are still marked.
     rows = counted.stdout.splitlines()[2:4]
-    assert [row.split()[0] for row in rows if row.split()[-2:] == ["slower", "tainted"]] == ["hot"]
-    assert "tainted: too hot" in counted.stdout
+    assert [row.split()[0] for row in rows if row.split()[-2:] == ["slower", "unreliable"]] == ["hot"]
+    assert "unreliable: too hot" in counted.stdout
 
 
 def counted(invoke: int) -> tuple[Instructions, ...]:
@@ -162,7 +162,7 @@ def test_json(tmp_path: Path) -> None:
             "different devices",
             id="another device",
         ),
-        pytest.param([record("m", reasons=("hot",))], [record("m")], False, r"tainted \(hot\)", id="all tainted"),
+        pytest.param([record("m", reasons=("hot",))], [record("m")], False, r"unreliable \(hot\)", id="all unreliable"),
         pytest.param([sample()], [sample()], True, "lacks its first model", id="no first model"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
+from edgeemo.benchmarks.record import SCHEMA, BenchmarkRecord, read_records, write_records
 from edgeemo.edge.common.errors import EdgeemoError
 
 from .samples import PROFILE, sample
@@ -19,7 +19,7 @@ from .samples import PROFILE, sample
         pytest.param(
             sample(accuracy=None, ratio=None, stages=None, input_spec=None, macs=None, p99_ms=None), id="sparse"
         ),
-        pytest.param(sample(reasons=("hot", "busy")), id="tainted"),
+        pytest.param(sample(reasons=("hot", "busy")), id="unreliable"),
     ],
 )
 def test_a_record_survives_its_json(record: BenchmarkRecord) -> None:
@@ -30,18 +30,24 @@ def test_a_record_survives_its_json(record: BenchmarkRecord) -> None:
 
 def test_json_says_what_people_look_for() -> None:
     value = sample(reasons=("hot",)).to_dict()
-    assert value["schema"] == 4
-    assert value["tainted"] is True
+    assert value["schema"] == SCHEMA
+    assert value["unreliable"] is True
     assert value["accuracy"]["value"] == pytest.approx(0.6)
     low, high = value["accuracy"]["ci95"]
     assert low < 0.6 < high
 
 
 def test_records_of_schema_1_are_read_without_what_they_lack() -> None:
-    later = ("rounds_at_s", "histogram", "drift", "trace")
+    later = ("rounds_at_s", "histogram", "trend", "trace")
     value = {key: item for key, item in sample().to_dict().items() if key not in later}
-    lacking = sample(rounds_at_s=(), histogram=None, drift=None, trace=None)
+    lacking = sample(rounds_at_s=(), histogram=None, trend=None, trace=None)
     assert BenchmarkRecord.from_dict({**value, "schema": 1}) == lacking
+
+
+def test_fields_that_schema_5_renamed_are_read() -> None:
+    value = sample(reasons=("hot",)).to_dict()
+    value = {{"trend": "drift", "unreliable": "tainted"}.get(key, key): item for key, item in value.items()}
+    assert BenchmarkRecord.from_dict({**value, "schema": 4}) == sample(reasons=("hot",))
 
 
 def test_append_keeps_what_is_there(tmp_path: Path) -> None:
@@ -74,7 +80,7 @@ def changed(**values: object) -> str:
         pytest.param("[1, 2]", "line 2 is not a benchmark record", id="list"),
         pytest.param(PROFILE.to_json(), "line 2 is a profile, .* give it with --profiles", id="profile"),
         pytest.param("{}", "line 2 is not a benchmark record", id="no schema"),
-        pytest.param(changed(schema=99), "line 2 has another format, expected schema 4, got 99", id="schema"),
+        pytest.param(changed(schema=99), "line 2 has another format, expected schema 5, got 99", id="schema"),
         pytest.param(changed(color="red"), "color", id="unknown field"),
         pytest.param(changed(ratio={"to": "x", "sideways": 1}), "unknown in ratio: sideways", id="unknown inside"),
         pytest.param('{"schema": 1}', "not a valid benchmark record", id="missing fields"),
@@ -93,5 +99,5 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_tainted_is_what_has_reasons() -> None:
-    assert not sample().tainted
-    assert replace(sample(), reasons=("hot",)).tainted
+    assert not sample().unreliable
+    assert replace(sample(), reasons=("hot",)).unreliable

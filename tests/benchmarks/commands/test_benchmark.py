@@ -18,7 +18,7 @@ from PIL import Image
 from edgeemo.benchmarks.cases import unique_names
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.measure.stages import measure_stages
-from edgeemo.benchmarks.record import BenchmarkRecord, read_records, write_records
+from edgeemo.benchmarks.record import SCHEMA, BenchmarkRecord, read_records, write_records
 from edgeemo.benchmarks.report.report import write_report
 from edgeemo.benchmarks.report.table import text_table
 from edgeemo.benchmarks.suite import benchmark
@@ -117,7 +117,7 @@ def test_json_prints_one_record_a_line() -> None:
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     value = json.loads(line)
-    assert value["schema"] == 4
+    assert value["schema"] == SCHEMA
     assert value["accuracy"] is None
     assert value["p99_ms"] is None or value["n"] >= 662
 
@@ -160,7 +160,7 @@ def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     result = run(INT8, *QUICK)
     assert result.exit_code == 0, result.output
-    assert "tainted: the board reports throttled, under-voltage" in result.stdout
+    assert "unreliable: the board reports throttled, under-voltage" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -178,15 +178,15 @@ def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, 
     assert set(record.trace.temperature_mc) == {48212}
     reasons = [found for found in record.reasons if "warm-up" not in found]
     assert reasons == ([reason] if reason else [])
-    assert (f"tainted: {reason}" in text_table([record])) == bool(reason)
+    assert (f"unreliable: {reason}" in text_table([record])) == bool(reason)
     if reason:
         # From there on it goes with the figures, and proves nothing.
         write_records(tmp_path / "slow.jsonl", [record])
         compared = run("compare", tmp_path / "slow.jsonl", tmp_path / "slow.jsonl")
         assert compared.exit_code == 1
-        assert f"all records are tainted ({'; '.join(record.reasons)})" in compared.stderr
+        assert f"all records are unreliable ({'; '.join(record.reasons)})" in compared.stderr
         write_report([record], tmp_path / "page.html")
-        assert f"All figures are tainted, do not quote them: {'; '.join(record.reasons)}." in (
+        assert f"All figures are unreliable, do not quote them: {'; '.join(record.reasons)}." in (
             tmp_path / "page.html"
         ).read_text(encoding="utf-8")
 
@@ -222,10 +222,10 @@ def test_every_model_is_measured_with_every_number_of_threads() -> None:
 
 def test_a_sustained_run_tells_its_drift() -> None:
     (record,) = benchmark([INT8], queries=20, sustained=0.02)
-    assert record.drift is not None
-    assert record.drift.minutes * 60 >= 1.2
-    assert record.rounds_at_s[-1] == pytest.approx(record.drift.minutes * 60, abs=0.01)
-    assert record.drift.low <= record.drift.ratio <= record.drift.high
+    assert record.trend is not None
+    assert record.trend.minutes * 60 >= 1.2
+    assert record.rounds_at_s[-1] == pytest.approx(record.trend.minutes * 60, abs=0.01)
+    assert record.trend.low <= record.trend.ratio <= record.trend.high
     assert record.trace is not None
     assert len(record.trace.seconds) >= 3
     assert "times as slow as at the beginning" in text_table([record])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.benchmarks.host.cpu_time import busy_by_others
+from edgeemo.benchmarks.host.cpu_time import foreign_cpu_seconds
 
 from ...tools.boards import write
 
@@ -28,14 +28,14 @@ OWN = "7 (a (b) c) S 1 7 7 0 -1 4194304 100 0 0 0 33 17 900 900 20 0 1 0 5 6 7\n
 def test_what_others_take(tmp_path: Path, stat: str, pids: list[int], ticks: int | None) -> None:
     write(tmp_path / "proc/stat", stat)
     write(tmp_path / "proc/7/stat", OWN)
-    found = busy_by_others(tmp_path, pids)
+    found = foreign_cpu_seconds(tmp_path, pids)
     assert found == (None if ticks is None else ticks / os.sysconf("SC_CLK_TCK"))
 
 
-@pytest.mark.skipif(busy_by_others("/", []) is None, reason="this machine does not tell")
+@pytest.mark.skipif(foreign_cpu_seconds("/", []) is None, reason="this machine does not tell")
 def test_what_this_process_computes_is_not_of_others() -> None:
     def both() -> tuple[float, float]:
-        everything, others = busy_by_others("/", []), busy_by_others("/", [os.getpid()])
+        everything, others = foreign_cpu_seconds("/", []), foreign_cpu_seconds("/", [os.getpid()])
         assert everything is not None
         assert others is not None
         return everything, others

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.benchmarks.host.monitor import Trace, Watch
-from edgeemo.benchmarks.host.taint import taint
+from edgeemo.benchmarks.host.monitor import DeviceMonitor, Trace
+from edgeemo.benchmarks.host.reliability import unreliable_reasons
 from edgeemo.benchmarks.power import total_watts
 from edgeemo.edge.host.hardware import THROTTLE_BITS
 
@@ -52,14 +52,14 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def test_it_looks_before_during_and_after(board: Path) -> None:
-    with Watch(root=board, period=0.01) as watch:
-        assert len(watch.looks) == 1
-        until(lambda: len(watch.looks) >= 4)
-    seen = len(watch.looks)
-    times = [look.seconds for look in watch.looks]
+    with DeviceMonitor(root=board, period=0.01) as watch:
+        assert len(watch.readings) == 1
+        until(lambda: len(watch.readings) >= 4)
+    seen = len(watch.readings)
+    times = [look.seconds for look in watch.readings]
     assert times == sorted(times)
     time.sleep(0.05)
-    assert len(watch.looks) == seen
+    assert len(watch.readings) == seen
 
 
 @pytest.mark.parametrize(
@@ -73,25 +73,25 @@ def test_it_looks_before_during_and_after(board: Path) -> None:
 def test_what_is_over_before_the_end_is_seen(board: Path, place: str, value: str, reason: str) -> None:
     cores = [board / f"sys/devices/system/cpu/cpu{core}" / place for core in range(PI4.cores)]
     good = cores[0].read_text()
-    with Watch(root=board, period=0.01) as watch:
+    with DeviceMonitor(root=board, period=0.01) as watch:
         for core in cores:
             core.write_text(value)
-        seen = len(watch.looks)
-        until(lambda: len(watch.looks) > seen + 1)
+        seen = len(watch.readings)
+        until(lambda: len(watch.readings) > seen + 1)
         for core in cores:
             core.write_text(good)
     assert watch.states[0] == watch.states[-1]
-    assert reason in taint(watch.states, cores=PI4.cores)
+    assert reason in unreliable_reasons(watch.states, cores=PI4.cores)
 
 
 @pytest.mark.parametrize("bit", THROTTLE_BITS)
 def test_a_throttle_bit_that_rises_is_seen(board: Path, vcgencmd: Path, bit: int) -> None:
-    with Watch(root=board, period=0.01) as watch:
+    with DeviceMonitor(root=board, period=0.01) as watch:
         (vcgencmd / "get_throttled").write_text(f"throttled={1 << bit:#x}\n")
         until(lambda: bool(watch.states[-1].throttled))
         # Gone again, but the board remembers.
         (vcgencmd / "get_throttled").write_text(f"throttled={1 << bit + 16:#x}\n")
-    (reason,) = taint(watch.states, cores=PI4.cores)
+    (reason,) = unreliable_reasons(watch.states, cores=PI4.cores)
     assert THROTTLE_BITS[bit] in reason
 
 
@@ -100,22 +100,22 @@ def test_a_program_that_starts_meanwhile_is_seen_before_the_load_average_rises(b
         write(board / "proc/stat", f"cpu  {busy} 0 0 5000 0 0 0 0 0 0\n")
 
     stat(100)
-    with Watch(root=board, period=0.05) as watch:
+    with DeviceMonitor(root=board, period=0.05) as watch:
         time.sleep(0.3)
         # Of four cores, at any speed of this machine.
         stat(100 + 400 * os.sysconf("SC_CLK_TCK"))
     assert {state.load for state in watch.states} == {(0.25, 0.5, 0.75)}
-    assert watch.others == pytest.approx(400 / watch.looks[-1].seconds, rel=0.01)
-    (reason,) = taint(watch.states, cores=PI4.cores, others=watch.others)
+    assert watch.others == pytest.approx(400 / watch.readings[-1].seconds, rel=0.01)
+    (reason,) = unreliable_reasons(watch.states, cores=PI4.cores, others=watch.others)
     assert reason.startswith("other programs were busy (on ")
-    assert taint(watch.states, cores=PI4.cores, others=1.9) == ()
+    assert unreliable_reasons(watch.states, cores=PI4.cores, others=1.9) == ()
 
 
 def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
-    with Watch(root=board, period=0.01) as watch:
-        until(lambda: len(watch.looks) >= 2)
-    trace = Trace.of(watch.looks)
-    looks = len(watch.looks)
+    with DeviceMonitor(root=board, period=0.01) as watch:
+        until(lambda: len(watch.readings) >= 2)
+    trace = Trace.of(watch.readings)
+    looks = len(watch.readings)
     assert trace.clock_khz == (1_800_000,) * looks
     assert trace.throttled == (0,) * looks
     assert trace.power_w == (1.83,) * looks
@@ -129,10 +129,10 @@ def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
 
 def test_a_machine_that_tells_nothing_has_an_empty_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with Watch(root=tmp_path) as watch:
+    with DeviceMonitor(root=tmp_path) as watch:
         pass
-    assert str(Trace.of(watch.looks)) == ""
-    assert taint(watch.states, cores=1) == ()
+    assert str(Trace.of(watch.readings)) == ""
+    assert unreliable_reasons(watch.states, cores=1) == ()
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_the_table_names_what_is_left_to_the_runtime() -> None:
     ]
     assert rows[3].startswith("1 SOFTMAX (not delegated)")
     assert rows[4].split()[-1] == "79.0%"
-    assert rows[-1] == "tainted: too hot"
+    assert rows[-1] == "unreliable: too hot"
 
 
 def test_the_command_writes_what_the_report_reads(tiny_int8: Path, tmp_path: Path) -> None:

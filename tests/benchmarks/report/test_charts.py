@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeemo.benchmarks.report.charts import course_chart, histogram_chart, stage_chart
+from edgeemo.benchmarks.report.charts import histogram_chart, latency_over_time_chart, stage_chart
 from edgeemo.edge.common.errors import EdgeemoError
 
 from ..samples import sample
@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 @pytest.mark.parametrize(
     ("models", "names"),
     [
-        pytest.param(2, ["m0", "m1 (tainted)"], id="a line each"),
+        pytest.param(2, ["m0", "m1 (unreliable)"], id="a line each"),
         pytest.param(9, ["all models", "half of them", "median of them"], id="too many for lines"),
     ],
 )
@@ -25,7 +25,7 @@ def test_the_course_names_what_it_draws(tmp_path: Path, models: int, names: list
         sample(name=f"m{number}", reasons=reasons.get(number, ()), rounds_ms=(0.1 + number, 0.2 + number))
         for number in range(models)
     ]
-    course_chart(records, tmp_path / "course.svg")
+    latency_over_time_chart(records, tmp_path / "course.svg")
     text = (tmp_path / "course.svg").read_text()
     assert [name for name in names if f">{name}</text>" in text] == names
     assert (">m0</text>" in text) == (models == 2)
@@ -36,9 +36,9 @@ def test_bars_of_a_tainted_record_say_so(tmp_path: Path, draw: object) -> None:
     draw([sample(name="cool"), sample(name="hot", reasons=("too hot",))], tmp_path / "chart.svg")  # type: ignore[operator]
     text = (tmp_path / "chart.svg").read_text()
     assert ">cool</text>" in text
-    assert ">hot (tainted)</text>" in text
+    assert ">hot (unreliable)</text>" in text
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(EdgeemoError, match="nothing to draw, expected a record with rounds_at_s"):
-        course_chart([sample(rounds_at_s=())], tmp_path / "course.svg")
+        latency_over_time_chart([sample(rounds_at_s=())], tmp_path / "course.svg")

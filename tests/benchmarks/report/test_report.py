@@ -62,16 +62,16 @@ def test_the_figures_are_in_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
-    ("tainted", "sentence"),
+    ("unreliable", "sentence"),
     [
         pytest.param((), None, id="none"),
-        pytest.param((1,), "1 of 2 models are tainted, do not quote them: too hot.", id="one"),
-        pytest.param((0, 1), "All figures are tainted, do not quote them: too hot.", id="all"),
+        pytest.param((1,), "1 of 2 models are unreliable, do not quote them: too hot.", id="one"),
+        pytest.param((0, 1), "All figures are unreliable, do not quote them: too hot.", id="all"),
     ],
 )
-def test_taint_is_said_first(tmp_path: Path, tainted: tuple[int, ...], sentence: str | None) -> None:
+def test_taint_is_said_first(tmp_path: Path, unreliable: tuple[int, ...], sentence: str | None) -> None:
     records = [
-        replace(record, reasons=("too hot",) if index in tainted else ())
+        replace(record, reasons=("too hot",) if index in unreliable else ())
         for index, record in enumerate((FIRST, SECOND))
     ]
     text = page_of(records, tmp_path)
@@ -90,7 +90,7 @@ def test_runs_are_shown_apart(tmp_path: Path) -> None:
 
 def test_sparse_records_have_a_page_too(tmp_path: Path) -> None:
     sparse = sample(accuracy=None, ratio=None, stages=None, macs=None, p50_ms=None, p90_ms=None, histogram=None)
-    assert "model.tflite" not in page_of([replace(sparse, rounds_at_s=(), trace=None, drift=None)], tmp_path)
+    assert "model.tflite" not in page_of([replace(sparse, rounds_at_s=(), trace=None, trend=None)], tmp_path)
 
 
 @pytest.mark.usefixtures("plain")
@@ -123,7 +123,7 @@ def test_markdown_has_its_images_beside_it(tmp_path: Path) -> None:
 def test_a_tainted_profile_says_so_first(tmp_path: Path) -> None:
     write_report([FIRST], tmp_path / "page.md", profiles=[replace(PROFILE, reasons=("too hot",))])
     text = (tmp_path / "page.md").read_text()
-    assert "## Operators of net\n\n> **Tainted, do not quote it: too hot.**" in text
+    assert "## Operators of net\n\n> **Unreliable, do not quote it: too hot.**" in text
 
 
 @pytest.mark.parametrize(

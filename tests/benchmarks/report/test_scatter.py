@@ -142,7 +142,7 @@ def test_what_taints_a_latency_leaves_sizes_alone(
     faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]  # type: ignore[attr-defined]
     assert [face for face in faces if face == "white"] == hollow
     (legend,) = figure.legends  # type: ignore[attr-defined]
-    assert ("tainted" in [text.get_text() for text in legend.get_texts()]) == bool(hollow)
+    assert ("unreliable" in [text.get_text() for text in legend.get_texts()]) == bool(hollow)
 
 
 def test_a_cost_without_accuracies_cannot_be_drawn(tmp_path: Path) -> None:

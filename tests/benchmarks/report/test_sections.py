@@ -11,10 +11,10 @@ from edgeemo.benchmarks.record import Stages
 from edgeemo.benchmarks.report.sections import (
     Cells,
     cost_cells,
-    drift_cells,
     instruction_cells,
     percentile_cells,
     stage_cells,
+    trend_cells,
 )
 
 from ..samples import sample
@@ -49,11 +49,11 @@ def column(cells: Cells, name: str) -> list[str]:
         pytest.param(cost_cells([FULL, sample()]), "of the ceiling", ["68%", "-"], id="ceiling"),
         pytest.param(cost_cells([FULL]), "offline per s", ["6,000 [5,000, 7,000]"], id="offline"),
         pytest.param(cost_cells([FULL]), "batch", ["32"], id="batch"),
-        pytest.param(cost_cells([CRAMPED, sample()]), "", ["tainted", ""], id="taint of costs"),
-        pytest.param(percentile_cells([CRAMPED]), "", ["tainted"], id="taint of percentiles"),
-        pytest.param(stage_cells([CRAMPED]), "", ["tainted"], id="taint of stages"),
-        pytest.param(drift_cells([CRAMPED]), "", ["tainted"], id="taint of drift"),
-        pytest.param(drift_cells([sample()]), "last over first", ["1.025"], id="drift"),
+        pytest.param(cost_cells([CRAMPED, sample()]), "", ["unreliable", ""], id="taint of costs"),
+        pytest.param(percentile_cells([CRAMPED]), "", ["unreliable"], id="taint of percentiles"),
+        pytest.param(stage_cells([CRAMPED]), "", ["unreliable"], id="taint of stages"),
+        pytest.param(trend_cells([CRAMPED]), "", ["unreliable"], id="taint of drift"),
+        pytest.param(trend_cells([sample()]), "last over first", ["1.025"], id="trend"),
         pytest.param(stage_cells([sample(stages=None), sample()]), "invoke", ["0.160"], id="stages"),
         pytest.param(instruction_cells([sample(instructions=(COUNT,))]), "M instr.", ["8.00"], id="instructions"),
         pytest.param(instruction_cells([sample(instructions=(COUNT,))]), "simd", ["75.0%"], id="class"),

@@ -52,10 +52,10 @@ def test_taint_is_marked_in_the_row_and_explained_once() -> None:
     records = [FIRST, sample(reasons=("too hot",)), sample(name="b", reasons=("too hot", "busy"))]
     table = text_table(records)
     rows = table.splitlines()[2:5]
-    assert ["tainted" in row for row in rows] == [False, True, True]
-    assert table.count("tainted: too hot") == 1
-    assert table.count("tainted: busy") == 1
-    assert "tainted" not in text_table([FIRST])
+    assert ["unreliable" in row for row in rows] == [False, True, True]
+    assert table.count("unreliable: too hot") == 1
+    assert table.count("unreliable: busy") == 1
+    assert "unreliable" not in text_table([FIRST])
 
 
 def test_notes_name_device_data_and_reference() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgeemo.benchmarks.host.taint import taint
+from edgeemo.benchmarks.host.reliability import unreliable_reasons
 from edgeemo.edge.host.hardware import DeviceState
 
 GOOD = DeviceState("ondemand", 1500000, 1500000, 50000, 0, (0.1, 0.1, 0.1))
@@ -31,7 +31,7 @@ GOOD = DeviceState("ondemand", 1500000, 1500000, 50000, 0, (0.1, 0.1, 0.1))
     ],
 )
 def test_taint(before: dict[str, object], after: dict[str, object], reason: str | None) -> None:
-    reasons = taint([replace(GOOD, **before), replace(GOOD, **after)], cores=4)  # type: ignore[arg-type]
+    reasons = unreliable_reasons([replace(GOOD, **before), replace(GOOD, **after)], cores=4)  # type: ignore[arg-type]
     if reason is None:
         assert reasons == ()
     else:
@@ -41,7 +41,7 @@ def test_taint(before: dict[str, object], after: dict[str, object], reason: str 
 
 def test_all_reasons_are_given() -> None:
     after = replace(GOOD, clock_khz=600000, throttled=0x4, load=(9.0, 9.0, 9.0))
-    assert len(taint([GOOD, after], cores=4)) == 3
+    assert len(unreliable_reasons([GOOD, after], cores=4)) == 3
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_all_reasons_are_given() -> None:
     ],
 )
 def test_what_was_so_in_between_only_taints_too(between: dict[str, object], reason: str) -> None:
-    (found,) = taint([GOOD, replace(GOOD, **between), GOOD], cores=4)  # type: ignore[arg-type]
+    (found,) = unreliable_reasons([GOOD, replace(GOOD, **between), GOOD], cores=4)  # type: ignore[arg-type]
     assert reason in found

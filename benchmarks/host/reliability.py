@@ -12,7 +12,9 @@ CLOCK_DROP = 0.1
 LOAD_LIMIT = 0.5
 
 
-def taint(states: Sequence[DeviceState], *, cores: int, own: int = 1, others: float | None = None) -> tuple[str, ...]:
+def unreliable_reasons(
+    states: Sequence[DeviceState], *, cores: int, own: int = 1, others: float | None = None
+) -> tuple[str, ...]:
     """Why figures that were taken meanwhile do not show what the device can do; empty when they do.
 
     Args:
