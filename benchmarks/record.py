@@ -190,7 +190,11 @@ class BenchmarkRecord:
                 got=str(value["schema"]),
                 hint="measure again with this version of edgeemo",
             )
-        renamed = {_RENAMED.get(key, key): item for key, item in value.items()} if value["schema"] < SCHEMA else value
+        renamed = (
+            {_RENAMED.get(str(key), str(key)): item for key, item in value.items()}
+            if value["schema"] < SCHEMA
+            else value
+        )
         entries = {key: item for key, item in renamed.items() if key not in ("schema", "unreliable")}
         try:
             for key, kind in _NESTED.items():
