@@ -116,7 +116,7 @@ def _quantize(run: Run, folder: Path, force: bool) -> dict[str, Path]:
 def _validate(run: Run, models: dict[str, Path]) -> dict[str, Drift]:
     from .optimize.validation import drift
     from .train.datasets.registry import read_evaluation_set
-    from .train.predictor import open_predictor, predict_dataset
+    from .train.evaluation.predictor import open_predictor, predict_dataset
 
     faces = read_evaluation_set(run.settings.data, "test")
     predictors = {method: open_predictor(path) for method, path in models.items()}

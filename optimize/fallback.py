@@ -7,7 +7,7 @@ from pathlib import Path
 from ..edge.line import Line
 from ..edge.model.card import Quantization
 from ..train.datasets.splits import TrainingData
-from ..train.predictor import open_predictor
+from ..train.evaluation.predictor import open_predictor
 from .float_model import RUN, Source
 from .quantize import Quantized, calibrated_on, write_compared
 from .sensitivity.mixed_precision import Repaired, repair

@@ -20,9 +20,9 @@ from ..edge.model.describe import Description, describe, shapes_of
 from ..edge.model.zoo import Catalog, find_model
 from ..edge.tflite.graph import read_graph
 from ..train.config.recipe import Recipe
+from ..train.evaluation.predictor import KerasPredictor, Predictor
 from ..train.fit.run import Run
 from ..train.network.model import load_model
-from ..train.predictor import KerasPredictor, Predictor
 from .converters.tensorflow import to_float
 from .sensitivity.scoring import classifier_of
 

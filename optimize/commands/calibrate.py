@@ -47,7 +47,7 @@ def command(
 
     from ...edge.inference.classifier import Classifier
     from ...edge.model.card import write_model
-    from ...train.predictor import predict_dataset
+    from ...train.evaluation.predictor import predict_dataset
     from ..temperature_scaling import fit_temperature
 
     if not run and not data:

@@ -16,7 +16,7 @@ from ...train.datasets.selection import Choice
 
 if TYPE_CHECKING:
     from ...train.datasets.dataset import Dataset
-    from ...train.predictor import Predictor
+    from ...train.evaluation.predictor import Predictor
     from ..validation.robustness import Robustness
 
 
@@ -78,7 +78,7 @@ def command(
     from ...train.datasets.registry import read_evaluation_set
     from ...train.datasets.splits import holdout_of
     from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of, typed_command
-    from ...train.predictor import open_predictor, predict_dataset
+    from ...train.evaluation.predictor import open_predictor, predict_dataset
     from ..drift.files import write_robustness
     from ..validation import drift
     from ..validation.card_figures import CORRUPTED, Measurement

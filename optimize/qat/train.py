@@ -19,7 +19,7 @@ from ...train.backend import keras, set_seed
 from ...train.config.recipe import Recipe, Schedule
 from ...train.datasets.splits import TrainingData
 from ...train.fit import schedule
-from ...train.fit.callbacks import Pace
+from ...train.fit.callbacks import StepCallback
 from ...train.fit.loop import training_batches
 from ...train.inputs.batches import Batches
 from ...train.network.model import compile_model
@@ -206,7 +206,7 @@ def fine_tune(
     epochs, steps = options.epochs or recipe.qat.epochs, min(options.steps or batches.steps, batches.steps)
     free = max(1, epochs - int(epochs * FROZEN))
     course = Schedule("cosine", epochs=epochs)
-    pace = Pace(
+    pace = StepCallback(
         lambda done: schedule.learning_rate(course, recipe.qat.learning_rate, (), done),
         Progress(epochs, steps, what="QAT epoch", quiet=quiet),
         steps,
@@ -264,7 +264,7 @@ def _compile(model: Any, recipe: Recipe, distillation: Distillation | None) -> N
 class _Tuner(keras.callbacks.Callback):
     """Keeps the best weights, and the state after each epoch."""
 
-    def __init__(self, model: Any, monitor: str, pace: Pace, checkpoint: Checkpoint | None) -> None:
+    def __init__(self, model: Any, monitor: str, pace: StepCallback, checkpoint: Checkpoint | None) -> None:
         super().__init__()
         self.monitor, self.pace, self.checkpoint = monitor, pace, checkpoint
         model.optimizer.build(model.trainable_variables)

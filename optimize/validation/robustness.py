@@ -12,7 +12,7 @@ from ...edge.common.proportion import Accuracy
 from ...edge.common.tables import aligned
 from ...train.datasets.corruption import KINDS, SEVERITIES, corrupted
 from ...train.datasets.dataset import Dataset
-from ...train.predictor import Predictor, predict_dataset
+from ...train.evaluation.predictor import Predictor, predict_dataset
 from .paired_stats import PairedChange, mean_interval
 
 #: What the images are when nothing is done to them.

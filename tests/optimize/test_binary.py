@@ -17,8 +17,8 @@ from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.evaluation.metrics import evaluate
+from edgeemo.train.evaluation.predictor import open_predictor, predict_dataset
 from edgeemo.train.fit.run import Run
-from edgeemo.train.predictor import open_predictor, predict_dataset
 
 SETS = ["input.height=24", "input.width=24", "architecture.filters=[8,8,16]", "architecture.dense=16"]
 SETS += ["optimizer.name=adamw", "optimizer.learning_rate=3e-3", "optimizer.weight_decay=4e-3"]

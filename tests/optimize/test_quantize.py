@@ -20,8 +20,8 @@ from edgeemo.optimize.quantize import METHODS, quantize, slow_images, training_r
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
+from edgeemo.train.evaluation.predictor import open_predictor
 from edgeemo.train.fit.run import Run
-from edgeemo.train.predictor import open_predictor
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import keras
-from ..precision import norm_dtype
+from ..backend import keras, norm_dtype
 from .head import classifier
 
 L = keras.layers

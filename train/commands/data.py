@@ -8,6 +8,7 @@ import click
 
 from ...edge.common.errors import EdgeemoError
 from ...edge.common.files import existing, new_file, write_text
+from ...edge.common.tables import aligned
 from ...edge.model.card import read_card
 from ...edge.model.zoo import find_model
 from ..datasets.audit import BROKEN, CONFLICT, CONSTANT, CROSS_SPLIT, PERSON, WITHIN_SPLIT, Audit, audit
@@ -16,7 +17,6 @@ from ..datasets.options import data_choice, tell_left_out
 from ..datasets.registry import read_dataset, read_evaluation_set
 from ..datasets.selection import Choice
 from ..datasets.splits import holdout_of, stratified
-from ..datasets.table import counts_table
 
 _MEANING = {
     CROSS_SPLIT: "images with a pixel-identical copy in another split",
@@ -133,3 +133,17 @@ def _report(result: Audit, out: str) -> str:
     lines.append(f"{result.count(BROKEN):6,}  broken images or rows, left out")
     lines += ["", f"{len(result.findings):,} findings are listed in {out}"]
     return "\n".join(lines)
+
+
+def counts_table(counts: dict[str, dict[str, int]]) -> str:
+    """Return the images per split and class as a table.
+
+    Args:
+        counts: split -> class -> number, as ``Dataset.counts``.
+    """
+    splits = list(counts)
+    labels = list(next(iter(counts.values())))
+    rows = [["class", *splits]]
+    rows += [[label, *(f"{counts[split][label]:,}" for split in splits)] for label in labels]
+    rows.append(["total", *(f"{sum(counts[split].values()):,}" for split in splits)])
+    return aligned(rows)

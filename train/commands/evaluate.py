@@ -56,7 +56,7 @@ def command(
     from ..datasets.registry import read_evaluation_set
     from ..datasets.splits import holdout_of
     from ..evaluation.card_figures import Record, check_recordable, runtime_of, typed_command
-    from ..predictor import open_predictor, predict_dataset
+    from ..evaluation.predictor import open_predictor, predict_dataset
 
     short = out is None and not record and importlib.util.find_spec("sklearn") is None
     if not short:

@@ -85,7 +85,7 @@ def command(
     from ..datasets.registry import read_evaluation_set
     from ..distillation.query_teachers import teach
     from ..distillation.soft_targets import Teaching
-    from ..predictor import open_predictor
+    from ..evaluation.predictor import open_predictor
 
     target = new_file(out, force=force)
     recipe = load_recipe(student, overrides) if student else None

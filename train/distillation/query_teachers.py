@@ -18,9 +18,9 @@ from ...edge.vision.preprocess import InputSpec
 from ..checkpoint import Unfinished
 from ..config.recipe import Recipe
 from ..datasets.dataset import Dataset
+from ..evaluation.predictor import Predictor
 from ..inputs.augmented_views import Views
 from ..inputs.image_cache import fitted_pixels
-from ..predictor import Predictor
 from .soft_targets import Teaching
 
 #: Images that the teachers are shown at once.

@@ -19,7 +19,7 @@ from ...edge.inference.classifier import Classifier
 from ...edge.inference.interpreter import version
 from ...edge.model.card import ModelCard, card_of, with_card
 from ..datasets.dataset import Dataset
-from ..predictor import Predictor
+from .predictor import Predictor
 
 #: Options that say where results go; they change none.
 _OUTPUTS = ("out", "corruptions", "force", "as_json", "record")

@@ -1,23 +1,30 @@
-"""The pace of a training: its learning rate before every step, its progress after it, its figures after an epoch."""
+"""Callbacks of a training: learning rate of every step, progress, figures of every epoch, files for TensorBoard."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..backend import keras
+from ..backend import keras, tf
 from ..progress import Progress
 
+#: Folder (a run of its own in TensorBoard) -> tag -> column of the history.
+CURVES = {
+    "train": {"epoch_loss": "loss", "epoch_accuracy": "accuracy", "epoch_learning_rate": "learning_rate"},
+    "validation": {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"},
+}
 
-class Pace(keras.callbacks.Callback):
-    """Sets the rate of each step and shows the progress; stands first among the callbacks.
+
+class StepCallback(keras.callbacks.Callback):
+    """Learning rate of each step, and progress; stands first among the callbacks.
 
     Args:
-        rate: finished epochs (as ``fit`` counts them, ``initial_epoch`` included) with the fraction of the present one
+        rate: finished epochs (as ``fit`` counts them, ``initial_epoch`` included) with the fraction of the current one
             -> learning rate.
-        progress: what is shown.
-        steps: per epoch.
+        progress: display to update.
+        steps: steps per epoch.
     """
 
     def __init__(self, rate: Callable[[float], float], progress: Progress, steps: int) -> None:
@@ -26,23 +33,23 @@ class Pace(keras.callbacks.Callback):
         self.epoch, self.began, self.learning_rate = 0, 0.0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Keras's hook."""
+        """See Keras."""
         self.began, self.epoch = time.monotonic(), epoch
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Keras's hook."""
+        """See Keras."""
         self.learning_rate = self.rate(self.epoch + batch / self.steps)
         self.model.optimizer.learning_rate.assign(self.learning_rate)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keras's hook."""
+        """See Keras."""
         self.progress.step(self.epoch, batch, logs["loss"], _figure(logs, "accuracy"))
 
     def row(self, logs: dict[str, float]) -> dict[str, float]:
-        """The figures of the epoch that has just ended, for its ``on_epoch_end``.
+        """Return the figures of the epoch that has just ended, for its ``on_epoch_end``.
 
         Args:
-            logs: as Keras hands them over.
+            logs: logs of Keras.
 
         Returns:
             epoch (from 1), loss, accuracy, val_loss, val_accuracy, learning_rate (of the last step), seconds.
@@ -59,3 +66,34 @@ def _figure(logs: dict[str, float], key: str) -> float:
     validated = key.startswith("val_")
     named = [name for name in logs if name.endswith("_accuracy") and name.startswith("val_") == validated]
     return float(logs[named[0]])
+
+
+class Summaries:
+    """Event files for TensorBoard, with a point on every curve for every epoch; the step is the epoch, from 1.
+
+    Folders and names are those of Keras's callback, which needs the package tensorboard only to write them.
+
+    Args:
+        folder: folder of the event files.
+        history: finished epochs. They are written again, into one file for each folder, and replace the files that
+            are there: a kill may have come between the history and the event files.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[dict[str, float]]) -> None:
+        for name in CURVES:
+            for path in (folder / name).glob("events.out.tfevents.*"):
+                path.unlink()
+        self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in CURVES}
+        for row in history:
+            self.add(row)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Write one epoch of the history."""
+        # As tf.summary.scalar does; that function is in the package tensorboard.
+        plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+        metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class="DATA_CLASS_SCALAR")
+        for name, curves in CURVES.items():
+            with self._writers[name].as_default():
+                for tag, key in curves.items():
+                    tf.summary.write(tag, tf.constant(row[key], tf.float32), step=int(row["epoch"]), metadata=metadata)
+            self._writers[name].flush()

@@ -15,7 +15,7 @@ from ...edge.common.files import atomic_path, write_json
 from ...edge.common.proportion import Accuracy
 from ...edge.inference.classifier import as_probabilities
 from ...edge.model.card import ModelCard, Provenance
-from ..backend import keras, set_seed, tf
+from ..backend import as_float32, keras, set_seed, tf
 from ..config.recipe import Recipe
 from ..datasets.splits import TrainingData
 from ..distillation.soft_targets import taught
@@ -24,11 +24,9 @@ from ..inputs.augmented_views import Lesson
 from ..inputs.batches import Batches
 from ..network.ferplus_head import votes_to_learn, without_votes_head
 from ..network.model import build_training_model, compile_model, load_model
-from ..precision import as_float32
 from ..progress import Progress
-from ..summaries import Summaries
 from . import schedule
-from .callbacks import Pace
+from .callbacks import StepCallback, Summaries
 from .distribution import Strategy, open_strategy
 from .ema import Averages, lend_averages
 from .phases import Stage, current_stage, freeze
@@ -181,7 +179,7 @@ def _callbacks(
     def rate(done: float) -> float:
         return schedule.learning_rate(course, stage.phase.learning_rate, stage.own(history), done - stage.start)
 
-    pace = Pace(rate, Progress(stage.planned, steps, quiet=quiet), steps)
+    pace = StepCallback(rate, Progress(stage.planned, steps, quiet=quiet), steps)
     averages = None
     if decay := recipe.optimizer.ema:
         saved = run.averages(len(history)) if len(history) > stage.start else None
@@ -199,7 +197,7 @@ class _Keeper(keras.callbacks.Callback):
         recipe: Recipe,
         history: list[dict[str, float]],
         stage: Stage,
-        pace: Pace,
+        pace: StepCallback,
         averages: Averages | None,
         summaries: Summaries | None,
     ) -> None:

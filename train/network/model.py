@@ -7,9 +7,8 @@ from typing import Any
 from ...edge.common.errors import EdgeemoError
 from ...edge.common.files import sha256
 from .. import architectures
-from ..backend import keras
+from ..backend import keras, precision
 from ..config.recipe import Recipe
-from ..precision import precision
 from .ferplus_head import EMOTION, VOTES, with_votes_head
 from .losses import accuracy, classification_loss
 

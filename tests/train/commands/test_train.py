@@ -87,7 +87,7 @@ def test_a_card_of_drawn_faces_says_so(finished: tuple[Path, Result]) -> None:
 
 
 def test_the_figure_on_the_card_is_that_of_the_model(finished: tuple[Path, Result]) -> None:
-    from edgeemo.train.predictor import open_predictor, predict_dataset
+    from edgeemo.train.evaluation.predictor import open_predictor, predict_dataset
 
     run = Run.open(finished[0])
     figure = run.card.metrics["float32 validation"]

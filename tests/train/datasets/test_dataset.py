@@ -9,8 +9,8 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.preprocess import InputSpec, fit
+from edgeemo.train.commands.data import counts_table
 from edgeemo.train.datasets.dataset import Dataset, class_counts, pixel_digest
-from edgeemo.train.datasets.table import counts_table
 
 if TYPE_CHECKING:
     from .conftest import MakeDataset

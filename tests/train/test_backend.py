@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.train.backend import POLICIES, as_float32
 from edgeemo.train.config.recipe import load_recipe
 from edgeemo.train.network.model import build_model
-from edgeemo.train.precision import POLICIES, as_float32
 
 SMALL = ("architecture.stem=[4,8]", "architecture.widths=[8]", "architecture.strides=[2]")
 

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..edge.common.errors import EdgeemoError
-from ..edge.inference.classifier import Classifier, as_probabilities
-from ..edge.model.card import ModelCard
-from ..edge.model.zoo import find_model
-from ..edge.vision.preprocess import normalize
-from .datasets.dataset import Dataset
+from ...edge.common.errors import EdgeemoError
+from ...edge.inference.classifier import Classifier, as_probabilities
+from ...edge.model.card import ModelCard
+from ...edge.model.zoo import find_model
+from ...edge.vision.preprocess import normalize
+from ..datasets.dataset import Dataset
 
 #: Images at once, of 48x48; of larger ones fewer, because a network's activations grow with its input: kdef-binary
 #: took 12 GB for 256 images of 256x256.
@@ -62,8 +62,8 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
     path = Path(path)
     if path.is_dir():
         # A device that measures a .tflite has neither TensorFlow nor what recipes need.
-        from .fit.run import Run
-        from .network.model import load_model
+        from ..fit.run import Run
+        from ..network.model import load_model
 
         run = Run.open(path)
         card, model_path = run.card, run.model_path
