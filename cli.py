@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from . import __version__
+from .edge.commands.group import CommandGroup
 from .edge.common.console import reader_may_leave
-from .edge.common.errors import EdgeemoError, MissingExtra
+from .edge.common.errors import EdgeemoError
 
 #: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
 COMMANDS = {
@@ -35,23 +36,7 @@ COMMANDS = {
 }
 
 
-#: Module that the base install leaves out -> extra that brings it.
-EXTRAS = {
-    "tensorflow": "train",
-    "tf_keras": "train",
-    "tensorflow_model_optimization": "train",
-    "tomlkit": "train",
-    "sklearn": "evaluate",
-    "scipy": "evaluate",
-    "matplotlib": "evaluate",
-    "starlette": "web",
-    "uvicorn": "web",
-    "prometheus_client": "web",
-    "paho": "mqtt",
-}
-
-
-class LazyGroup(click.Group):
+class LazyGroup(CommandGroup):
     """A group that knows its commands by name and imports one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -65,11 +50,8 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with reader_may_leave():
-                return super().invoke(ctx)
-        except ImportError as error:
-            raise _missing(error) from error
+        with reader_may_leave():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -87,19 +69,6 @@ def edgeemo(debug: bool) -> None:
 
     Example: edgeemo predict model.tflite photo.jpg
     """
-
-
-def _missing(error: ImportError) -> Exception:
-    """What to tell somebody whose install lacks a package; the error itself when it is none that we know."""
-    package = (error.name or "").split(".")[0]
-    if package in EXTRAS:
-        return MissingExtra(package, EXTRAS[package])
-    if package == "cv2" or ".so" in str(error):
-        return EdgeemoError(
-            f"a library cannot be loaded ({error})",
-            hint="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
-        )
-    return error
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -121,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         if _out_of_memory(error):
             hint = "take fewer or smaller images or a smaller batch, close other programs, or use a larger machine"
-            EdgeemoError("this ran out of memory", hint=hint).show()
+            click.echo(f"Error: {EdgeemoError('this ran out of memory', hint=hint)}", err=True)
             sys.exit(1)
         text = f"{type(error).__name__}: {error}"
         click.echo(f"Error: unexpected failure ({text}); please report it with the output of --debug", err=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from ...edge.commands.group import CommandGroup
 from .compare import command as compare
 from .measure import command as measure
 from .profile import command as profile
 from .report import command as report
 
 
-class MeasureByDefault(click.Group):
+class MeasureByDefault(CommandGroup):
     """A group whose name alone means its command ``measure``: ``edgeemo benchmark model.tflite``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

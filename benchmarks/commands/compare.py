@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ...edge.common.errors import GateFailed
+from ...edge.common.errors import GateError
 from ..compare import TOLERANCE, compare
 from ..record import read_records
 
@@ -46,4 +46,4 @@ def command(old: str, new: str, tolerance: float, relative: bool, include_unreli
     click.echo(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else found.text(), nl=as_json)
     if found.slower:
         what = ", ".join(f"{change.name} ({change.ratio:.2f} times)" for change in found.slower)
-        raise GateFailed(f"slower than before: {what}")
+        raise GateError(f"slower than before: {what}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.errors import EdgeemoError, MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
 from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES
@@ -174,11 +174,11 @@ def command(
     Each has --help.
     """
     if data is None and limit is not None:
-        raise click.UsageError("--limit needs --data")
+        raise OptionError("--limit needs --data")
     if data is None and (exclude or choice != Choice()):
-        raise click.UsageError("--classes, --angles and --exclude need --data")
+        raise OptionError("--classes, --angles and --exclude need --data")
     if delegate_options and set(delegates) == {_CPU}:
-        raise click.UsageError("--delegate-option needs a --delegate")
+        raise OptionError("--delegate-option needs a --delegate")
     specs = [None if name == _CPU else DelegateSpec.parse(name, delegate_options) for name in delegates]
     paths = [existing(find_model(model), "a .tflite model") for model in models]
     fallback = read_card_file(card) if card else None
@@ -237,7 +237,7 @@ def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:
     try:
         plot_records(records, folder / "plot.png")
         names.append("plot.png")
-    except MissingExtra as error:
+    except MissingExtraError as error:
         # The base install has no matplotlib; the plot can be made from the records elsewhere.
-        click.echo(f"plot.png is left out: {error.message}", err=True)
+        click.echo(f"plot.png is left out: {error!s}", err=True)
     click.echo(f"wrote {', '.join(names)} to {folder}", err=True)

@@ -107,5 +107,5 @@ def main(request: str, answer: str) -> None:
     try:
         found = count(**json.loads(Path(request).read_text(encoding="utf-8")))
     except EdgeemoError as error:
-        found = {"error": error.message}
+        found = {"error": str(error)}
     Path(answer).write_text(json.dumps(found), encoding="utf-8")

@@ -32,7 +32,7 @@ def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> Non
 
     Raises:
         EdgeemoError: no record has a histogram.
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     # Rows count upwards.
     shown = _with(records, "histogram")[::-1]
@@ -63,7 +63,7 @@ def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
 
     Raises:
         EdgeemoError: no record has stages.
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     shown = _with(records, "stages")
     drawing, axes = figure(len(shown) + 1)
@@ -87,7 +87,7 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
     """What each operator adds to an invoke, a bar each, with whiskers between the quartiles.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     operators = profile.operators
     drawing, axes = figure(len(operators) // 2)
@@ -119,7 +119,7 @@ def latency_over_time_chart(records: Sequence[BenchmarkRecord], path: str | Path
 
     Raises:
         EdgeemoError: no record tells when its rounds were.
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     shown = _with(records, "rounds_at_s")
     drawing, axes = figure(5)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.errors import EdgeemoError, MissingExtraError
 from ...edge.common.files import write_text
 from ...edge.common.html import Page
 from ...edge.common.markdown import MarkdownReport
@@ -124,9 +124,9 @@ class _Images:
         path = Path(self._folder, f"{self._prefix}{name}{self._suffix}")
         try:
             draw(path)
-        except MissingExtra as error:
+        except MissingExtraError as error:
             self._missing = True
-            self._report.paragraph(f"There are no images: {error.message}")
+            self._report.paragraph(f"There are no images: {error!s}")
             return
         self._report.image(path, caption)
 

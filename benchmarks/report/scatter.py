@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.errors import EdgeemoError, MissingExtraError
 from ...edge.common.files import write_bytes
 from ..cases import thread_count
 from ..record import BenchmarkRecord
@@ -52,7 +52,7 @@ def plot_records(
 
     Raises:
         EdgeemoError: another suffix, or no record with such a figure.
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     _suffix(path)
     shown = [record for record in records if cost.of(record) and (cost is LATENCY or record.accuracy)]
@@ -106,13 +106,13 @@ def figure(rows: int) -> tuple[Any, Any]:
     """An empty figure with axes, high enough for so many rows.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("matplotlib", "evaluate") from error
+        raise MissingExtraError("matplotlib", "evaluate") from error
     drawing = Figure(figsize=(8, max(4.5, 1.5 + 0.4 * rows)), layout="constrained")
     FigureCanvasAgg(drawing)
     return drawing, drawing.subplots()

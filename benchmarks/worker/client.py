@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
-from ...edge.inference.delegate import DelegateError, DelegateSpec
+from ...edge.common.errors import DelegateError, EdgeemoError
+from ...edge.inference.delegate import DelegateSpec
 from ...edge.model.card import ModelCard
 
 _WORKER = __name__.rsplit(".", 1)[0] + ".worker"

@@ -18,9 +18,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DelegateError, EdgeemoError
 from ...edge.inference.classifier import Classifier, check_card
-from ...edge.inference.delegate import DelegateError, DelegateSpec
+from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, version
 from ...edge.model.card import ModelCard
 from .batch import Batch, OneByOne
@@ -257,7 +257,7 @@ def serve(commands: TextIO, answers: TextIO) -> None:
             else:
                 raise EdgeemoError("unknown operation", got=repr(operation))
         except EdgeemoError as error:
-            reply({"error": error.message, "delegate": isinstance(error, DelegateError)})
+            reply({"error": str(error), "delegate": isinstance(error, DelegateError)})
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from ..common.errors import OptionError
 from ..common.files import new_file, write_text
 from ..inspection.third_party import describe_tflite
 from ..model.card import card_beside, write_model
@@ -59,9 +60,9 @@ def command(
     own bytes stay as they are. docs/third-party-models.md explains the fields.
     """
     if out and embed:
-        raise click.UsageError("--out and --embed do not go together")
+        raise OptionError("--out and --embed do not go together")
     if card and (labels or normalization or channels or logits):
-        raise click.UsageError("--card says already what --labels, --normalization, --channels and --logits would")
+        raise OptionError("--card says already what --labels, --normalization, --channels and --logits would")
     target = new_file(embed or out or card_beside(model), force=force)
     said = Description(label_names(labels), normalization or "", channels=channels or "", card=card or "")
     made = describe_tflite(model, said, logits=logits)

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import click
 
-from ..common.errors import EdgeemoError
+from ..common.errors import EdgeemoError, OptionError
 from ..common.files import new_file
 from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
 from ..deployment.ssh import Remote
@@ -62,7 +62,7 @@ def command(
     Example: edgeemo deploy pi@192.168.1.20 --model model.tflite --source 0
     """
     if (host is None) == (bundle is None):
-        raise click.UsageError("name either a HOST or a file with --bundle")
+        raise OptionError("name either a HOST or a file with --bundle")
     service = Service(find_model(model), source, run_options, all_extras(source, run_options, extras))
     if bundle is not None:
         target = new_file(bundle, force=force)
@@ -87,9 +87,10 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
         SinkOptions(**{field.name: given[field.name] for field in fields(SinkOptions)})
     except ValueError as error:
         raise EdgeemoError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
-    except click.ClickException as error:
+    except (click.ClickException, EdgeemoError) as error:
+        reason = error.format_message() if isinstance(error, click.ClickException) else str(error)
         raise EdgeemoError(
-            f"edgeemo run does not take these --run-options ({error.format_message()})", hint="see edgeemo run --help"
+            f"edgeemo run does not take these --run-options ({reason})", hint="see edgeemo run --help"
         ) from error
     known = importlib.metadata.metadata("edgeemo").get_all("Provides-Extra") or []
     if unknown := [name for name in extras if name not in known]:

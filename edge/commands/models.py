@@ -15,6 +15,7 @@ from ..model.card import read_card
 from ..model.card_text import accuracy_text, card_rows, sheet
 from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model, make_manifest, write_manifest
 from .card import command as card
+from .group import CommandGroup
 
 _folder = click.option(
     "--folder", metavar="DIR", default=str(FOLDER), help="Another folder of models, with a manifest."
@@ -22,7 +23,7 @@ _folder = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-@click.group("models", short_help="The models that come with the package.")
+@click.group("models", cls=CommandGroup, short_help="The models that come with the package.")
 def command() -> None:
     """List, show and verify the models that come with the package; make cards for those of others.
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..common.errors import EdgeemoError
+from ..common.errors import EdgeemoError, OptionError
 from ..faces.haar import Detector, HaarDetector, WholeImage
 from ..faces.yunet import YuNetDetector
 from ..inference.classifier import Classifier
@@ -161,10 +161,10 @@ class InferenceOptions:
         """The model of a command line: given as its first argument, or with --model, or else the default.
 
         Raises:
-            click.UsageError: it was given twice.
+            OptionError: it was given twice.
         """
         if first is not None and self.model is not None:
-            raise click.UsageError(f"two models were given, {first} and --model {self.model}: leave one out")
+            raise OptionError(f"two models were given, {first} and --model {self.model}: leave one out")
         return first or self.model or DEFAULT
 
     def open_classifier(
@@ -203,10 +203,10 @@ class InferenceOptions:
 
         Raises:
             EdgeemoError: the face model cannot be used.
-            click.UsageError: both were given.
+            OptionError: both were given.
         """
         if self.face_model is not None and self.no_detect:
-            raise click.UsageError("--face-model and --no-detect do not go together")
+            raise OptionError("--face-model and --no-detect do not go together")
         if self.face_model is not None:
             return YuNetDetector(self.face_model)
         return WholeImage() if self.no_detect else HaarDetector()

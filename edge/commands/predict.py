@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..common.errors import EXIT_ERROR, EdgeemoError
+from ..common.errors import EXIT_ERROR, EdgeemoError, OptionError
 from ..common.tables import aligned
 from ..faces.analysis import FaceResult, FrameResult, classify_frame
 from ..model.zoo import names_model
@@ -45,7 +45,7 @@ def command(
     model, images = (first, others) if names_model(first) else (None, [first, *others])
     model = inference.chosen_model(model)
     if not images:
-        raise click.UsageError(f"{first} is a model: name the images that it is to look at behind it")
+        raise OptionError(f"{first} is a model: name the images that it is to look at behind it")
     classifier = inference.open_classifier(model)
     detector = inference.open_detector()
     results: list[tuple[str, FrameResult | EdgeemoError]] = []
@@ -54,7 +54,7 @@ def command(
             results.append((name, classify_frame(read_image(name), detector, classifier)))
         except EdgeemoError as error:
             results.append((name, error))
-            error.show()
+            click.echo(f"Error: {error}", err=True)
     click.echo(_document(model, results) if as_json else _table(results), nl=False)
     if any(isinstance(result, EdgeemoError) for _, result in results):
         ctx.exit(EXIT_ERROR)
@@ -64,7 +64,7 @@ def _document(model: str, results: list[tuple[str, FrameResult | EdgeemoError]])
     images: list[dict[str, Any]] = []
     for name, result in results:
         if isinstance(result, EdgeemoError):
-            images.append({"image": name, "error": result.message})
+            images.append({"image": name, "error": str(result)})
         else:
             faces = [face_event(face) for face in result.faces]
             images.append({"image": name, "faces": faces, "ms": result.times.to_dict()})

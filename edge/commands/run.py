@@ -13,9 +13,8 @@ from typing import Any
 import click
 
 from ..common.console import reader_may_leave
-from ..common.errors import EXIT_ERROR, EXIT_OK
+from ..common.errors import EXIT_ERROR, EXIT_OK, Stopped
 from ..faces.tracker import Tracker
-from ..inference.interpreter import Stopped
 from ..inference.subprocess_session import IsolatedSession
 from ..runner.loop import Tally, run_loop, stop_on_signals
 from ..runner.systemd import Watchdog

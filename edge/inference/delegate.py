@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DelegateError, EdgeemoError
 
 #: The Edge TPU's library, as Google's packages install it on Linux.
 EDGETPU_LIBRARY = "libedgetpu.so.1"
@@ -22,10 +22,6 @@ _EDGETPU = re.compile(r"edgetpu(?::(usb|pci|\d+))?")
 _SYMBOL = "tflite_plugin_create_delegate"
 #: e_machine of an ELF file, in the words that people use.
 _MACHINES = {3: "x86", 40: "Arm, 32 bit", 62: "x86-64", 183: "Arm, 64 bit (aarch64)", 243: "RISC-V"}
-
-
-class DelegateError(EdgeemoError):
-    """A delegate cannot be used, or no more; the CPU might go on."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DelegateError, EdgeemoError
 from ..common.files import existing
-from .delegate import DelegateError, DelegateSpec, is_compiled, needs_delegate, uncompiled
+from .delegate import DelegateSpec, is_compiled, needs_delegate, uncompiled
 from .interpreter import Inference, Tensor, load
 
 #: Takes one sentence about something that went wrong, while the work goes on.
@@ -44,7 +44,7 @@ def load_or_fall_back(
             raise error
         instead = _for_cpu(path, error)
         session = load(instead, runtime=runtime, threads=threads)
-        warn(f"{error.message}. The CPU goes on with {instead}")
+        warn(f"{error!s}. The CPU goes on with {instead}")
         return session
 
     try:
@@ -116,7 +116,7 @@ def _for_cpu(path: Path, error: DelegateError) -> Path:
     beside = uncompiled(path)
     if beside == path or not beside.is_file():
         raise DelegateError(
-            f"{error.message}; and there is no {beside.name} beside the compiled model for the CPU to go on with"
+            f"{error!s}; and there is no {beside.name} beside the compiled model for the CPU to go on with"
         )
     if is_compiled(beside.read_bytes()):
         raise needs_delegate(beside)

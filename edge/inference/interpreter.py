@@ -60,14 +60,6 @@ class Tensor:
         return dequantize(values, self.scale, self.zero_point)
 
 
-class FrameLost(EdgeemoError):
-    """The model gave no answer for this input; the next may be answered."""
-
-
-class Stopped(FrameLost):
-    """There was no wait for the model's answer, because the run is to end."""
-
-
 class Inference(Protocol):
     """A loaded model with one input and one output, batch 1, wherever it runs."""
 

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
-from .delegate import DelegateError, DelegateSpec
+from ..common.errors import DelegateError, EdgeemoError
+from .delegate import DelegateSpec
 from .fallback import load_or_fall_back
 from .interpreter import Tensor
 
@@ -76,7 +76,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 tensor = np.frombuffer(data, session.input.dtype).reshape(session.input.shape)
                 answer(OUTPUT, np.ascontiguousarray(session.invoke(tensor)).tobytes())
         except EdgeemoError as error:
-            failure = {"message": error.message, "delegate": isinstance(error, DelegateError)}
+            failure = {"message": str(error), "delegate": isinstance(error, DelegateError)}
             answer(ERROR, json.dumps(failure).encode())
 
 

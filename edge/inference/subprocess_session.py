@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
-from .delegate import DelegateError, DelegateSpec
+from ..common.errors import DelegateError, EdgeemoError, FrameLost, Stopped
+from .delegate import DelegateSpec
 from .fallback import Warn
-from .interpreter import FrameLost, Stopped
 from .subprocess_child import ERROR, FACTS, HEAD, INPUT, LOAD, OUTPUT, WARNING, message, tensor_of
 
 #: Longest wait in one piece, so that a stop is seen at once.

@@ -70,7 +70,7 @@ class Inspection:
         try:
             asked, delegated = taken(path, runtime=runtime)
         except EdgeemoError as error:
-            unchecked = error.message
+            unchecked = str(error)
         return cls(
             path,
             len(data),

@@ -156,7 +156,7 @@ class Catalog:
         try:
             return "" if _entry(path, self.folder) == entry else "is the file that is listed, with other facts"
         except EdgeemoError as error:
-            return error.message
+            return str(error)
 
 
 def make_manifest(folder: str | Path = FOLDER) -> str:

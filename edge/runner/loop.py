@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
+from ..common.errors import FrameLost, Stopped
 from ..faces.analysis import FrameResult, classify_frame
 from ..faces.haar import Detector
 from ..faces.tracker import Tracker
 from ..inference.classifier import Classifier
-from ..inference.interpreter import FrameLost, Stopped
 from ..sinks.base import Listener, State, Status, Update
 from ..sources import Frame, Source
 from .systemd import Watchdog
@@ -129,7 +129,7 @@ def run_loop(
                 continue
             except FrameLost as error:
                 # The frame is lost, and old by now; the next one is fresh.
-                publish(replace(source.status, reason=error.message))
+                publish(replace(source.status, reason=str(error)))
                 continue
             rate.add(time.monotonic())
             publish(source.status, frame, result)

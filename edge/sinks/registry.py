@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
-from ..common.errors import EdgeemoError
+from ..common.errors import EdgeemoError, OptionError
 from ..common.files import existing, new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
 from .base import Sink
@@ -86,9 +86,9 @@ class SinkOptions:
             )
         for option in ("mqtt_name", "mqtt_ca"):
             if getattr(self, option) is not None and self.mqtt is None:
-                raise click.UsageError(f"--{option.replace('_', '-')} needs --mqtt")
+                raise OptionError(f"--{option.replace('_', '-')} needs --mqtt")
         if self.out is not None and self.no_lines:
-            raise click.UsageError("--out and --no-lines do not go together")
+            raise OptionError("--out and --no-lines do not go together")
 
 
 def sink_options(function: _Function) -> _Function:

@@ -70,7 +70,7 @@ class ImageSource:
                 if len(self._paths) == 1:
                     raise
                 self.skipped += 1
-                self._warn(error.message)
+                self._warn(str(error))
                 continue
             yield Frame(index, None, image, str(path))
         if self.skipped == len(self._paths):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError, OptionError
 from ...edge.common.files import new_file
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def command(
     from ..temperature_scaling import fit_temperature
 
     if not run and not data:
-        raise click.UsageError("give --run RUN, or --data PATH with a validation split")
+        raise OptionError("give --run RUN, or --data PATH with a validation split")
     # Where the model is a link, what it leads to is written.
     target = new_file(out or os.path.realpath(model), force=force)
     classifier = Classifier.open(model, runtime=runtime)

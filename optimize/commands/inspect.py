@@ -7,7 +7,7 @@ import os
 
 import click
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError, OptionError
 from ...edge.common.tables import aligned
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.inspection.report import Inspection
@@ -70,11 +70,11 @@ def command(
     """
     if blame:
         if overrides or classes or compiler or runtime != "auto":
-            raise click.UsageError("--blame goes with --data, --plot and --json only; more options: edgeemo blame")
+            raise OptionError("--blame goes with --data, --plot and --json only; more options: edgeemo blame")
         context.invoke(blame_command, model=target, data=data, plot=plot, as_json=as_json)
         return
     if data or plot:
-        raise click.UsageError("--data and --plot are for --blame")
+        raise OptionError("--data and --plot are for --blame")
     if os.path.isfile(target) and target.endswith(_KERAS):
         raise EdgeemoError(
             f"{target} is a Keras model",
@@ -83,12 +83,12 @@ def command(
         )
     if _is_model(target):
         if overrides or classes:
-            raise click.UsageError("--set and --classes are for a recipe")
+            raise OptionError("--set and --classes are for a recipe")
         found = Inspection.of(find_model(target), runtime=runtime, compiler=compiler is not None)
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else found.text())
         return
     if compiler or runtime != "auto":
-        raise click.UsageError("--compile and --runtime are for a .tflite model")
+        raise OptionError("--compile and --runtime are for a .tflite model")
     _show_recipe(target, overrides, classes, as_json=as_json)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ...edge.common.errors import OptionError
 from ..qat.options import Distillation, QatOptions
 
 _OPTIONS = (
@@ -41,7 +42,7 @@ def qat_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --qat-skip, --set, --distill, --qat-epochs and --qat-steps to a command, which gets them as ``qat``.
 
     Raises:
-        click.UsageError: one of them is given with another ``method`` than qat.
+        OptionError: one of them is given with another ``method`` than qat.
     """
 
     @functools.wraps(function)
@@ -58,7 +59,7 @@ def qat_options(function: Callable[..., Any]) -> Callable[..., Any]:
         distillation = Distillation() if distill else None
         qat = QatOptions(qat_epochs, qat_steps, qat_skip, distillation, overrides)
         if method != "qat" and qat != QatOptions():
-            raise click.UsageError(
+            raise OptionError(
                 f"--qat-skip, --set, --distill, --qat-epochs and --qat-steps go with --method qat, not {method}"
             )
         return function(*arguments, method=method, qat=qat, **others)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ...edge.common.errors import EdgeemoError, GateFailed
+from ...edge.common.errors import EdgeemoError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...edge.model.zoo import FOLDER
 from ..qat.options import QatOptions
@@ -145,11 +145,11 @@ def command(
 
 def _check_options(method: str, max_drop: float | None, hint: bool) -> None:
     if max_drop is not None and max_drop < 0:
-        raise click.UsageError("--max-drop must not be negative: give the points that may be lost, as 1.0")
+        raise OptionError("--max-drop must not be negative: give the points that may be lost, as 1.0")
     if hint and max_drop is None:
-        raise click.UsageError("--repair needs --max-drop: it stops when that gate passes")
+        raise OptionError("--repair needs --max-drop: it stops when that gate passes")
     if hint and method not in ("int8", "int8-float-io"):
-        raise click.UsageError("--repair mends --method int8 and int8-float-io")
+        raise OptionError("--repair mends --method int8 and int8-float-io")
 
 
 def _require_plain_study(ignored: Sequence[str]) -> None:
@@ -161,7 +161,7 @@ def _require_plain_study(ignored: Sequence[str]) -> None:
         if parameter.name in ignored and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]
     if given:
-        raise click.UsageError(
+        raise OptionError(
             "--calibration-study quantizes to int8 by the smallest and largest values seen, with sets of many sizes: "
             f"leave {', '.join(given)} away"
         )
@@ -249,7 +249,7 @@ def _gate(
     worst = result.compared.worst_loss
     verdict = f"the loss is at most {worst:.2f} points (upper 95 % bound, validation role), allowed are {max_drop:g}"
     if not result.compared.passes(max_drop):
-        raise GateFailed(f"gate failed: {verdict}", hint=advice(source, result, repaired, max_drop, data))
+        raise GateError(f"gate failed: {verdict}", hint=advice(source, result, repaired, max_drop, data))
     if not as_json:
         click.echo(f"gate passed: {verdict}")
     if repaired and repaired.kept and not as_json:

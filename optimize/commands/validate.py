@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...edge.common.errors import EdgeemoError, GateFailed
+from ...edge.common.errors import EdgeemoError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.selection import Choice
@@ -86,7 +86,7 @@ def command(
 
     for option, limit_of in (("--max-drop", max_drop), ("--max-class-drop", max_class_drop)):
         if limit_of is not None and limit_of < 0:
-            raise click.UsageError(f"{option} must not be negative: give the points that may be lost, as 1.0")
+            raise OptionError(f"{option} must not be negative: give the points that may be lost, as 1.0")
     reports = [new_file(out, force=force)] if out else []
     names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
     book = Record(candidate, names, force=force) if record else None
@@ -135,7 +135,7 @@ def command(
         if book:
             click.echo(f"recorded in the card of {candidate}")
     if not verdict.passed:
-        raise GateFailed(
+        raise GateError(
             f"gate failed: {verdict.text}", hint="train quantization-aware, calibrate on more faces, or measure more"
         )
     if not as_json:

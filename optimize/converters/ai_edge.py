@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError, MissingExtra
+from ...edge.common.errors import EdgeemoError, MissingExtraError
 from ...edge.tflite.graph import Operator, read_graph
 from ..graph.passes import finished
 from ..silence import silence
@@ -155,5 +155,5 @@ def _package() -> Any:
             import ai_edge_quantizer
             from ai_edge_quantizer import algorithm_manager, quantizer, recipe_manager  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("ai-edge-quantizer", "train") from error
+        raise MissingExtraError("ai-edge-quantizer", "train") from error
     return ai_edge_quantizer

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.commands.group import CommandGroup
+from ...edge.common.errors import EdgeemoError, OptionError
 from ...edge.common.files import existing, new_file, write_text
 from ...edge.common.tables import aligned
 from ...edge.model.card import read_card
@@ -27,7 +28,7 @@ _MEANING = {
 }
 
 
-@click.group("data")
+@click.group("data", cls=CommandGroup)
 def command() -> None:
     """Look at data sets, and pack them for a device."""
 
@@ -90,9 +91,9 @@ def pack_command(
     Example: edgeemo data pack archive.zip --split PrivateTest --limit 500 --out faces.zip
     """
     if fit and model is None:
-        raise click.UsageError("--fit needs --model")
+        raise OptionError("--fit needs --model")
     if not out.lower().endswith(".zip"):
-        raise click.UsageError("--out is a .zip: other names are not taken for data")
+        raise OptionError("--out is a .zip: other names are not taken for data")
     target = new_file(out, force=force)
     card = None
     if model is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ...edge.common.errors import OptionError
 from ...edge.common.files import new_file
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, evaluation_data, tell_left_out
@@ -77,9 +78,9 @@ def command(
       edgeemo teach runs/wide --with lessons.npz --data archive.zip --student edgeemo-base --out more-lessons.npz
     """
     if overrides and not student:
-        raise click.UsageError("--set changes the recipe that --student names")
+        raise OptionError("--set changes the recipe that --student names")
     if blend and not student:
-        raise click.UsageError("--blend blends the versions that --student asks for")
+        raise OptionError("--blend blends the versions that --student asks for")
     from ...edge.line import Line
     from ..config.recipe import load_recipe
     from ..datasets.registry import read_evaluation_set

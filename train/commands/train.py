@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError, OptionError
 from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, data_cleaning, tell_left_out
@@ -97,14 +97,12 @@ def command(
     """
     new = recipe or data or out or overrides or weights or epochs or limit or teacher or choice != Choice()
     if resume and new:
-        raise click.UsageError(
+        raise OptionError(
             "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, --epochs, "
             "--limit, --teacher, no choice"
         )
     if not resume and not (recipe and data and out):
-        raise click.UsageError(
-            "a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN"
-        )
+        raise OptionError("a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN")
     from ..config.recipe import load_recipe
     from ..fit.distribution import open_strategy
     from ..fit.loop import train

@@ -85,7 +85,7 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         try:
             pixels = entry.pixels()
         except EdgeemoError as error:
-            broken.append(Bad(entry.key, error.message))
+            broken.append(Bad(entry.key, str(error)))
             continue
         hold = held + pixels.nbytes <= HELD_BYTES
         held += pixels.nbytes if hold else 0

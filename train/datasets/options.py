@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...edge.common.errors import OptionError
 from .classes import parse_classes
 from .dataset import Dataset
 from .ferplus import Mode
@@ -77,7 +78,7 @@ def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Comman
             **others: Any,
         ) -> Any:
             if ferplus_mode and not ferplus:
-                raise click.UsageError("--ferplus-mode needs --ferplus FILE")
+                raise OptionError("--ferplus-mode needs --ferplus FILE")
             if classes is not None:
                 # In a Choice nothing at all means every class.
                 parse_classes(classes)
@@ -128,5 +129,5 @@ def _angles(text: str | None) -> tuple[str, ...]:
         return ()
     angles = tuple(word.strip().upper() for word in text.split(","))
     if unknown := [word for word in angles if word not in ANGLES]:
-        raise click.UsageError(f"--angles has {unknown[0]!r}, expected some of {','.join(ANGLES)}")
+        raise OptionError(f"--angles has {unknown[0]!r}, expected some of {','.join(ANGLES)}")
     return angles

@@ -172,7 +172,7 @@ class LiveSource:
                 self._change(State.ENDED, "")
                 return ""
             elif reader.end is not None:
-                return reader.end.message if isinstance(reader.end, EdgeemoError) else str(reader.end)
+                return str(reader.end)
             if reason := self._overdue(now, began, usable, is_open):
                 return reason
             if now - beat >= HEARTBEAT_S:

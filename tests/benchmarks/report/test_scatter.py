@@ -9,7 +9,7 @@ import pytest
 from edgeemo.benchmarks.record import BenchmarkRecord, DataAccuracy
 from edgeemo.benchmarks.report.cost import LATENCY, SIZE, Cost, costs_of
 from edgeemo.benchmarks.report.scatter import pareto_front, plot_records
-from edgeemo.edge.common.errors import EdgeemoError, MissingExtra
+from edgeemo.edge.common.errors import EdgeemoError, MissingExtraError
 
 from ..samples import sample
 
@@ -190,5 +190,5 @@ def test_an_unknown_suffix(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtra, match=r"edgeemo\[evaluate\]"):
+    with pytest.raises(MissingExtraError, match=r"edgeemo\[evaluate\]"):
         plot_records(MANY, tmp_path / "plot.png")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.common.errors import DelegateError, EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
-from edgeemo.edge.inference.delegate import DelegateError, DelegateSpec
+from edgeemo.edge.inference.delegate import DelegateSpec
 from edgeemo.edge.inference.fallback import load_or_fall_back
 from edgeemo.edge.inference.interpreter import Inference, installed, load
 
@@ -110,7 +110,7 @@ def test_delegate_that_cannot_start_leaves_it_to_the_cpu(
     assert warnings[0].endswith(f". The CPU goes on with {compiled.parent / 'net.tflite'}")
     with pytest.raises(DelegateError) as caught:
         open_model(compiled, mode, fallback=False)
-    assert sentence in caught.value.message
+    assert sentence in str(caught.value)
 
 
 def test_device_lost_in_mid_run_leaves_it_to_the_cpu(

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.inference.delegate import DelegateError, DelegateSpec
-from edgeemo.edge.inference.interpreter import FrameLost, Stopped, load
+from edgeemo.edge.common.errors import DelegateError, EdgeemoError, FrameLost, Stopped
+from edgeemo.edge.inference.delegate import DelegateSpec
+from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.inference.subprocess_session import IsolatedSession, Patience
 
 from .test_delegate import by_delegate, compiled, library, noise

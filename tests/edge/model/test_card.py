@@ -141,7 +141,7 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
 def test_bad_card_is_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
         ModelCard.from_json(text.replace("NORM", '"normalization": "unit"'), "c.json")
-    assert caught.value.message.startswith(sentence)
+    assert str(caught.value).startswith(sentence)
 
 
 def test_shortest_card_is_enough() -> None:

@@ -87,8 +87,8 @@ def test_exif_rotation_is_applied() -> None:
 def test_bad_bytes_give_one_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
         decode(data, "it")
-    assert caught.value.message.startswith(sentence)
-    assert "\n" not in caught.value.message
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
 
 
 def test_bomb_is_a_small_file() -> None:
@@ -108,7 +108,7 @@ def test_text_named_png_is_refused_by_name(tmp_path: Path) -> None:
 def test_bad_path_gives_one_sentence(tmp_path: Path, name: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
         read_image(tmp_path / name)
-    assert sentence in caught.value.message
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("a.JPG", True), ("a.png", True), ("a.avi", False), ("png", False)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.common.errors import MissingExtra
+from edgeemo.edge.common.errors import MissingExtraError
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.tflite.graph import read_graph
@@ -99,5 +99,5 @@ def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_flo
 
 def test_the_missing_quantizer_is_named(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
-    with pytest.raises(MissingExtra, match=r"'ai-edge-quantizer', which is not installed; .* 'edgeemo\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r"'ai-edge-quantizer', which is not installed; .* 'edgeemo\[train\]'"):
         Selective(split_model(tiny_float.read_bytes())[0], {}).quantize()

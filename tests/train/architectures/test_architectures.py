@@ -106,4 +106,4 @@ def test_the_penalty_is_asked_for(name: str, spec: InputSpec, classes: int, l2: 
 def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], sentence: str) -> None:
     with pytest.raises(EdgeemoError) as caught:
         build(name, InputSpec(48, 48), 7, options=options)
-    assert sentence in caught.value.message
+    assert sentence in str(caught.value)

@@ -84,8 +84,8 @@ def test_with_a_damaged_cache_offline_both_ways_out_are_named(cache: Path, capsy
     (cache / NAME).write_bytes(b"half a file")
     with pytest.raises(EdgeemoError) as caught:
         build("densenet169", SPEC, 7, options={"weights": "imagenet"})
-    assert caught.value.message.startswith(OFFLINE.format(cache))
-    assert caught.value.message.endswith(WAYS_OUT)
+    assert str(caught.value).startswith(OFFLINE.format(cache))
+    assert str(caught.value).endswith(WAYS_OUT)
     assert capsys.readouterr().out == ""
 
 

@@ -46,7 +46,7 @@ def test_a_tf_config_that_does_not_fit_is_named(
     monkeypatch.setenv("TF_CONFIG", config if isinstance(config, str) else json.dumps(config))
     with pytest.raises(EdgeemoError) as caught:
         open_strategy("multiworker")
-    assert sentence in caught.value.message
+    assert sentence in str(caught.value)
 
 
 def test_an_unknown_strategy_names_the_known_ones() -> None:

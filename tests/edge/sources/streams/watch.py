@@ -54,7 +54,7 @@ def main() -> None:
                     if frame is not None:
                         time.sleep(_PAUSE_S)
         except EdgeemoError as error:
-            note(error=error.message)
+            note(error=str(error))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""Optional dependencies: which extra of the package brings which module."""
+
+from __future__ import annotations
+
+from .errors import EdgeemoError, MissingExtraError, RuntimeUnavailableError
+
+#: Module that the base install leaves out -> extra that brings it.
+EXTRAS = {
+    "tensorflow": "train",
+    "tf_keras": "train",
+    "tensorflow_model_optimization": "train",
+    "tomlkit": "train",
+    "sklearn": "evaluate",
+    "scipy": "evaluate",
+    "matplotlib": "evaluate",
+    "starlette": "web",
+    "uvicorn": "web",
+    "prometheus_client": "web",
+    "paho": "mqtt",
+}
+
+
+def explained(error: ImportError) -> EdgeemoError | None:
+    """Return the exception that says what to install, or None for an import that no extra explains.
+
+    Args:
+        error: failed import of another package.
+    """
+    package = (error.name or "").split(".")[0]
+    if package in EXTRAS:
+        return MissingExtraError(package, EXTRAS[package])
+    if package == "cv2" or ".so" in str(error):
+        return RuntimeUnavailableError(
+            f"a library cannot be loaded ({error})",
+            hint="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
+        )
+    return None
