@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from .errors import EdgeemoError
+from .errors import EdgeemoError, OptionError
 
 _Plugin = TypeVar("_Plugin")
 
@@ -47,7 +47,8 @@ class Registry(Generic[_Plugin]):
             name: one of :meth:`names`.
 
         Raises:
-            EdgeemoError: no plug-in has this name, or that of another package cannot be imported.
+            OptionError: no plug-in has this name.
+            EdgeemoError: that of another package cannot be imported.
             ImportError: a built-in plug-in needs a package that is not installed.
         """
         if name in self.builtin:
@@ -57,7 +58,7 @@ class Registry(Generic[_Plugin]):
             if point.name == name:
                 return self._load(point)
         close = difflib.get_close_matches(name, self.names(), n=1)
-        raise EdgeemoError(
+        raise OptionError(
             f"unknown {self.kind}",
             expected="one of " + ", ".join(self.names()),
             got=repr(name),
