@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...edge.inference.delegate import DelegateError
+from ...edge.common.errors import DelegateError
 from ..cases import Case
 from ..worker.client import ModelProcess
 
@@ -78,7 +78,7 @@ def load_all(
         except DelegateError as error:
             if choosy or (done == len(cases) - 1 and not ready):
                 raise
-            left_out.append(f"{case.name}: {error.message}")
+            left_out.append(f"{case.name}: {error!s}")
     tell("load", len(cases), len(cases))
     return LoadedCases(tuple(ready), tuple(left_out))
 

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from .errors import EdgeemoError, MissingExtra
+from .errors import EdgeemoError, MissingExtraError
 from .files import write_bytes
 
 #: Formats of saved figures.
@@ -25,13 +25,13 @@ def figure(width: float, height: float) -> Any:
         height: inches.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("matplotlib", "evaluate") from error
+        raise MissingExtraError("matplotlib", "evaluate") from error
     drawing = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(drawing)
     return drawing
@@ -48,7 +48,7 @@ def subplots(width: float, height: float, rows: int = 1, columns: int = 1, **opt
         options: for ``Figure.subplots``.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     drawing = figure(width, height)
     return drawing, drawing.subplots(rows, columns, **options)

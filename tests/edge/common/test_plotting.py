@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edgeemo.edge.common.errors import EdgeemoError, MissingExtra
+from edgeemo.edge.common.errors import EdgeemoError, MissingExtraError
 from edgeemo.edge.common.plotting import figure, save_figure, subplots
 
 
@@ -46,5 +46,5 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtra, match="evaluate"):
+    with pytest.raises(MissingExtraError, match="evaluate"):
         figure(3, 2)
