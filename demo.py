@@ -176,7 +176,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
                 shot = frame.image.copy()
                 box = face.box
                 cv2.rectangle(shot, (box.x, box.y), (box.x + box.width, box.y + box.height), (255, 160, 0), 3)
-                text = f"{face.label} {face.confidence:.0%} (drawn: {truth})"
+                text = f"{face.label} {face.score:.0%} (drawn: {truth})"
                 cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 6, cv2.LINE_AA)
                 cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255, 255, 255), 2, cv2.LINE_AA)
                 self.shots.append(cv2.resize(shot, (320, 240), interpolation=cv2.INTER_AREA))

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
-from ...edge.faces.haar import Box, HaarDetector
+from ...edge.faces.haar import HaarDetector
 from ...edge.host.hardware import read_device
 from ...edge.inference.classifier import Classifier
+from ...edge.vision.box import Box
 from ...edge.vision.image import decode
 from ..worker.worker import Worker
 from .markers import WARM_UP, Mark, mark

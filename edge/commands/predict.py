@@ -10,9 +10,10 @@ import click
 
 from ..common.errors import EXIT_ERROR, EdgeemoError, OptionError
 from ..common.tables import aligned
-from ..faces.analysis import FaceResult, FrameResult, classify_frame
+from ..faces.analysis import FrameResult, classify_frame
+from ..faces.face import Face
 from ..model.zoo import names_model
-from ..sinks.events import SCHEMA, face_event
+from ..sinks.events import SCHEMA
 from ..vision.image import read_image
 from .options import InferenceOptions, inference_options
 
@@ -66,7 +67,7 @@ def _document(model: str, results: list[tuple[str, FrameResult | EdgeemoError]])
         if isinstance(result, EdgeemoError):
             images.append({"image": name, "error": str(result)})
         else:
-            faces = [face_event(face) for face in result.faces]
+            faces = [face.to_dict() for face in result.faces]
             images.append({"image": name, "faces": faces, "ms": result.times.to_dict()})
     return json.dumps({"schema": SCHEMA, "model": model, "images": images}, indent=2) + "\n"
 
@@ -84,9 +85,9 @@ def _table(results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
     return aligned(rows, left=range(len(_HEADER))) + "\n" if len(rows) > 1 else ""
 
 
-def _row(name: str, number: int, face: FaceResult) -> tuple[str, str, str, str, str, str]:
+def _row(name: str, number: int, face: Face) -> tuple[str, str, str, str, str, str]:
     box = face.box
-    others = sorted(face.probabilities.items(), key=lambda pair: -pair[1])
+    others = sorted(face.scores.items(), key=lambda pair: -pair[1])
     following = [f"{label} {value:.1%}" for label, value in others if label != face.label][:_RUNNERS_UP]
     place = f"{box.width}x{box.height} at {box.x},{box.y}"
-    return name, str(number), place, face.label, f"{face.confidence:.1%}", ", ".join(following)
+    return name, str(number), place, face.label, f"{face.score:.1%}", ", ".join(following)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..inference.classifier import Classifier
-from .haar import Box, Detector
+from ..vision.box import Box
+from .face import Face
+from .haar import Detector
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,6 @@ class StageTimes:
 
 
 @dataclass(frozen=True)
-class FaceResult:
-    """What the model says of one face.
-
-    Args:
-        box: where the face is, in pixels of the frame.
-        label: the most probable one.
-        probabilities: label -> probability, in the order of the card.
-    """
-
-    box: Box
-    label: str
-    probabilities: dict[str, float]
-
-    @property
-    def confidence(self) -> float:
-        """Probability of :attr:`label`."""
-        return self.probabilities[self.label]
-
-
-@dataclass(frozen=True)
 class FrameResult:
     """What was found in one frame.
 
@@ -66,7 +48,7 @@ class FrameResult:
         times: of the stages.
     """
 
-    faces: tuple[FaceResult, ...]
+    faces: tuple[Face, ...]
     times: StageTimes
 
 
@@ -106,19 +88,10 @@ def classify_frame(
 def _scaled(boxes: list[Box], small: np.ndarray, frame: np.ndarray) -> list[Box]:
     height, width = frame.shape[:2]
     across, down = width / small.shape[1], height / small.shape[0]
-    scaled = (
-        Box(
-            round(box.x * across),
-            round(box.y * down),
-            max(1, round(box.width * across)),
-            max(1, round(box.height * down)),
-        )
-        for box in boxes
-    )
-    return [box.inside(width, height) for box in scaled]
+    return [box.scaled(across, down).inside(width, height) for box in boxes]
 
 
-def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> FaceResult:
+def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> Face:
     values = [float(value) for value in probabilities]
     best = max(range(len(labels)), key=values.__getitem__)
-    return FaceResult(box, labels[best], dict(zip(labels, values, strict=True)))
+    return Face(box, labels[best], values[best], dict(zip(labels, values, strict=True)))

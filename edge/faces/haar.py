@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..common.errors import EdgeemoError
+from ..vision.box import Box, largest_first
 
 #: Longest side in pixels of the image that Haar searches. Measured on a busy x86-64 core over 60 frames of 640x480
 #: with one face: 640 px 185 ms, 400 px 39 ms, 320 px 26 ms, the face found in 59 of the 60 each time (60 at 400 px).
@@ -26,54 +26,6 @@ WINDOW = 24
 #: below 0.5, which is why IoU would keep both.
 SAME_FACE = 0.5
 CASCADE = "haarcascade_frontalface_default.xml"
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in pixels of a frame.
-
-    Args:
-        x, y: upper left corner.
-        width, height: in pixels, at least 1.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1:
-            raise EdgeemoError("an empty box", expected="at least 1x1", got=f"{self.width}x{self.height}")
-
-    @property
-    def area(self) -> int:
-        """In pixels."""
-        return self.width * self.height
-
-    def inside(self, width: int, height: int) -> Box:
-        """The box moved into a frame of ``width`` x ``height``, and cut only where it is larger than the frame.
-
-        Moving keeps a square box square, so that a face at the rim reaches the model undistorted.
-        """
-        w, h = min(self.width, width), min(self.height, height)
-        return Box(min(max(self.x, 0), width - w), min(max(self.y, 0), height - h), w, h)
-
-    def grown(self, margin: float) -> Box:
-        """The box about the same center with sides that are longer by ``margin`` of themselves."""
-        width, height = max(1, round(self.width * (1 + margin))), max(1, round(self.height * (1 + margin)))
-        return Box(self.x - (width - self.width) // 2, self.y - (height - self.height) // 2, width, height)
-
-    def crop(self, frame: np.ndarray) -> np.ndarray:
-        """The pixels of the box, moved into the frame if need be: a view of ``frame`` (h, w) or (h, w, 3)."""
-        box = self.inside(frame.shape[1], frame.shape[0])
-        return frame[box.y : box.y + box.height, box.x : box.x + box.width]
-
-    def overlap(self, other: Box) -> float:
-        """Area of the intersection over the area of the smaller box: 0 apart, 1 nested."""
-        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        return max(0, width) * max(0, height) / min(self.area, other.area)
 
 
 class Detector(Protocol):
@@ -127,7 +79,7 @@ class HaarDetector:
         )
         ranked = sorted(zip(found, votes, strict=True), key=lambda hit: -int(hit[1]))
         boxes = [_square(hit, scale).inside(width, height) for hit, _ in ranked]
-        return sorted(merge(boxes), key=lambda box: -box.area)
+        return largest_first(merge(boxes))
 
 
 def merge(boxes: list[Box]) -> list[Box]:

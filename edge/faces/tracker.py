@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..common.errors import EdgeemoError
-from .analysis import FaceResult, FrameResult
-from .haar import Box
+from ..vision.box import Box
+from .face import Face
 
 #: Label of a face whose smoothed probabilities favor nothing.
 UNCERTAIN = "uncertain"
@@ -34,32 +33,6 @@ SIGHTINGS = 2
 _SPOT, _SIZE, _ACCELERATION, _GROWTH = 0.04, 0.08, 1.0, 0.5
 
 
-@dataclass(frozen=True)
-class Track:
-    """One face, followed.
-
-    Args:
-        id: from 1, never used again in a run.
-        box: of the face in pixels of the frame; where it is not :attr:`seen`, the predicted one, which may reach
-            beyond the frame.
-        label: the stable one, or :data:`UNCERTAIN`.
-        confidence: smoothed probability of the label; of the most probable one while that is :data:`UNCERTAIN`.
-        probabilities: label -> smoothed probability, in the order of the card.
-        seen: found in this very frame; False while a detector misses it.
-        face: its place among the frame's faces; None when it was not seen.
-        age_s: seconds since it was first seen.
-    """
-
-    id: int
-    box: Box
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    seen: bool
-    face: int | None
-    age_s: float
-
-
 class Tracker:
     """Follows faces from frame to frame.
 
@@ -81,49 +54,49 @@ class Tracker:
                 raise EdgeemoError(f"{name} out of range", expected="0 seconds or more", got=str(value))
         self._smooth_s = smooth_s
         self._lost_s = lost_s
-        self._followed: list[_Followed] = []
+        self._tracks: list[_Track] = []
         self._next_id = 1
         self._time = -math.inf
 
-    def update(self, result: FrameResult, time_s: float) -> tuple[Track, ...]:
+    def update(self, faces: Sequence[Face], time_s: float) -> tuple[Face, ...]:
         """Take the faces of the next frame.
 
         Args:
-            result: of that frame.
-            time_s: of that frame, on a clock that does not jump. A time before the last frame's starts anew, as a
-                video that is played again does; no identity is kept then.
+            faces: faces of that frame, classified one by one.
+            time_s: time of that frame in seconds, on a clock that does not jump. A time before the last frame's starts
+                over, as a video that is played again does; no identity is kept then.
 
         Returns:
-            Every track that is being followed, oldest first, those that this frame's faces belong to with
-            :attr:`Track.seen`.
+            Every face that is being tracked, oldest first, with its identity, its stable label and its smoothed scores;
+            :attr:`Face.seen` of those that are among ``faces``.
         """
         if time_s < self._time:
-            self._followed = []
+            self._tracks = []
         self._time = time_s
-        self._followed = [one for one in self._followed if time_s - one.seen_at <= self._lost_s]
-        for one in self._followed:
+        self._tracks = [one for one in self._tracks if time_s - one.seen_at <= self._lost_s]
+        for one in self._tracks:
             one.predict(time_s)
-        pairs = self._pair([face.box for face in result.faces])
-        tracks = []
-        for place, one in enumerate(self._followed):
+        pairs = self._pair([face.box for face in faces])
+        tracked = []
+        for place, one in enumerate(self._tracks):
             index = pairs.get(place)
             if index is not None:
-                one.take(result.faces[index], time_s, self._smooth_s)
+                one.take(faces[index], time_s, self._smooth_s)
             if one.sightings >= SIGHTINGS:
-                tracks.append(one.track(result, index, time_s))
+                tracked.append(one.face(faces, index, time_s))
         # A single miss right after the first sighting: rather a false hit than a face.
-        self._followed = [one for one in self._followed if one.sightings >= SIGHTINGS or one.seen_at == time_s]
-        for index in sorted(set(range(len(result.faces))) - set(pairs.values())):
-            self._followed.append(_Followed(self._next_id, result.faces[index], time_s))
+        self._tracks = [one for one in self._tracks if one.sightings >= SIGHTINGS or one.seen_at == time_s]
+        for index in sorted(set(range(len(faces))) - set(pairs.values())):
+            self._tracks.append(_Track(self._next_id, faces[index], time_s))
             self._next_id += 1
-        return tuple(tracks)
+        return tuple(tracked)
 
     def _pair(self, found: list[Box]) -> dict[int, int]:
         """By prediction, and what is left by where it was last: a head that turns back is not where it was bound."""
-        pairs = match([one.box for one in self._followed], found)
-        lone = [place for place in range(len(self._followed)) if place not in pairs]
+        pairs = match([one.box for one in self._tracks], found)
+        lone = [place for place in range(len(self._tracks)) if place not in pairs]
         free = [index for index in range(len(found)) if index not in pairs.values()]
-        back = match([self._followed[place].last for place in lone], [found[index] for index in free])
+        back = match([self._tracks[place].last for place in lone], [found[index] for index in free])
         return {**pairs, **{lone[place]: free[index] for place, index in back.items()}}
 
 
@@ -150,25 +123,23 @@ def match(predicted: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
 def _step(one: Box, other: Box) -> float:
     """Distance of the centers in sides of the face, plus the logarithm of the ratio of the sizes."""
     side = math.sqrt(math.sqrt(one.area * other.area))
-    across = one.x + one.width / 2 - other.x - other.width / 2
-    down = one.y + one.height / 2 - other.y - other.height / 2
-    return math.hypot(across, down) / side + 0.5 * abs(math.log(one.area / other.area))
+    return math.dist(one.center, other.center) / side + 0.5 * abs(math.log(one.area / other.area))
 
 
-class _Followed:
+class _Track:
     """One face's filter (center x, y, width, height, and the center's velocity), smoothing and label."""
 
-    def __init__(self, number: int, face: FaceResult, time_s: float) -> None:
+    def __init__(self, number: int, face: Face, time_s: float) -> None:
         self.id = number
         self.born = self.seen_at = self._at = time_s
         self.sightings = 1
         self.last = face.box
-        self._smoothed = np.array(list(face.probabilities.values()))
+        self._smoothed = np.array(list(face.scores.values()))
         self._label = UNCERTAIN
-        self._decide(list(face.probabilities))
+        self._decide(list(face.scores))
         side = math.sqrt(face.box.area)
         # Nothing is known of the velocity at first: a head may cross its own width in half a second.
-        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in _center(face.box))
+        self._x, self._y = (_Moving(place, (_SPOT * side) ** 2, (2 * side) ** 2) for place in face.box.center)
         self._width, self._height = (
             _Changing(length, (_SIZE * side) ** 2) for length in (face.box.width, face.box.height)
         )
@@ -190,18 +161,18 @@ class _Followed:
         self._width.predict(growth)
         self._height.predict(growth)
 
-    def take(self, face: FaceResult, time_s: float, smooth_s: float) -> None:
-        side, (x, y) = math.sqrt(face.box.area), _center(face.box)
+    def take(self, face: Face, time_s: float, smooth_s: float) -> None:
+        side, (x, y) = math.sqrt(face.box.area), face.box.center
         self._x.correct(x, (_SPOT * side) ** 2)
         self._y.correct(y, (_SPOT * side) ** 2)
         self._width.correct(face.box.width, (_SIZE * side) ** 2)
         self._height.correct(face.box.height, (_SIZE * side) ** 2)
         share = 1 - math.exp(-(time_s - self.seen_at) / smooth_s) if smooth_s else 1.0
-        self._smoothed += share * (np.array(list(face.probabilities.values())) - self._smoothed)
+        self._smoothed += share * (np.array(list(face.scores.values())) - self._smoothed)
         self.seen_at = time_s
         self.sightings += 1
         self.last = face.box
-        self._decide(list(face.probabilities))
+        self._decide(list(face.scores))
 
     def _decide(self, labels: list[str]) -> None:
         self._labels = labels
@@ -215,23 +186,18 @@ class _Followed:
         elif top - self._smoothed[labels.index(self._label)] >= MARGIN:
             self._label = labels[best]
 
-    def track(self, result: FrameResult, index: int | None, time_s: float) -> Track:
+    def face(self, faces: Sequence[Face], index: int | None, time_s: float) -> Face:
         values = [float(value) for value in self._smoothed]
-        probabilities = dict(zip(self._labels, values, strict=True))
-        return Track(
-            id=self.id,
-            box=self.box if index is None else result.faces[index].box,
+        scores = dict(zip(self._labels, values, strict=True))
+        return Face(
+            box=self.box if index is None else faces[index].box,
             label=self._label,
-            confidence=probabilities.get(self._label, max(values)),
-            probabilities=probabilities,
-            seen=index is not None,
-            face=index,
+            score=scores.get(self._label, max(values)),
+            scores=scores,
+            track_id=self.id,
+            index=index,
             age_s=time_s - self.born,
         )
-
-
-def _center(box: Box) -> tuple[float, float]:
-    return box.x + box.width / 2, box.y + box.height / 2
 
 
 class _Moving:

@@ -10,7 +10,8 @@ import numpy as np
 from ..common.errors import EdgeemoError
 from ..common.files import existing
 from ..sources.opencv_capture import silence_opencv
-from .haar import LONG_SIDE, Box
+from ..vision.box import Box, largest_first
+from .haar import LONG_SIDE
 
 #: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -69,7 +70,7 @@ class YuNetDetector:
             size = max(1, round(width * scale)), max(1, round(height * scale))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         boxes = [_square(face, scale).inside(width, height) for face in self._find(image)]
-        return sorted(boxes, key=lambda box: -box.area)
+        return largest_first(boxes)
 
     def _find(self, image: np.ndarray) -> np.ndarray:
         """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR image."""

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
-from typing import Any
 
 from ..common.errors import FrameLost, Stopped
 from ..faces.analysis import FrameResult, classify_frame
+from ..faces.face import Face
 from ..faces.haar import Detector
 from ..faces.tracker import Tracker
 from ..inference.classifier import Classifier
@@ -105,9 +105,9 @@ def run_loop(
 
     def publish(status: Status, frame: Frame | None = None, result: FrameResult | None = None) -> None:
         now = time.monotonic()
-        tracks: tuple[Any, ...] = ()
+        tracks: tuple[Face, ...] = ()
         if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
-            tracks = tracker.update(result, frame.time_s)
+            tracks = tracker.update(result.faces, frame.time_s)
         status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
         for sink in sinks:
             sink.publish(Update(frame, result, status, time.time(), now, tracks))

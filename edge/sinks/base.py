@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..faces.analysis import FrameResult
+from ..faces.face import Face
 from ..sources.base import Frame
 from ..sources.status import State, Status
 
@@ -18,7 +19,7 @@ class Update:
 
     Args:
         frame, result: what was classified; both None when only the status is told.
-        tracks: the faces over time, see :mod:`edgeemo.edge.faces.tracker`.
+        tracks: tracked faces, see :mod:`edgeemo.edge.faces.tracker`.
         status: how it stands.
         wall_time: seconds since 1970 by the system's clock, which may jump: for people only.
         monotonic: seconds by a clock that does not jump; for a frame, when it was handed to the loop.
@@ -29,7 +30,17 @@ class Update:
     status: Status
     wall_time: float
     monotonic: float
-    tracks: tuple[Any, ...] = ()
+    tracks: tuple[Face, ...] = ()
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The faces to show: the tracked ones where there are any, else those of the frame.
+
+        None while the source does not run: what was seen before is not seen now.
+        """
+        if self.status.state is not State.RUNNING:
+            return ()
+        return self.tracks or (() if self.result is None else self.result.faces)
 
 
 class Listener(Protocol):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..faces.analysis import FaceResult
-from ..faces.tracker import Track
 from .base import Update
 
 #: Raised when a field changes its meaning or goes; new fields may come without.
@@ -25,8 +23,8 @@ def frame_event(update: Update) -> dict[str, Any]:
         "time": update.frame.time_s,
         "wall": round(update.wall_time, 3),
         "source": update.frame.name,
-        "faces": [face_event(face) for face in update.result.faces],
-        "tracks": [track_event(track) for track in update.tracks],
+        "faces": [face.to_dict() for face in update.result.faces],
+        "tracks": [face.to_dict() for face in update.tracks],
         "ms": update.result.times.to_dict(),
     }
 
@@ -44,29 +42,4 @@ def status_event(update: Update) -> dict[str, Any]:
         "dropped": status.dropped,
         "restarts": status.restarts,
         "fps": round(status.fps, 2),
-    }
-
-
-def track_event(track: Track) -> dict[str, Any]:
-    """One face over time, for JSON."""
-    box = track.box
-    return {
-        "id": track.id,
-        "face": track.face,
-        "box": [box.x, box.y, box.width, box.height],
-        "label": track.label,
-        "confidence": round(track.confidence, 6),
-        "probabilities": {label: round(value, 6) for label, value in track.probabilities.items()},
-        "age": round(track.age_s, 3),
-    }
-
-
-def face_event(face: FaceResult) -> dict[str, Any]:
-    """One face, for JSON; probabilities are rounded to 6 decimals, finer than an int8 output's step of 1/256."""
-    box = face.box
-    return {
-        "box": [box.x, box.y, box.width, box.height],
-        "label": face.label,
-        "confidence": round(face.confidence, 6),
-        "probabilities": {label: round(value, 6) for label, value in face.probabilities.items()},
     }

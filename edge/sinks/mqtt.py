@@ -18,9 +18,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing
+from ..faces.face import largest
 from ..faces.tracker import UNCERTAIN
 from .base import State, Update
-from .people import largest, people_of
 from .worker import Worker
 
 #: Environment variables with the credentials; on a command line they would be seen by everybody on the machine.
@@ -261,13 +261,12 @@ class Mqtt(Worker):
 def message_of(update: Update) -> dict[str, Any]:
     """What is published of an update: the largest face's stable label, and how it stands. No box, no image."""
     running = update.status.state is State.RUNNING
-    people = people_of(update)
-    person = largest(people)
+    face = largest(update.faces)
     return {
-        "label": person.label if person else NOBODY if running else None,
-        "confidence": round(100 * person.confidence, 1) if person else None,
-        "faces": len(people) if running else None,
-        "probabilities": person.to_dict()["probabilities"] if person else None,
+        "label": face.label if face else NOBODY if running else None,
+        "confidence": round(100 * face.score, 1) if face else None,
+        "faces": len(update.faces) if running else None,
+        "probabilities": face.to_dict()["probabilities"] if face else None,
         "state": update.status.state.value,
         "camera": "ok" if running else "problem",
         "fps": round(update.status.fps, 1),

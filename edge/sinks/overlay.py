@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from .base import State, Update
-from .people import people_of
 
 _BOX, _AWAY, _BAND, _INK = (20, 200, 250), (150, 150, 150), (30, 30, 30), (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -37,14 +36,14 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
         left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
         shown = image if scale == 1 else cv2.resize(image, fitted, interpolation=cv2.INTER_AREA)
         canvas[top : top + fitted[1], left : left + fitted[0]] = cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
-        for person in people_of(update):
-            box = person.box
-            color = _BOX if person.seen else _AWAY
+        for face in update.faces:
+            box = face.box
+            color = _BOX if face.seen else _AWAY
             x, y = round(left + box.x * scale), round(top + box.y * scale)
             far = (round(left + (box.x + box.width) * scale), round(top + (box.y + box.height) * scale))
             cv2.rectangle(canvas, (x, y), far, color, max(1, round(2 * unit)))
-            number = "" if person.id is None else f"{person.id} "
-            _text(canvas, f"{number}{person.label} {person.confidence:.0%}", (x, y), unit, ink=_BAND, band=color)
+            number = f"{face.track_id} " if face.tracked else ""
+            _text(canvas, f"{number}{face.label} {face.score:.0%}", (x, y), unit, ink=_BAND, band=color)
     status = update.status
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(update.wall_time))
     foot = [f"{clock}  {status.fps:.1f} frames/s"]

@@ -26,7 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edgeemo.edge.faces.haar import Box, HaarDetector
+from edgeemo.edge.faces.haar import HaarDetector
 from edgeemo.edge.faces.tracker import Tracker
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.zoo import find_model
@@ -34,6 +34,7 @@ from edgeemo.edge.runner.loop import run_loop
 from edgeemo.edge.sinks.base import Update
 from edgeemo.edge.sinks.registry import SinkOptions, open_sinks
 from edgeemo.edge.sources import Frame, open_source
+from edgeemo.edge.vision.box import Box
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from edge.sources.streams.film import film

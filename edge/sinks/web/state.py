@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...faces.face import largest
 from ..base import State, Update
-from ..people import largest, people_of
 
 #: Seconds of the timeline.
 TIMELINE_S = 300
@@ -143,10 +143,9 @@ class Board:
             self._timeline.append({"t": second, "state": "", "faces": 0, "probabilities": None})
         entry = self._timeline[-1]
         entry["state"] = update.status.state.value
-        people = people_of(update)
-        entry["faces"] = max(entry["faces"], len(people))
-        if person := largest(people):
-            entry["probabilities"] = person.to_dict()["probabilities"]
+        entry["faces"] = max(entry["faces"], len(update.faces))
+        if face := largest(update.faces):
+            entry["probabilities"] = face.to_dict()["probabilities"]
 
 
 def state_of(number: int, update: Update) -> dict[str, Any]:
@@ -163,7 +162,7 @@ def state_of(number: int, update: Update) -> dict[str, Any]:
         "dropped": status.dropped,
         "restarts": status.restarts,
         "size": None if frame is None else [frame.image.shape[1], frame.image.shape[0]],
-        "people": [person.to_dict() for person in people_of(update)[:_PEOPLE]],
+        "people": [face.to_dict() for face in update.faces[:_PEOPLE]],
         "ms": None if update.result is None else update.result.times.to_dict(),
     }
 

@@ -43,9 +43,9 @@ def test_result_is_that_of_the_classifier_on_the_crop(classifier: Classifier, cl
     frame = clip[0][0]
     face = classify_frame(frame, HaarDetector(), classifier).faces[0]
     expected = classifier.probabilities(face.box.crop(frame))
-    assert list(face.probabilities.values()) == expected.tolist()
+    assert list(face.scores.values()) == expected.tolist()
     assert face.label == classifier.card.labels[expected.argmax()]
-    assert face.confidence == expected.max()
+    assert face.score == expected.max()
 
 
 @pytest.mark.parametrize("margin", [-0.2, 0.4])
@@ -57,8 +57,8 @@ def test_margin_of_the_card_makes_the_crop_larger(margin: float, classifier: Cla
     side = round(face.box.width * (1 + margin))
     crop = face.box.grown(margin).crop(frame)
     assert crop.shape[:2] == (side, side)
-    assert list(face.probabilities.values()) == classifier.probabilities(crop).tolist()
-    assert face.probabilities != plain.probabilities
+    assert list(face.scores.values()) == classifier.probabilities(crop).tolist()
+    assert face.scores != plain.scores
 
 
 def test_every_stage_is_timed(classifier: Classifier, clip: list) -> None:
@@ -77,7 +77,7 @@ def test_frame_without_a_face_costs_no_inference(classifier: Classifier) -> None
 def test_whole_image_is_classified_without_detection(classifier: Classifier) -> None:
     pixels, _ = make_faces(1, seed=5)
     face = classify_frame(pixels[0, :, :, 0], WholeImage(), classifier).faces[0]
-    assert list(face.probabilities.values()) == classifier.predict(pixels)[0].tolist()
+    assert list(face.scores.values()) == classifier.predict(pixels)[0].tolist()
 
 
 def test_own_card_replaces_the_embedded_one(tiny_int8: Path, tmp_path: Path) -> None:

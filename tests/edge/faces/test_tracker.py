@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.faces.analysis import FaceResult, FrameResult, StageTimes
-from edgeemo.edge.faces.haar import Box, HaarDetector
-from edgeemo.edge.faces.tracker import UNCERTAIN, Track, Tracker, match
+from edgeemo.edge.faces.face import Face
+from edgeemo.edge.faces.haar import HaarDetector
+from edgeemo.edge.faces.tracker import UNCERTAIN, Tracker, match
+from edgeemo.edge.vision.box import Box
 
 FACE = 100
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 RECORDED = Path(__file__).parent / "recorded.json"
 
 
-def result(*boxes: Box, values: dict[str, float] | None = None) -> FrameResult:
+def faces_at(*boxes: Box, values: dict[str, float] | None = None) -> list[Face]:
     values = values or {"angry": 0.2, "happy": 0.8}
     label = max(values, key=values.__getitem__)
-    return FrameResult(tuple(FaceResult(box, label, values) for box in boxes), StageTimes(0, 0, 0, 0))
+    return [Face(box, label, values[label], values) for box in boxes]
 
 
 def around(x: float, y: float, side: float = FACE) -> Box:
@@ -37,7 +38,7 @@ def say(tracker: Tracker, probabilities: np.ndarray, *, fps: float = 25) -> list
     labels = []
     for index, row in enumerate(probabilities):
         values = dict(zip(NAMES, row.tolist(), strict=False))
-        labels += [track.label for track in tracker.update(result(around(200, 200), values=values), index / fps)]
+        labels += [track.label for track in tracker.update(faces_at(around(200, 200), values=values), index / fps)]
     return labels
 
 
@@ -67,9 +68,9 @@ def test_crossing_faces_keep_their_identities(fps: int, speed: float, behind: fl
             centers = {who: rng.normal((320 + (1 - 2 * who) * way, 200), 0.03 * FACE) for who in shown}
             sides = {who: true[who].width * (1 + rng.normal(0, 0.045)) for who in shown}
             found = [around(*centers[who], sides[who]) for who in shown]
-            for track in tracker.update(result(*found), index / fps):
-                if track.face is not None and abs(way) > 1.2 * FACE:
-                    (before if way < 0 else after)[shown[track.face]] = track.id
+            for track in tracker.update(faces_at(*found), index / fps):
+                if track.index is not None and abs(way) > 1.2 * FACE:
+                    (before if way < 0 else after)[shown[track.index]] = track.track_id
         wrong += before != after
     assert wrong <= 1
 
@@ -89,12 +90,12 @@ def test_crossing_drawn_faces_found_by_the_cascade_keep_their_identities() -> No
             x0, y0, width, height = truth.box
             centers[who] = (x, 240)
             _paste(frame, image[y0 : y0 + height, x0 : x0 + width], x, 240)
-        faces = result(*detector(frame))
-        hidden += len(faces.faces) < 2
+        faces = faces_at(*detector(frame))
+        hidden += len(faces) < 2
         for track in tracker.update(faces, index / 8):
             if track.seen and abs(way) > 120:
                 center = (track.box.x + track.box.width / 2, track.box.y + track.box.height / 2)
-                seen[min(centers, key=lambda who: math.dist(centers[who], center))].add(track.id)
+                seen[min(centers, key=lambda who: math.dist(centers[who], center))].add(track.track_id)
     assert hidden >= 2
     assert len(seen[0]) == len(seen[1]) == 1
     assert seen[0] != seen[1]
@@ -118,7 +119,7 @@ def test_head_that_turns_back_stays_the_same(fps: int) -> None:
     numbers = set()
     for index in range(8 * fps):
         x = 300 + 0.5 * FACE * math.sin(2 * math.pi * index / fps)
-        numbers |= {track.id for track in tracker.update(result(around(x, 150)), index / fps)}
+        numbers |= {track.track_id for track in tracker.update(faces_at(around(x, 150)), index / fps)}
     assert len(numbers) == 1
 
 
@@ -128,27 +129,27 @@ def test_head_that_turns_back_stays_the_same(fps: int) -> None:
 def test_face_that_comes_back(gap_s: float, same: bool) -> None:
     tracker = Tracker()
     times = [0, 0.1, 0.2, 0.3 + gap_s, 0.4 + gap_s]
-    numbers = [[track.id for track in tracker.update(result(around(99, 99)), time)] for time in times]
+    numbers = [[track.track_id for track in tracker.update(faces_at(around(99, 99)), time)] for time in times]
     assert (numbers[-1] == numbers[2]) is same
 
 
 def test_missed_face_is_predicted_and_says_so() -> None:
     tracker = Tracker()
     for index in range(10):
-        tracker.update(result(around(100 + 10 * index, 100)), index / 10)
-    (track,) = tracker.update(result(), 1.0)
-    assert (track.seen, track.face) == (False, None)
+        tracker.update(faces_at(around(100 + 10 * index, 100)), index / 10)
+    (track,) = tracker.update(faces_at(), 1.0)
+    assert (track.seen, track.index) == (False, None)
     assert track.box.x + track.box.width / 2 == pytest.approx(200, abs=5)
-    assert track.confidence == pytest.approx(0.8)
+    assert track.score == pytest.approx(0.8)
 
 
 def test_false_hit_of_one_frame_is_no_track() -> None:
     tracker = Tracker()
-    tracks: list[Track] = []
+    tracks: list[Face] = []
     for index in range(20):
         boxes = [around(100, 100), around(400, 300)] if index == 5 else [around(100, 100)]
-        tracks += tracker.update(result(*boxes), index / 10)
-    assert {track.id for track in tracks} == {1}
+        tracks += tracker.update(faces_at(*boxes), index / 10)
+    assert {track.track_id for track in tracks} == {1}
 
 
 def test_twenty_faces_are_twenty_tracks() -> None:
@@ -157,18 +158,18 @@ def test_twenty_faces_are_twenty_tracks() -> None:
     rng = np.random.default_rng(0)
     for index in range(10):
         boxes = [around(x, y, 80) for x, y in rng.permutation(places) + rng.normal(0, 2, (20, 2))]
-        tracks = tracker.update(result(*boxes), index / 10)
-    assert [track.id for track in tracks] == sorted(track.id for track in tracks)
-    assert len({track.id for track in tracks}) == 20
-    assert max(track.id for track in tracks) == 20
+        tracks = tracker.update(faces_at(*boxes), index / 10)
+    assert [track.track_id for track in tracks] == sorted(track.track_id for track in tracks)
+    assert len({track.track_id for track in tracks}) == 20
+    assert max(track.track_id for track in tracks) == 20
 
 
 def test_a_clock_that_goes_back_starts_anew() -> None:
     tracker = Tracker()
-    first = [tracker.update(result(around(50, 50)), time) for time in (8.0, 9.0)][-1]
-    again = [tracker.update(result(around(50, 50)), time) for time in (0.0, 0.1)]
-    assert [track.id for track in first] == [1]
-    assert [[track.id for track in tracks] for tracks in again] == [[], [2]]
+    first = [tracker.update(faces_at(around(50, 50)), time) for time in (8.0, 9.0)][-1]
+    again = [tracker.update(faces_at(around(50, 50)), time) for time in (0.0, 0.1)]
+    assert [track.track_id for track in first] == [1]
+    assert [[track.track_id for track in tracks] for tracks in again] == [[], [2]]
 
 
 @pytest.mark.parametrize(

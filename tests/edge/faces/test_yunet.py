@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.common.files import sha256_file
-from edgeemo.edge.faces.haar import Box
 from edgeemo.edge.faces.yunet import SHA256, YuNetDetector
+from edgeemo.edge.vision.box import Box
 
 #: glibc's option of mallopt(3).
 M_PERTURB = -6

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeemo.edge.faces.analysis import FaceResult, FrameResult, StageTimes
-from edgeemo.edge.faces.haar import Box
-from edgeemo.edge.faces.tracker import Track
+from edgeemo.edge.faces.analysis import FrameResult, StageTimes
+from edgeemo.edge.faces.face import Face
 from edgeemo.edge.sinks.base import State, Status, Update
 from edgeemo.edge.sources import Frame
+from edgeemo.edge.vision.box import Box
 
 Make = Callable[..., Update]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,9 +46,10 @@ def make_update(
     values = {"happy": happy, "neutral": 1 - happy}
     label = max(values, key=values.__getitem__)
     boxes = [Box(10 + 50 * place, 10, 40, 40) for place in range(faces)]
-    found = tuple(FaceResult(box, label, values) for box in boxes)
+    found = tuple(Face(box, label, values[label], values) for box in boxes)
     tracks = tuple(
-        Track(7 + place, box, label, values[label], values, True, place, 1.5) for place, box in enumerate(boxes)
+        Face(box, label, values[label], values, track_id=7 + place, index=place, age_s=1.5)
+        for place, box in enumerate(boxes)
     )
     if image is None:
         image = np.full((*shape, 3), 40 + index % 200, np.uint8)

@@ -17,12 +17,12 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.faces.analysis import classify_frame
-from edgeemo.edge.faces.haar import Box
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.sources import Frame, open_source
 from edgeemo.edge.sources.backoff import Backoff
 from edgeemo.edge.sources.live.source import Limits
 from edgeemo.edge.sources.status import State
+from edgeemo.edge.vision.box import Box
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -79,7 +79,7 @@ def test_faces_found_in_the_small_image_are_cut_from_the_large_one(tiny_int8: Pa
     (face,) = classify_frame(image, detector, classifier, small=small).faces
     (wanted,) = classify_frame(image, lambda _: [Box(80, 60, 120, 120)], classifier).faces
     assert seen == [(240, 320)]
-    assert (face.box, face.probabilities) == (wanted.box, wanted.probabilities)
+    assert (face.box, face.scores) == (wanted.box, wanted.scores)
 
 
 def test_old_frames_are_not_given(behavior: Any) -> None:

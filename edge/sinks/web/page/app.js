@@ -18,6 +18,8 @@ let fetching = false;
 let heard = 0;
 
 const color = (label) => (about.labels.includes(label) ? COLORS[about.labels.indexOf(label) % COLORS.length] : GRAY);
+// A tracked face that the detector misses right now has no place among the faces of the frame.
+const seen = (face) => face.face !== null;
 const percent = (value) => `${Math.round(100 * value)} %`;
 
 function make(tag, text, name) {
@@ -49,9 +51,9 @@ function showPeople(people) {
   place.replaceChildren();
   if (!people.length) place.append(make("p", "No face is seen.", "soft"));
   for (const one of people) {
-    const box = make("div", undefined, one.seen ? "person" : "person away");
+    const box = make("div", undefined, seen(one) ? "person" : "person away");
     const head = make("h3", one.label);
-    head.append(make("small", one.id === null ? percent(one.confidence) : `face ${one.id} · ${percent(one.confidence)}`));
+    head.append(make("small", one.id === undefined ? percent(one.confidence) : `face ${one.id} · ${percent(one.confidence)}`));
     box.append(head);
     for (const [label, value] of Object.entries(one.probabilities)) {
       box.append(bar(label, value, percent(value), color(label), label === one.label));
@@ -77,7 +79,7 @@ function draw(state, image) {
   for (const one of state.people) {
     const [x, y, w, h] = one.box;
     pen.strokeStyle = pen.fillStyle = color(one.label);
-    pen.setLineDash(one.seen ? [] : [8 * unit, 6 * unit]);
+    pen.setLineDash(seen(one) ? [] : [8 * unit, 6 * unit]);
     pen.strokeRect(x, y, w, h);
     const text = `${one.label} ${percent(one.confidence)}`;
     const top = y >= 24 * unit ? y - 23 * unit : y;
