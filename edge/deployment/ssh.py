@@ -62,7 +62,7 @@ class Remote:
         """Send a bundle over and run its install script.
 
         Args:
-            bundle: see :func:`edgeemo.edge.deploy.make_bundle`.
+            bundle: see :func:`edgeemo.edge.deployment.bundle.make_bundle`.
             prefix: folder in place of / on the device; then neither root rights nor systemd are used.
             python: the interpreter there.
 

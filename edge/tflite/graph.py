@@ -64,7 +64,7 @@ class Operator:
         name: of the schema, or of the custom operator.
         inputs, outputs: optional inputs that are absent are left out.
         version: of the operator.
-        options: those that :data:`edgeemo.edge.schema.OPTIONS` names.
+        options: those that :data:`edgeemo.edge.tflite.schema.OPTIONS` names.
     """
 
     name: str

@@ -19,7 +19,8 @@ def without_bridges(data: bytes) -> bytes:
 
     - DEQUANTIZE, ELU, QUANTIZE become one ELU in int8: runtimes have it (a table of 256 values), only the converter and
       ai-edge-quantizer do not know.
-    - CAST to float64 and CAST back become nothing: they are :class:`~.rewrite.fence.Fence`, and have done their work.
+    - CAST to float64 and CAST back become nothing: they are
+      :class:`edgeemo.optimize.qat.rewrite.float_boundary.Fence`, and have done their work.
 
     Args:
         data: a .tflite, as it was converted.

@@ -170,7 +170,7 @@ def measure(model: str, *, frames: int, quality: int, source: str = "") -> Overh
     Args:
         model: path or name.
         frames: beyond those of the settling.
-        quality: of the camera's JPEGs; see :func:`edge.streams.film.film`.
+        quality: of the camera's JPEGs; see tests/edge/sources/streams/film.py.
         source: another camera than this one.
     """
     cv2.setNumThreads(1)

@@ -64,7 +64,7 @@ def fer_name(file_name: str) -> tuple[str, int | None]:
 def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Dataset:
     """Decode entries into a data set.
 
-    Every image is decoded once, for its digest. Pixels stay in memory up to :data:`images.HELD_BYTES`; the images
+    Every image is decoded once, for its digest. Pixels stay in memory up to :data:`lazy_images.HELD_BYTES`; the images
     beyond are decoded again whenever they are asked for.
 
     Args:

@@ -44,7 +44,7 @@ class Holdout:
     def carve(self, dataset: Dataset) -> Dataset:
         """The same images in the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
 
-        Stratified by class. Nobody and no image stands in both; see :func:`draws.draw`.
+        Stratified by class. Nobody and no image stands in both; see :func:`sampling.draw`.
 
         Raises:
             EdgeemoError: nothing to draw from, or nothing would be left.

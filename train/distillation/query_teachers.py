@@ -1,7 +1,7 @@
 """Trained networks that are asked about the training images, once, for smaller ones to learn from.
 
 They are shown the images as they are and mirrored, or in the very versions that the student will see; see
-:mod:`views`. What they say is kept as :class:`teaching.Teaching`.
+:mod:`edgeemo.train.inputs.augmented_views`. What they say is kept as :class:`soft_targets.Teaching`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def teach(
         student: the recipe by which the images are fitted and changed, with ``views``.
         views: changed versions of every image to ask about, instead of the image as it is; 0 for none.
         seed: of the changes.
-        blend: alpha by which a version is blended with that of another image; see :class:`views.Views`.
+        blend: alpha by which a version is blended with that of another image; see :class:`Views`.
         others: what was answered before to the same questions; the mean is of all teachers.
         unfinished: file (.npz) that keeps the answers after each version; whoever asks the same again goes on from it.
         progress: told (done, all) before each batch.

@@ -37,7 +37,7 @@ class Views:
         augmentation: how far they are changed; its mixup and cutmix are the student's own.
         seed: of the changes.
         blend: alpha by which each version is blended with the same version of another image, as
-            :meth:`blending.Mixup.draw` draws it; 0 blends nothing.
+            :meth:`mixup.Mixup.draw` draws it; 0 blends nothing.
     """
 
     number: int

@@ -41,7 +41,7 @@ class Batches:
         lesson: versions of the images to show, and their targets, instead of random changes and the data set's.
         votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
         replicas: that a batch is shared by. A last batch with fewer images joins the one before.
-        held_bytes: see :func:`fitted.fitted_pixels`.
+        held_bytes: see :func:`image_cache.fitted_pixels`.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def with_votes_head(model: Any) -> Any:
     """The same network with a second softmax on the classifier's features.
 
     Args:
-        model: from :func:`architectures.build`.
+        model: from :func:`edgeemo.train.architectures.build`.
 
     Returns:
         tf_keras.Model: -> [emotion (batch, outputs), votes (batch, 8)]; it shares the layers of ``model``.
@@ -82,7 +82,7 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
 
     Args:
         dataset: images; some may have no row.
-        votes: from :func:`ferplus.read_votes`.
+        votes: from :func:`edgeemo.train.datasets.ferplus.read_votes`.
 
     Returns:
         float32 (n, 8) in the order of :data:`VOTED_EMOTIONS`: rows that sum to 1, or 0 where nobody voted for one of

@@ -14,7 +14,7 @@ from .losses import accuracy, classification_loss
 
 
 def build_model(recipe: Recipe, classes: int) -> Any:
-    """An untrained network for a recipe, as it will be deployed; see :func:`architectures.build`.
+    """An untrained network for a recipe, as it will be deployed; see :func:`edgeemo.train.architectures.build`.
 
     Raises:
         EdgeemoError: it cannot be built, or the recipe is for another number of classes.

@@ -1,6 +1,6 @@
 """Float networks rewritten to equivalents that quantization-aware training accepts.
 
-One rule is one small unit that changes a :class:`~.network.Network` and says what it did. Outputs stay the same.
+One rule is one small unit that changes a :class:`~.graph.Network` and says what it did. Outputs stay the same.
 """
 
 from __future__ import annotations
