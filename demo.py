@@ -147,7 +147,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
     from .edge.faces.haar import HaarDetector
     from .edge.inference.classifier import Classifier
     from .edge.runner.loop import run_loop
-    from .edge.sinks.jsonlines import JsonLines
+    from .edge.sinks.jsonlines import JsonLinesSink
     from .edge.sources import open_source
     from .train.datasets.synthetic import camera_clip
 
@@ -183,7 +183,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
     album = Album()
     with open(folder / "events.jsonl", "w", encoding="utf-8") as stream, open_source(str(path)) as source:
-        lines = JsonLines(stream, until=lambda: False)
+        lines = JsonLinesSink(stream, until=lambda: False)
         lines.start()
         tally = run_loop(source, HaarDetector(), Classifier.open(model), [lines, album])
         lines.close(10)

@@ -18,7 +18,7 @@ from ..faces.tracker import Tracker
 from ..inference.subprocess_session import IsolatedSession
 from ..runner.loop import Tally, run_loop, stop_on_signals
 from ..runner.systemd import Watchdog
-from ..sinks.console import Announcer
+from ..sinks.console import ConsoleSink
 from ..sinks.registry import SinkOptions, open_sinks, sink_options
 from ..sources import Source, open_source
 from ..sources.live.source import LiveSource
@@ -96,7 +96,7 @@ def command(
                     frames,
                     detector,
                     classifier,
-                    [*opened, Announcer()],
+                    [*opened, ConsoleSink()],
                     tracker=Tracker(),
                     watchdog=watchdog,
                     max_frames=max_frames,

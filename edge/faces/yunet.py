@@ -9,8 +9,8 @@ import numpy as np
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing
-from ..sources.opencv_capture import silence_opencv
 from ..vision.box import Box, largest_first
+from ..vision.opencv import silence_opencv
 from .haar import LONG_SIDE
 
 #: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.

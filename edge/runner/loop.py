@@ -17,7 +17,7 @@ from ..faces.face import Face
 from ..faces.haar import Detector
 from ..faces.tracker import Tracker
 from ..inference.classifier import Classifier
-from ..sinks.base import Listener, State, Status, Update
+from ..sinks.base import Listener, SourceState, SourceStatus, Update
 from ..sources import Frame, Source
 from .systemd import Watchdog
 
@@ -103,7 +103,7 @@ def run_loop(
     rate = Rate()
     start = time.monotonic()
 
-    def publish(status: Status, frame: Frame | None = None, result: FrameResult | None = None) -> None:
+    def publish(status: SourceStatus, frame: Frame | None = None, result: FrameResult | None = None) -> None:
         now = time.monotonic()
         tracks: tuple[Face, ...] = ()
         if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
@@ -137,7 +137,7 @@ def run_loop(
             tally.add(result)
             if max_frames is not None and tally.frames >= max_frames:
                 break
-        publish(replace(source.status, state=State.ENDED))
+        publish(replace(source.status, state=SourceState.ENDED))
     finally:
         watchdog.stopping()
         tally.seconds = time.monotonic() - start
@@ -163,7 +163,7 @@ class Rate:
         return round((len(self._times) - 1) / span, 2) if len(self._times) > 1 and span > 0 else 0.0
 
 
-def _sentence(status: Status) -> str:
+def _sentence(status: SourceStatus) -> str:
     return f"{status.state.value}: {status.reason}" if status.reason else status.state.value
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import click
 
-from .base import State, Update
+from .base import SourceState, Update
 
 _TEXTS = {
-    State.RECONNECTING: "camera lost, it is being looked for",
-    State.FROZEN: "nothing is classified",
-    State.BLACK: "nothing is classified",
+    SourceState.RECONNECTING: "camera lost, it is being looked for",
+    SourceState.FROZEN: "nothing is classified",
+    SourceState.BLACK: "nothing is classified",
 }
 
 
-class Announcer:
+class ConsoleSink:
     """A sink that says what is wrong when it begins, and for how long it was when it ends. Says nothing twice."""
 
     name = "standard error"
     dropped = 0
 
     def __init__(self) -> None:
-        self._state = State.STARTING
+        self._state = SourceState.STARTING
         self._reason = ""
         self._since: float | None = None
 
@@ -35,7 +35,7 @@ class Announcer:
             # The state tells enough: attempts fail for changing reasons, night after night.
             if status.state is not self._state:
                 click.echo(f"Warning: {_TEXTS[status.state]} ({status.reason})", err=True)
-        elif status.state is State.RUNNING:
+        elif status.state is SourceState.RUNNING:
             if self._since is not None:
                 click.echo(f"The camera is back after {update.monotonic - self._since:.1f} s", err=True)
                 self._since = None

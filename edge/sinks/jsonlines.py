@@ -13,31 +13,30 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..common.files import unwritable
-from .base import State, Update
+from .base import SourceState, ThreadedSink, Update
 from .events import frame_event, status_event
-from .worker import Worker
 
 #: Lines that may wait for a reader that has stopped reading: half a minute of a fast camera.
 QUEUE = 1000
 #: States that need no line of their own: the first line says that it has started, the end of the lines that it ended.
-_SILENT = (State.STARTING, State.ENDED)
+_SILENT = (SourceState.STARTING, SourceState.ENDED)
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 
-class JsonLines(Worker):
+class JsonLinesSink(ThreadedSink):
     """Writes each line at once and in one piece, so that a reader sees it at once.
 
     Args:
         stream: text; stays open.
         path: of the file behind it, for messages; None for standard output.
-        until: see :class:`Worker`.
+        until: see :class:`ThreadedSink`.
     """
 
     def __init__(self, stream: TextIO, *, path: Path | None = None, until: Callable[[], bool] | None = None) -> None:
         super().__init__("lines" if path is None else str(path), size=QUEUE, until=until)
         self._stream = stream
         self._path = path
-        self._state = State.RUNNING
+        self._state = SourceState.RUNNING
 
     def _pack(self, update: Update) -> Update:
         # A thousand waiting frames would be a gigabyte; a line needs none of their pixels.

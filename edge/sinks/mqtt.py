@@ -20,8 +20,7 @@ from ..common.errors import EdgeemoError
 from ..common.files import existing
 from ..faces.face import largest
 from ..faces.tracker import UNCERTAIN
-from .base import State, Update
-from .worker import Worker
+from .base import SourceState, ThreadedSink, Update
 
 #: Environment variables with the credentials; on a command line they would be seen by everybody on the machine.
 USER, PASSWORD, PASSWORD_FILE = "EDGEEMO_MQTT_USER", "EDGEEMO_MQTT_PASSWORD", "EDGEEMO_MQTT_PASSWORD_FILE"
@@ -97,7 +96,7 @@ class Broker:
         return f"{self.host}:{self.port}"
 
 
-class Mqtt(Worker):
+class MqttSink(ThreadedSink):
     """Publishes what the largest face shows, as JSON under ``edgeemo/DEVICE/state``.
 
     ``edgeemo/DEVICE/availability`` is ``online``, or ``offline`` when we are gone, by the broker's own doing (last
@@ -260,7 +259,7 @@ class Mqtt(Worker):
 
 def message_of(update: Update) -> dict[str, Any]:
     """What is published of an update: the largest face's stable label, and how it stands. No box, no image."""
-    running = update.status.state is State.RUNNING
+    running = update.status.state is SourceState.RUNNING
     face = largest(update.faces)
     return {
         "label": face.label if face else NOBODY if running else None,

@@ -8,7 +8,7 @@ import time
 import cv2
 import numpy as np
 
-from .base import State, Update
+from .base import SourceState, Update
 
 _BOX, _AWAY, _BAND, _INK = (20, 200, 250), (150, 150, 150), (30, 30, 30), (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -47,7 +47,7 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
     status = update.status
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(update.wall_time))
     foot = [f"{clock}  {status.fps:.1f} frames/s"]
-    if status.state is not State.RUNNING:
+    if status.state is not SourceState.RUNNING:
         foot = [*textwrap.wrap(status.reason, _COLUMNS), f"{clock}  {status.state.value}"]
     for line, text in enumerate(reversed(foot)):
         _text(canvas, text, (0, height - round(line * 26 * unit)), unit, ink=_INK, band=_BAND)

@@ -17,11 +17,11 @@ from ..common.errors import EdgeemoError, OptionError
 from ..common.files import existing, new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
 from .base import Sink
-from .jsonlines import JsonLines
+from .jsonlines import JsonLinesSink
 from .web.health import WITHIN_S
 
 if TYPE_CHECKING:
-    from .web.server import Web
+    from .web.server import WebSink
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 #: The token of the page, for those who do not want another one at each start; on a command line all would see it.
@@ -131,21 +131,21 @@ def open_sinks(
         # What can be refused is made first: it leaves no empty output behind.
         sinks: list[Sink] = []
         if options.window:
-            from .window import Window
+            from .window import WindowSink
 
-            sinks.append(Window(title=title, stop=stop))
+            sinks.append(WindowSink(title=title, stop=stop))
         if options.mqtt is not None:
             sinks.append(_mqtt(options.mqtt, options, labels, warn))
         web = None if options.web is None else _web(options.web, options, labels, title)
         if web is not None:
             sinks.append(web)
         if options.video is not None:
-            from .video_file import Video
+            from .video_file import VideoSink
 
-            sinks.append(Video(options.video, live=live, force=options.force, warn=warn, until=until))
+            sinks.append(VideoSink(options.video, live=live, force=options.force, warn=warn, until=until))
         if not options.no_lines:
             stream, path = files.enter_context(_output(options.out, force=options.force))
-            sinks.append(JsonLines(stream, path=path, until=until))
+            sinks.append(JsonLinesSink(stream, path=path, until=until))
         started: list[Sink] = []
         try:
             for sink in sinks:
@@ -185,13 +185,13 @@ def _close(sinks: Sequence[Sink]) -> list[Exception]:
     return failures
 
 
-def _web(address: str, options: SinkOptions, labels: Sequence[str], title: str) -> Web:
+def _web(address: str, options: SinkOptions, labels: Sequence[str], title: str) -> WebSink:
     from .web.health import Health
-    from .web.listen import Address
-    from .web.server import Web
+    from .web.listen import ListenAddress
+    from .web.server import WebSink
 
-    return Web(
-        Address.parse(address),
+    return WebSink(
+        ListenAddress.parse(address),
         labels=labels,
         title=title,
         token=_token(),
@@ -201,9 +201,9 @@ def _web(address: str, options: SinkOptions, labels: Sequence[str], title: str) 
 
 
 def _mqtt(broker: str, options: SinkOptions, labels: Sequence[str], warn: Warn) -> Sink:
-    from .mqtt import Broker, Mqtt
+    from .mqtt import Broker, MqttSink
 
-    return Mqtt(Broker.parse(broker, ca=options.mqtt_ca), device=options.mqtt_name, labels=labels, warn=warn)
+    return MqttSink(Broker.parse(broker, ca=options.mqtt_ca), device=options.mqtt_name, labels=labels, warn=warn)
 
 
 def _token() -> str | None:

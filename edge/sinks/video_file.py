@@ -12,10 +12,9 @@ import numpy as np
 from ..common.errors import EdgeemoError
 from ..common.files import new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
-from ..sources.opencv_capture import silence_opencv
-from .base import Update
+from ..vision.opencv import silence_opencv
+from .base import ThreadedSink, Update
 from .overlay import annotate
-from .worker import Worker
 
 #: Suffix -> code of the format; what OpenCV's wheels can write everywhere. An .avi can be played after a power cut, an
 #: .mp4 cannot: its index is written last.
@@ -33,7 +32,7 @@ _GAP_S = 5.0
 _GROWTH_S = 600
 
 
-class Video(Worker):
+class VideoSink(ThreadedSink):
     """Writes at a constant frame rate: images are repeated or left out as the time demands.
 
     When it cannot be written on, this is reported, and the run goes on without it.
@@ -45,7 +44,7 @@ class Video(Worker):
             a second for each image.
         force: overwrite what is there.
         warn: takes the sentence when it ends early.
-        until: see :class:`Worker`.
+        until: see :class:`ThreadedSink`.
         reserve: see :data:`RESERVE`.
 
     Raises:

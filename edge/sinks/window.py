@@ -10,9 +10,8 @@ from collections.abc import Callable
 import cv2
 
 from ..common.errors import EdgeemoError
-from .base import Update
+from .base import ThreadedSink, Update
 from .overlay import annotate
-from .worker import Worker
 
 #: Milliseconds in which a key press is looked for after each frame.
 _KEY_MS = 1
@@ -22,7 +21,7 @@ _TRY_S = 30
 _END = (ord("q"), 27)
 
 
-class Window(Worker):
+class WindowSink(ThreadedSink):
     """Shows the newest frame. Closing the window, q or Escape ends the run.
 
     Args:

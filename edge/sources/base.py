@@ -1,16 +1,52 @@
-"""One image on its way through the runner, and what every source of them can do."""
+"""Frames, the sources that give them, and the status of a source."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import click
-import cv2
 import numpy as np
 
-from .status import State, Status
+_Recorded = TypeVar("_Recorded", bound="RecordedSource")
+
+
+class SourceState(enum.Enum):
+    """SourceState of a source; frames are classified in ``RUNNING`` only."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    RECONNECTING = "reconnecting"
+    FROZEN = "frozen"
+    BLACK = "black"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """SourceState of a source with its reason and counters, for the loop, its sinks and the service manager.
+
+    Args:
+        state: current state.
+        reason: one sentence for people, empty when there is nothing to say. Holds no credentials.
+        since: monotonic seconds at which this state began.
+        reconnects: number of times the source was reopened.
+        dropped: frames that arrived but were not classified: replaced by newer ones, too old, black, frozen, damaged.
+        restarts: number of times the model's process was restarted.
+        fps: classified frames per second over the last seconds.
+        active: whether something is being done about a source that gives nothing.
+    """
+
+    state: SourceState
+    reason: str = ""
+    since: float = 0.0
+    reconnects: int = 0
+    dropped: int = 0
+    restarts: int = 0
+    fps: float = 0.0
+    active: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +57,7 @@ class Frame:
         index: its place in the source, from 0; a gap means images that were skipped.
         time_s: position in a video; seconds since a camera's first frame; None for images, which have no time.
         image: uint8 (h, w, 3) RGB.
-        name: of the file or camera that it comes from, without credentials.
+        name: file or camera that it comes from, without credentials.
         small: the same view in gray, uint8 (h', w'), when the camera gives one for the detector; usually None.
     """
 
@@ -33,7 +69,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """Where frames come from. A context manager; one pass over it gives every frame once.
+    """A context manager and iterable of frames; one pass over it gives every frame once.
 
     A camera's pass also gives None: there is no fresh frame now, look at :attr:`status`. It does so whenever the status
     changes, and every so often while there is nothing to classify, so that the loop never waits in vain.
@@ -45,8 +81,8 @@ class Source(Protocol):
     skipped: int
 
     @property
-    def status(self) -> Status:
-        """How the source is now."""
+    def status(self) -> SourceStatus:
+        """Current status."""
 
     def __enter__(self) -> Source: ...
 
@@ -58,25 +94,41 @@ class Source(Protocol):
         """Ask the source to end after the frame in hand. Only sets a flag: safe in a signal handler and any thread."""
 
 
-#: Of sources that are read at our own pace: files have no other state.
-READING = Status(State.RUNNING)
+class RecordedSource:
+    """Base of sources that wait for their reader, such as files: running from the start until they end.
 
-#: Takes one sentence about something that went wrong, while the run goes on.
+    A subclass defines ``__iter__`` and ends it when :attr:`stopping` is set.
+
+    Attributes:
+        skipped: images that could not be read and were reported.
+        stopping: whether :meth:`stop` was called.
+        status: always running.
+    """
+
+    status = SourceStatus(SourceState.RUNNING)
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self.stopping = False
+
+    def __enter__(self: _Recorded) -> _Recorded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End after the frame in hand."""
+        self.stopping = True
+
+
+#: Takes one sentence about something that went wrong and does not end the run.
 Warn = Callable[[str], None]
 
 
 def warn_on_stderr(sentence: str) -> None:
-    """The usual :data:`Warn`."""
+    """Print a warning on standard error; the usual :data:`Warn`."""
     click.echo(f"Warning: {sentence}", err=True)
-
-
-def to_rgb(image: np.ndarray, *, bgr: bool = False) -> np.ndarray:
-    """Gray (h, w) or color (h, w, 3) pixels as RGB, uint8 (h, w, 3).
-
-    Args:
-        image: uint8.
-        bgr: colors are in OpenCV's order.
-    """
-    if image.ndim == 2:
-        return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if bgr else image

@@ -18,10 +18,10 @@ from typing import Any
 
 from ..common.errors import EdgeemoError
 from .jpeg import JpegSplitter, decode_jpeg
-from .live.camera import Capture, Lost, Shot
-from .live.gap_detector import Pauses
+from .live.camera import CameraLost, Capture, CapturedFrame
+from .live.gap_detector import GapDetector
 from .rtsp import StreamCamera
-from .url import Address
+from .url import CameraUrl
 
 #: Seconds for connecting and for the answer to begin.
 CONNECT_S = 5.0
@@ -45,7 +45,7 @@ class HttpCamera:
         address: with or without credentials (Basic and Digest).
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: CameraUrl) -> None:
         self.name = address.shown
         self._address = address
 
@@ -93,13 +93,13 @@ class MjpegCapture:
     def __init__(self, response: Any, connection: Any, name: str) -> None:
         self._response, self._connection, self._name = response, connection, name
         self._splitter = JpegSplitter()
-        self._pauses = Pauses()
+        self._pauses = GapDetector()
         connection.setblocking(False)
         # What came in one piece with the headers lies in Python's buffer; after that the socket is read directly.
         with contextlib.suppress(ssl.SSLWantReadError):
             self._splitter.feed(response.fp.read(len(response.fp.peek(1))) or b"")
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """The newest image that has come; None when none came for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
@@ -109,16 +109,16 @@ class MjpegCapture:
                 select.select([self._connection], [], [], left)
                 continue
             except (OSError, ValueError) as error:
-                raise Lost(f"its connection broke ({_reason(error)})") from error
+                raise CameraLost(f"its connection broke ({_reason(error)})") from error
             if not piece:
-                raise Lost("it ended the stream")
+                raise CameraLost("it ended the stream")
             if images := self._splitter.feed(piece):
                 arrived = time.monotonic()
                 if pause := self._pauses.before(arrived):
                     # Nothing tells how long what comes now had been waiting; a new connection begins with the newest.
-                    raise Lost(f"its images paused for {pause:.1f} s")
+                    raise CameraLost(f"its images paused for {pause:.1f} s")
                 decode = partial(decode_jpeg, images[-1], self._name)
-                return Shot(arrived, arrived, decode, count=len(images))
+                return CapturedFrame(arrived, arrived, decode, count=len(images))
         return None
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class _Keeper:
                 os.close(connection.detach())
 
 
-def _logins(address: Address) -> list[urllib.request.BaseHandler]:
+def _logins(address: CameraUrl) -> list[urllib.request.BaseHandler]:
     # No proxy: a camera is in the house.
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if address.user:

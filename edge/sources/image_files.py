@@ -8,11 +8,11 @@ from pathlib import Path
 from ..common.errors import EdgeemoError
 from ..common.files import existing
 from ..vision.image import SUFFIXES, is_image, read_image
-from .base import READING, Frame, Warn, to_rgb, warn_on_stderr
-from .status import Status
+from ..vision.opencv import to_rgb
+from .base import Frame, RecordedSource, Warn, warn_on_stderr
 
 
-class ImageSource:
+class ImageSource(RecordedSource):
     """Image files in the order given. One that cannot be read is reported, counted and passed over.
 
     Args:
@@ -24,10 +24,9 @@ class ImageSource:
     """
 
     def __init__(self, paths: Sequence[Path], *, warn: Warn = warn_on_stderr) -> None:
-        self.skipped = 0
+        super().__init__()
         self._paths = paths
         self._warn = warn
-        self._stopping = False
 
     @classmethod
     def of_folder(cls, folder: str | Path, *, warn: Warn = warn_on_stderr) -> ImageSource:
@@ -49,20 +48,9 @@ class ImageSource:
             )
         return cls(paths, warn=warn)
 
-    @property
-    def status(self) -> Status:
-        """Being read."""
-        return READING
-
-    def __enter__(self) -> ImageSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self._paths):
-            if self._stopping:
+            if self.stopping:
                 return
             try:
                 image = to_rgb(read_image(path))
@@ -75,7 +63,3 @@ class ImageSource:
             yield Frame(index, None, image, str(path))
         if self.skipped == len(self._paths):
             raise EdgeemoError(f"none of the {self.skipped:,} images can be read", hint="name another folder")
-
-    def stop(self) -> None:
-        """End after the image in hand."""
-        self._stopping = True

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..common.errors import EdgeemoError
 from ..vision.image import MAX_PIXELS, decode
-from .base import to_rgb
+from ..vision.opencv import to_rgb
 
 #: Longest image that is waited for; a stream with more between two ends has lost its thread.
 MOST_BYTES = 32 << 20

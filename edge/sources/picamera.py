@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..common.errors import EdgeemoError
-from .live.camera import Lost, Shot
+from .live.camera import CameraLost, CapturedFrame
 
 #: What the model gets its faces from, and what the detector searches: the image processor reduces for nothing.
 MAIN, LORES = (640, 480), (320, 240)
@@ -102,7 +102,7 @@ class PiCapture:
         self._main, self._lores = configuration["main"], configuration.get("lores")
         self._job: Any = None
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """The next image; None when none came for a second."""
         # One job until it is done: after a wait that timed out, a new one would leave its frame to nobody.
         self._job = self._job or self._device.capture_request(wait=False)
@@ -111,7 +111,7 @@ class PiCapture:
         except (TimeoutError, concurrent.futures.TimeoutError):
             return None
         except (RuntimeError, OSError, concurrent.futures.CancelledError) as error:
-            raise Lost(f"it failed ({type(error).__name__})") from error
+            raise CameraLost(f"it failed ({type(error).__name__})") from error
         self._job = None
         try:
             arrived = time.monotonic()
@@ -120,7 +120,7 @@ class PiCapture:
             taken = _taken(request.get_metadata().get("SensorTimestamp"), arrived)
         finally:
             request.release()
-        return Shot(arrived, taken, partial(rgb, main, self._main), small)
+        return CapturedFrame(arrived, taken, partial(rgb, main, self._main), small)
 
     def close(self) -> None:
         """Stop it and let it go."""

@@ -16,7 +16,7 @@ from .live.camera import Camera
 from .live.source import Limits, LiveSource
 from .rtsp import StreamCamera
 from .stdin import PipeCamera, RawFormat, RedirectedFile, stdin_is_file
-from .url import Address
+from .url import CameraUrl
 from .v4l2 import V4l2Camera, device_index
 from .video_file import VideoSource
 
@@ -65,7 +65,7 @@ def _camera(text: str) -> Camera | None:
 
         return PiCamera(int(match[1] or 0))
     if "://" in text:
-        address = Address.parse(text)
+        address = CameraUrl.parse(text)
         return HttpCamera(address) if address.bare.startswith("http") else StreamCamera(address)
     # The link that udev makes for a camera is away as long as the camera is.
     if device_index(text) is not None or (text.startswith("/dev/") and not os.path.lexists(text)):

@@ -8,10 +8,10 @@ import time
 import cv2
 
 from ..common.errors import EdgeemoError
-from .base import to_rgb
-from .live.camera import Lost, Shot
+from ..vision.opencv import to_rgb
+from .live.camera import CameraLost, CapturedFrame
 from .opencv_capture import open_capture
-from .url import Address
+from .url import CameraUrl
 
 #: Deadlines for opening and for a read, in ms. Opening includes FFmpeg's probing of the stream.
 _DEADLINES = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 8_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 2_000)
@@ -33,7 +33,7 @@ class StreamCamera:
         address: with or without credentials.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: CameraUrl) -> None:
         self.name = address.shown
         self._address = address
 
@@ -63,19 +63,19 @@ class StreamCapture:
         self._capture = capture
         self._clock = StreamClock()
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """The next image; catches up with the camera when it has to."""
         if not self._capture.grab():
             # A dead capture never recovers, although isOpened() stays true.
-            raise Lost("the stream broke off")
+            raise CameraLost("the stream broke off")
         arrived = time.monotonic()
         age = self._clock.age(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3, arrived)
         if math.isinf(age):
-            return Shot(arrived, -math.inf, lambda: None)
+            return CapturedFrame(arrived, -math.inf, lambda: None)
         read, image = self._capture.retrieve()
         if not read:
-            return Shot(arrived, arrived - age, lambda: None)
-        return Shot(arrived, arrived - age, lambda: to_rgb(image, bgr=True))
+            return CapturedFrame(arrived, arrived - age, lambda: None)
+        return CapturedFrame(arrived, arrived - age, lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
         """End the connection."""

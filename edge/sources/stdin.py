@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from ..common.errors import EdgeemoError
-from .base import READING, Frame, to_rgb
+from ..vision.opencv import to_rgb
+from .base import Frame, RecordedSource
 from .jpeg import JpegSplitter, decode_jpeg
-from .live.camera import Ended, Shot
-from .live.gap_detector import Pauses
-from .status import Status
+from .live.camera import CapturedFrame, StreamEnded
+from .live.gap_detector import GapDetector
 
 NAME = "standard input"
 #: Short, because the next reader takes over from the same descriptor.
@@ -121,7 +121,7 @@ class PipeCamera:
         self.name = NAME
         self._splitter, self._decode = _tools(raw)
         self._number = number
-        self._pauses = Pauses()
+        self._pauses = GapDetector()
         self._any = False
         self._old_until = float("-inf")
 
@@ -129,7 +129,7 @@ class PipeCamera:
         """It is open already."""
         return self
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """The newest image that has come; None when none came for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
@@ -137,21 +137,21 @@ class PipeCamera:
                 return None
             piece = os.read(self._number, _PIECE)
             if not piece:
-                raise Ended(None if self._any else no_images())
+                raise StreamEnded(None if self._any else no_images())
             if images := self._splitter.feed(piece):
                 self._any, arrived = True, time.monotonic()
                 if self._pauses.before(arrived):
                     # A pipe cannot be opened anew: what waits in it is let pass.
                     self._old_until = arrived + _SETTLE_S
                 taken = arrived if arrived >= self._old_until else float("-inf")
-                return Shot(arrived, taken, partial(self._decode, images[-1]), count=len(images))
+                return CapturedFrame(arrived, taken, partial(self._decode, images[-1]), count=len(images))
         return None
 
     def close(self) -> None:
         """It stays open: it is not ours."""
 
 
-class RedirectedFile:
+class RedirectedFile(RecordedSource):
     """Standard input when it is a file (``< clip.mjpeg``): every image of it, at our own pace.
 
     Args:
@@ -160,27 +160,15 @@ class RedirectedFile:
     """
 
     def __init__(self, raw: RawFormat | None, number: int = 0) -> None:
-        self.skipped = 0
+        super().__init__()
         self._splitter, self._decode = _tools(raw)
         self._number = number
-        self._stopping = False
-
-    @property
-    def status(self) -> Status:
-        """Being read."""
-        return READING
-
-    def __enter__(self) -> RedirectedFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def __iter__(self) -> Iterator[Frame | None]:
         index = 0
         while piece := os.read(self._number, _PIECE):
             for data in self._splitter.feed(piece):
-                if self._stopping:
+                if self.stopping:
                     return
                 image = self._decode(data)
                 if image is None:
@@ -190,10 +178,6 @@ class RedirectedFile:
                 index += 1
         if index == self.skipped:
             raise no_images()
-
-    def stop(self) -> None:
-        """End after the image in hand."""
-        self._stopping = True
 
 
 def no_images() -> EdgeemoError:

@@ -11,7 +11,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
 @dataclass(frozen=True)
-class Address:
+class CameraUrl:
     """A URL and its parts. Neither ``str`` nor ``repr`` of it show credentials.
 
     Args:
@@ -31,7 +31,7 @@ class Address:
         return self.shown
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str) -> CameraUrl:
         """Take a URL apart.
 
         Raises:

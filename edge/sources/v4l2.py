@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 
 from ..common.errors import EdgeemoError
-from .base import to_rgb
-from .live.camera import Lost, Shot
-from .opencv_capture import READ_TIMEOUT_S, open_capture
+from ..vision.opencv import READ_TIMEOUT_S, to_rgb
+from .live.camera import CameraLost, CapturedFrame
+from .opencv_capture import open_capture
 
 #: What is asked of the camera; it may give another size. Faces are searched on 320 pixels and seen by the model on
 #: fewer than 100: more than VGA would only cost bandwidth and conversions.
@@ -60,16 +60,16 @@ class V4l2Capture:
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """The next image; None when waiting for it timed out."""
         began = time.monotonic()
         read, image = self._capture.read()
         arrived = time.monotonic()
         if not read:
             if arrived - began < READ_TIMEOUT_S / 2:
-                raise Lost("it was unplugged or stopped")
+                raise CameraLost("it was unplugged or stopped")
             return None
-        return Shot(arrived, self._taken(arrived), lambda: to_rgb(image, bgr=True))
+        return CapturedFrame(arrived, self._taken(arrived), lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
         """Let the device go."""

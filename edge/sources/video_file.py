@@ -9,9 +9,9 @@ import cv2
 
 from ..common.errors import EdgeemoError
 from ..common.files import existing
-from .base import READING, Frame, Warn, to_rgb, warn_on_stderr
+from ..vision.opencv import to_rgb
+from .base import Frame, RecordedSource, Warn, warn_on_stderr
 from .opencv_capture import open_capture
-from .status import Status
 
 #: Deadlines for opening and reading, in ms; they matter for files on a network share.
 _DEADLINES = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000)
@@ -20,7 +20,7 @@ _DEADLINES = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_
 _WHOLE = 0.9
 
 
-class VideoSource:
+class VideoSource(RecordedSource):
     """Every frame of a video file, in order.
 
     Args:
@@ -32,16 +32,10 @@ class VideoSource:
     """
 
     def __init__(self, path: str | Path, *, warn: Warn = warn_on_stderr) -> None:
+        super().__init__()
         self.path = existing(path, "a video")
-        self.skipped = 0
         self._warn = warn
-        self._stopping = False
         self._capture: cv2.VideoCapture | None = None
-
-    @property
-    def status(self) -> Status:
-        """Being read."""
-        return READING
 
     def __enter__(self) -> VideoSource:
         if self.path.stat().st_size == 0:
@@ -61,7 +55,7 @@ class VideoSource:
         if self._capture is None:
             raise RuntimeError("enter the source first")
         index = 0
-        while not self._stopping:
+        while not self.stopping:
             read, image = self._capture.read()
             if not read:
                 self._check_end(index)
@@ -69,10 +63,6 @@ class VideoSource:
             time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
             yield Frame(index, round(time_s, 6), to_rgb(image, bgr=True), str(self.path))
             index += 1
-
-    def stop(self) -> None:
-        """End after the frame in hand."""
-        self._stopping = True
 
     def _check_end(self, frames: int) -> None:
         if not frames:

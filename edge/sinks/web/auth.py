@@ -33,7 +33,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(16)
 
 
-class Guard:
+class AccessControl:
     """Lets a request through to ``app``, or answers it itself.
 
     Args:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from ...common.errors import EdgeemoError
-from ..base import State, Update
+from ..base import SourceState, Update
 
 #: Seconds without a classified frame after which a runner counts as ill: twice as long as a camera may stay silent
 #: before it is opened anew.
@@ -15,7 +15,7 @@ WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HealthReport:
     """How the runner is.
 
     Args:
@@ -25,7 +25,7 @@ class Verdict:
     """
 
     healthy: bool
-    state: State
+    state: SourceState
     age_s: float | None
 
     def to_dict(self) -> dict[str, object]:
@@ -49,7 +49,7 @@ class Health:
             raise EdgeemoError("time to count as healthy out of range", expected="seconds", got=str(within_s))
         self._within_s = within_s
         self._last: float | None = None
-        self._state = State.STARTING
+        self._state = SourceState.STARTING
 
     def observe(self, update: Update) -> None:
         """Take an update."""
@@ -57,9 +57,9 @@ class Health:
         if update.result is not None:
             self._last = update.monotonic
 
-    def verdict(self) -> Verdict:
+    def report(self) -> HealthReport:
         """How the runner is now."""
         last = self._last
         age = None if last is None else time.monotonic() - last
-        healthy = age is not None and age <= self._within_s and self._state is not State.ENDED
-        return Verdict(healthy, self._state, age)
+        healthy = age is not None and age <= self._within_s and self._state is not SourceState.ENDED
+        return HealthReport(healthy, self._state, age)

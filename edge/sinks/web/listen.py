@@ -13,7 +13,7 @@ _FORM = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]/\s]+)):(?P<
 
 
 @dataclass(frozen=True)
-class Address:
+class ListenAddress:
     """A host and a port.
 
     Args:
@@ -25,7 +25,7 @@ class Address:
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str) -> ListenAddress:
         """Read HOST:PORT or [IPV6]:PORT.
 
         Raises:
@@ -51,9 +51,9 @@ class Address:
 
     def shown(self) -> str:
         """For people: a host that a browser elsewhere can ask for."""
-        return str(Address(socket.gethostname(), self.port)) if self.host in ("0.0.0.0", "::") else str(self)
+        return str(ListenAddress(socket.gethostname(), self.port)) if self.host in ("0.0.0.0", "::") else str(self)
 
-    def listen(self) -> tuple[socket.socket, Address]:
+    def listen(self) -> tuple[socket.socket, ListenAddress]:
         """A listening socket, and the address with the port that it got.
 
         Raises:
@@ -75,4 +75,4 @@ class Address:
             raise EdgeemoError(
                 f"the web page cannot listen on {self} ({error.strerror})", hint="choose another address for --web"
             ) from error
-        return server, Address(self.host, server.getsockname()[1])
+        return server, ListenAddress(self.host, server.getsockname()[1])

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ..base import Sink, State, Update
+from ..base import Sink, SourceState, Update
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Seconds; from a small model on a desktop to a large one on a board of 2012.
@@ -32,7 +32,10 @@ class Metrics:
             "edgeemo_last_frame_timestamp_seconds", "When a frame was last classified.", registry=self.registry
         )
         self._state = Enum(
-            "edgeemo_source_state", "State of the source.", states=[s.value for s in State], registry=self.registry
+            "edgeemo_source_state",
+            "SourceState of the source.",
+            states=[s.value for s in SourceState],
+            registry=self.registry,
         )
         self._totals = _Totals()
         self.registry.register(self._totals)

@@ -17,13 +17,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ...notice import NOTICE
 from ..base import Sink, Update
-from .auth import Guard, new_token
+from .auth import AccessControl, new_token
 from .health import Health
-from .listen import Address
+from .listen import ListenAddress
 from .metrics import CONTENT_TYPE, Metrics
-from .state import Board, state_of
+from .state import LiveState, state_of
 
 _PAGE = Path(__file__).parent / "page"
 #: Files of the page by path.
@@ -37,15 +36,27 @@ _BUFFER = 128 * 1024
 #: Connections at a time; a browser keeps two.
 _CONNECTIONS = 64
 
+#: What emotion inference is not good for, and where it is forbidden: at the foot of the page.
+#: The first: L. F. Barrett et al., Emotional Expressions Reconsidered, Psychol. Sci. Public Interest 20 (2019).
+NOTICE = (
+    "The labels say how a face looks to a small network, not what a person feels: people who are angry scowl in fewer "
+    "than half of all cases, and scowl for other reasons. On FER-2013, the usual benchmark, networks of this size err "
+    "on about three faces in ten; on other faces, ages, skins, lights and cameras more often.",
+    "Do not base a decision about a person on it: not hiring, not grading, not policing, not care, not medicine.",
+    "In the European Union, AI systems that infer emotions at work or in education are forbidden, except for medical "
+    "or safety reasons (Regulation (EU) 2024/1689, Art. 5(1)(f)). Elsewhere, whoever uses an emotion recognition "
+    "system must tell the people in front of it that it runs (Art. 50(3)) and must keep to data protection law.",
+)
 
-class Web:
+
+class WebSink:
     """Serves the page in a thread of its own.
 
     Args:
         address: where to listen.
         labels: of the model, in the order of the card.
         title: what is shown, such as the names of model and source.
-        token: see :class:`Guard`; made when None and the address is not loopback.
+        token: see :class:`AccessControl`; made when None and the address is not loopback.
         privacy: no frame is kept or served.
         health, metrics: told of every update here.
         silent_s: see :data:`SILENT_S`.
@@ -58,7 +69,7 @@ class Web:
 
     def __init__(
         self,
-        address: Address,
+        address: ListenAddress,
         *,
         labels: Sequence[str],
         title: str,
@@ -77,7 +88,7 @@ class Web:
         self._silent_s = silent_s
         self._about = {"title": title, "labels": list(labels), "privacy": privacy, "notice": NOTICE}
         self._state_text: tuple[tuple[int, int], str] = ((0, 0), "")
-        self._board = Board(keep_frames=not privacy)
+        self._board = LiveState(keep_frames=not privacy)
         # Checks the token before anything is opened.
         self._guard(address)
         self._server: uvicorn.Server | None = None
@@ -142,9 +153,9 @@ class Web:
         with listener:
             asyncio.run(serve())
 
-    def _guard(self, address: Address) -> Guard:
+    def _guard(self, address: ListenAddress) -> AccessControl:
         hosts = {"localhost", "127.0.0.1", "::1", address.host} if address.loopback else None
-        return Guard(self._application(), hosts=hosts, token=self._token, cookie=f"edgeemo-{address.port}")
+        return AccessControl(self._application(), hosts=hosts, token=self._token, cookie=f"edgeemo-{address.port}")
 
     def _application(self) -> Starlette:
         routes = [Route(path, _file(name)) for path, name in _FILES.items()]
@@ -188,8 +199,8 @@ class Web:
         return Response(data, headers={"X-Frame": str(number)}, media_type="image/jpeg")
 
     async def _healthz(self, _request: Request) -> Response:
-        verdict = self.health.verdict()
-        return JSONResponse(verdict.to_dict(), 200 if verdict.healthy else 503)
+        report = self.health.report()
+        return JSONResponse(report.to_dict(), 200 if report.healthy else 503)
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(self.metrics.render(), media_type=CONTENT_TYPE)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ...faces.face import largest
-from ..base import State, Update
+from ..base import SourceState, Update
 
 #: Seconds of the timeline.
 TIMELINE_S = 300
@@ -29,7 +29,7 @@ _PEOPLE = 50
 _SIDE, _QUALITY = 960, 80
 
 
-class Board:
+class LiveState:
     """Takes updates from the loop's thread and hands them to any number of clients in the server's.
 
     Each client asks for what is newer than what it has: nothing is queued for it, so one that reads slowly skips, and
@@ -110,7 +110,7 @@ class Board:
             Its number and the image; None when there is none that is fresh.
         """
         with self._lock:
-            running = self._latest is not None and self._latest[1].status.state is State.RUNNING
+            running = self._latest is not None and self._latest[1].status.state is SourceState.RUNNING
             fresh = [item for item in self._frames if time.monotonic() - item[1] <= _FRESH_S]
         if not running or not fresh:
             return None

@@ -14,11 +14,11 @@ import numpy as np
 from ...common.errors import EdgeemoError
 
 
-class Lost(Exception):
+class CameraLost(Exception):
     """The camera will give no more images through this capture; says why, in a few words, without credentials."""
 
 
-class Ended(Exception):
+class StreamEnded(Exception):
     """There are no more images, and that is as it should be (the end of standard input).
 
     Args:
@@ -31,7 +31,7 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class CapturedFrame:
     """One image as it came from a camera, not decoded yet.
 
     Args:
@@ -54,12 +54,12 @@ class Shot:
 class Capture(Protocol):
     """An open camera, used by one thread."""
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         """Wait for the next image; None when none came within about a second.
 
         Raises:
-            Lost: there will be no more.
-            Ended: there are no more.
+            CameraLost: there will be no more.
+            StreamEnded: there are no more.
         """
 
     def close(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 from ...common.errors import EdgeemoError
-from .camera import Camera, Capture, Ended, Lost, Shot
+from .camera import Camera, CameraLost, Capture, CapturedFrame, StreamEnded
 
 
-class Reader:
+class CaptureThread:
     """Opens a camera in a thread of its own and keeps its newest image.
 
     A thread that hangs in a driver cannot be ended. So a reader is used for one opening only: whoever waits for it goes
@@ -25,7 +25,7 @@ class Reader:
         self._changed = threading.Condition()
         # Guarded by _changed.
         self._opened = False
-        self._newest: Shot | None = None
+        self._newest: CapturedFrame | None = None
         self._count = 0
         self._end: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"capture {camera.name}", daemon=True)
@@ -38,7 +38,7 @@ class Reader:
 
     @property
     def end(self) -> Exception | None:
-        """What ended it: an EdgeemoError (could not be opened), Lost or Ended; None while it goes on."""
+        """What ended it: an EdgeemoError (could not be opened), CameraLost or StreamEnded; None while it goes on."""
         return self._end
 
     @property
@@ -46,7 +46,7 @@ class Reader:
         """Whether the thread still runs or hangs."""
         return self._thread.is_alive()
 
-    def newest(self, after: int, timeout: float) -> tuple[int, Shot | None]:
+    def newest(self, after: int, timeout: float) -> tuple[int, CapturedFrame | None]:
         """The newest image, if there is one behind number ``after``; waits for it up to ``timeout`` seconds.
 
         Returns:
@@ -82,12 +82,12 @@ class Reader:
                 self._read_from(capture)
             finally:
                 capture.close()
-            end = Lost("it was closed")
-        except (EdgeemoError, Lost, Ended) as error:
+            end = CameraLost("it was closed")
+        except (EdgeemoError, CameraLost, StreamEnded) as error:
             end = error
         except Exception as error:
             # A driver's own exception is a lost camera too: the runner goes on.
-            end = Lost(f"it failed ({type(error).__name__})")
+            end = CameraLost(f"it failed ({type(error).__name__})")
         with self._changed:
             self._end = end
             self._changed.notify_all()

@@ -21,7 +21,7 @@ def is_black(image: np.ndarray) -> bool:
     return int(tiles.max()) <= BLACK_LEVEL
 
 
-class Stillness:
+class FreezeDetector:
     """For how long a camera has been giving the same image.
 
     The same means the same to the last pixel: a sensor that works always has noise, even in front of a wall.

@@ -1,4 +1,4 @@
-"""Pauses in a stream of images that carry no time: what comes after one may have been waiting somewhere."""
+"""Gaps in a stream of images that carry no time: what comes after one may have been waiting somewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TIMES = 5.0
 _WEIGHT = 0.1
 
 
-class Pauses:
+class GapDetector:
     """Notices when the images paused: the sender stopped, the network did, or we slept and did not read.
 
     As long as images are read without such a pause, none of them can have waited for longer than one.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 from ...common.errors import EdgeemoError
-from ..backoff import Backoff
-from ..base import Frame
-from ..status import State, Status
-from .camera import Camera, Ended, Shot
-from .capture_thread import Reader
-from .frame_checks import Stillness, is_black
+from ..base import Frame, SourceState, SourceStatus
+from .camera import Camera, CapturedFrame, StreamEnded
+from .capture_thread import CaptureThread
+from .frame_checks import FreezeDetector, is_black
 
 #: Longest wait in one piece, so that a stop is seen at once.
 _TICK_S = 0.05
@@ -27,6 +26,29 @@ _JOIN_S = 0.6
 _OURS_S = 0.5
 #: A camera that has given images for so long is well again: the next loss starts with the shortest wait.
 _STABLE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits between attempts, which double up to a limit.
+
+    Args:
+        first_s: wait before the first attempt.
+        most_s: the limit. Short, because looking whether a camera is back costs nothing on a cable, and because it is
+            the longest time that a camera which is back waits for us.
+        jitter: each wait is this fraction longer or shorter by chance, so that ten devices which lost the same server
+            do not come back in the same instant.
+    """
+
+    first_s: float = 0.5
+    most_s: float = 10.0
+    jitter: float = 0.2
+
+    def wait_s(self, attempt: int) -> float:
+        """Return the seconds to wait before attempt 1, 2, 3, ..."""
+        # The exponent is bounded: after a month 2 ** attempt would not be a float any more.
+        wait = min(self.most_s, self.first_s * 2 ** min(attempt - 1, 30))
+        return wait * random.uniform(1 - self.jitter, 1 + self.jitter)
 
 
 @dataclass(frozen=True)
@@ -77,19 +99,19 @@ class LiveSource:
         self._limits = limits or Limits()
         self._stopping = False
         self._stopped_s = 0.0
-        self._status = Status(State.STARTING, since=time.monotonic())
-        self._reader: Reader | None = None
-        self._hung: list[Reader] = []
+        self._status = SourceStatus(SourceState.STARTING, since=time.monotonic())
+        self._reader: CaptureThread | None = None
+        self._hung: list[CaptureThread] = []
         self._taken = self._before = 0  # frames of this reader that were looked at, and of all readers before it
         self._given = 0
         self._first_s: float | None = None
         self._attempts = self._openings = 0
         self._well_since: float | None = None
-        self._stillness = Stillness()
+        self._stillness = FreezeDetector()
         self._trouble = ""
 
     @property
-    def status(self) -> Status:
+    def status(self) -> SourceStatus:
         """How the camera is now."""
         return replace(
             self._status,
@@ -104,7 +126,7 @@ class LiveSource:
         return any(reader.alive for reader in readers)
 
     def __enter__(self) -> LiveSource:
-        self._reader = reader = Reader(self._camera)
+        self._reader = reader = CaptureThread(self._camera)
         if self._limits.wait:
             return self
         deadline = time.monotonic() + self._limits.open_s
@@ -137,7 +159,7 @@ class LiveSource:
     def __iter__(self) -> Iterator[Frame | None]:
         while not self._stopping:
             reason = yield from self._follow()
-            if self._stopping or self._status.state is State.ENDED:
+            if self._stopping or self._status.state is SourceState.ENDED:
                 return
             yield from self._reopen(reason)
 
@@ -166,10 +188,10 @@ class LiveSource:
                     beat = now
                     yield frame
                     continue
-            elif isinstance(reader.end, Ended):
+            elif isinstance(reader.end, StreamEnded):
                 if reader.end.failure is not None:
                     raise reader.end.failure
-                self._change(State.ENDED, "")
+                self._change(SourceState.ENDED, "")
                 return ""
             elif reader.end is not None:
                 return str(reader.end)
@@ -187,11 +209,11 @@ class LiveSource:
             return f"it cannot be opened within {limits.open_s:g} s" if now - began > limits.open_s else ""
         if now - usable > limits.stall_s:
             return f"{self._trouble or 'no image'} for {limits.stall_s:g} s"
-        if self._status.state is State.FROZEN and now - max(began, self._status.since) > limits.reopen_s:
+        if self._status.state is SourceState.FROZEN and now - max(began, self._status.since) > limits.reopen_s:
             return self._status.reason
         return ""
 
-    def _judge(self, shot: Shot, now: float) -> Frame | None:
+    def _judge(self, shot: CapturedFrame, now: float) -> Frame | None:
         """The frame, if it is fit to be classified; else the status says why not."""
         self._trouble = f"nothing but images older than {self._limits.max_age_s:g} s"
         if now - shot.taken > self._limits.max_age_s:
@@ -206,10 +228,10 @@ class LiveSource:
             return None
         still = self._stillness.seconds(image, shot.arrived)
         if is_black(image):
-            self._change(State.BLACK, "the image is black: is the lens covered, or the light out?")
+            self._change(SourceState.BLACK, "the image is black: is the lens covered, or the light out?")
             return None
         if self._limits.frozen_s and still >= self._limits.frozen_s:
-            self._change(State.FROZEN, f"the same image for {self._limits.frozen_s:g} s: the camera is frozen")
+            self._change(SourceState.FROZEN, f"the same image for {self._limits.frozen_s:g} s: the camera is frozen")
             return None
         self._run(now)
         self._first_s = shot.arrived if self._first_s is None else self._first_s
@@ -218,7 +240,7 @@ class LiveSource:
         return Frame(self._before + self._taken - 1, time_s, image, self.name, shot.small)
 
     def _run(self, now: float) -> None:
-        self._change(State.RUNNING, "")
+        self._change(SourceState.RUNNING, "")
         self._well_since = now if self._well_since is None else self._well_since
         if now - self._well_since > _STABLE_S:
             self._attempts = 0
@@ -237,19 +259,19 @@ class LiveSource:
                 f"camera {self.name} is lost and did not come back in {attempts} ({reason})",
                 hint="check its cable, power and network, and that no other program uses it, then start again",
             )
-        if (self._status.state, self._status.reason) != (State.FROZEN, reason):
+        if (self._status.state, self._status.reason) != (SourceState.FROZEN, reason):
             # Opened anew because it is frozen, a camera stays so until it shows something else.
-            self._change(State.RECONNECTING, reason)
+            self._change(SourceState.RECONNECTING, reason)
         yield None
         yield from self._pause(limits.backoff.wait_s(self._attempts))
         while not self._stopping and not self._may_open():
-            self._change(State.RECONNECTING, "its driver hangs: unplug the camera, or restart the machine")
+            self._change(SourceState.RECONNECTING, "its driver hangs: unplug the camera, or restart the machine")
             self._status = replace(self._status, active=False)
             yield None
             yield from self._pause(HEARTBEAT_S)
         self._status = replace(self._status, active=True)
         if not self._stopping:
-            self._reader = Reader(self._camera)
+            self._reader = CaptureThread(self._camera)
 
     def _may_open(self) -> bool:
         self._hung = [reader for reader in self._hung if reader.alive]
@@ -264,7 +286,7 @@ class LiveSource:
                 beat = now
                 yield None
 
-    def _change(self, state: State, reason: str) -> None:
+    def _change(self, state: SourceState, reason: str) -> None:
         if (state, reason) != (self._status.state, self._status.reason):
             since = self._status.since if state is self._status.state else time.monotonic()
             self._status = replace(self._status, state=state, reason=reason, since=since)

@@ -14,7 +14,7 @@ from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.faces.haar import WholeImage
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.runner.loop import RECENT, Tally, run_loop, stop_on_signals
-from edgeemo.edge.sinks.base import State, Update
+from edgeemo.edge.sinks.base import SourceState, Update
 from edgeemo.edge.sources import Frame
 from edgeemo.edge.sources.video_file import VideoSource
 
@@ -24,7 +24,7 @@ class Collect:
 
     def __init__(self, then: Callable[[int], None] = lambda _count: None) -> None:
         self.got: list[tuple[Frame, FrameResult]] = []
-        self.states: list[State] = []
+        self.states: list[SourceState] = []
         self._then = then
 
     def publish(self, update: Update) -> None:
@@ -57,7 +57,7 @@ def test_every_frame_reaches_every_sink_once(run: Callable[..., Tally]) -> None:
     tally = run(one, two)
     assert [frame.index for frame, _ in one.got] == [frame.index for frame, _ in two.got] == list(range(30))
     assert (tally.frames, tally.faces) == (30, 30)
-    assert one.states == [State.RUNNING, State.ENDED]
+    assert one.states == [SourceState.RUNNING, SourceState.ENDED]
 
 
 def test_max_frames_ends_it(run: Callable[..., Tally]) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.faces.face import Face
-from edgeemo.edge.sinks.base import State, Status, Update
+from edgeemo.edge.sinks.base import SourceState, SourceStatus, Update
 from edgeemo.edge.sources import Frame
 from edgeemo.edge.vision.box import Box
 
@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 def make_update(
     index: int | None = 0,
     *,
-    state: State = State.RUNNING,
+    state: SourceState = SourceState.RUNNING,
     reason: str = "",
     happy: float = 0.75,
     faces: int = 1,
@@ -39,7 +39,7 @@ def make_update(
 ) -> Update:
     """A frame with `faces` faces that are followed, or with `index` None a change of state."""
     now = time.monotonic()
-    status = Status(state, reason, since=now, reconnects=2, dropped=3, fps=12.5)
+    status = SourceStatus(state, reason, since=now, reconnects=2, dropped=3, fps=12.5)
     moment = now if at is None else at
     if index is None:
         return Update(None, None, status, time.time(), moment)

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.sinks.base import State, Update
-from edgeemo.edge.sinks.jsonlines import QUEUE, JsonLines
+from edgeemo.edge.sinks.base import SourceState, Update
+from edgeemo.edge.sinks.jsonlines import QUEUE, JsonLinesSink
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -38,7 +38,7 @@ def pipe() -> Iterator[tuple[int, TextIO]]:
 
 def written(path: Path, *updates: Update) -> list[dict[str, Any]]:
     with path.open("w") as stream:
-        sink = JsonLines(stream, path=path)
+        sink = JsonLinesSink(stream, path=path)
         sink.start()
         for update in updates:
             sink.publish(update)
@@ -64,15 +64,15 @@ def test_frame_line_has_the_documented_fields(update: Make, tmp_path: Path) -> N
 
 
 def test_state_has_a_line_when_it_changes_for_the_worse(update: Make, tmp_path: Path) -> None:
-    lost = update(None, state=State.RECONNECTING, reason="no frame for 5 s")
+    lost = update(None, state=SourceState.RECONNECTING, reason="no frame for 5 s")
     states = [
-        update(None, state=State.STARTING),
+        update(None, state=SourceState.STARTING),
         update(0),
         lost,
         lost,
         update(1),
-        update(None, state=State.FROZEN),
-        update(None, state=State.ENDED),
+        update(None, state=SourceState.FROZEN),
+        update(None, state=SourceState.ENDED),
     ]
     lines = written(tmp_path / "lines", *states)
     assert [line.get("state", line.get("index")) for line in lines] == [0, "reconnecting", 1, "frozen"]
@@ -81,7 +81,7 @@ def test_state_has_a_line_when_it_changes_for_the_worse(update: Make, tmp_path: 
 
 
 def test_reader_that_never_reads_keeps_nobody_waiting(update: Make, pipe: tuple[int, TextIO]) -> None:
-    sink = JsonLines(pipe[1])
+    sink = JsonLinesSink(pipe[1])
     sink.start()
     total = QUEUE + 2 * PIPE_LINES + 50
     slowest = 0.0
@@ -101,7 +101,7 @@ def test_reader_that_never_reads_keeps_nobody_waiting(update: Make, pipe: tuple[
 def test_recorded_source_waits_for_a_slow_reader(
     update: Make, pipe: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = JsonLines(pipe[1], until=lambda: False)
+    sink = JsonLinesSink(pipe[1], until=lambda: False)
     monkeypatch.setattr(sink, "_size", 10)
     sink.start()
     total = 3 * PIPE_LINES
@@ -119,7 +119,7 @@ def test_recorded_source_waits_for_a_slow_reader(
 
 def test_wait_ends_when_the_run_is_to_stop(update: Make, pipe: tuple[int, TextIO]) -> None:
     end = time.monotonic() + 0.5
-    sink = JsonLines(pipe[1], until=lambda: time.monotonic() > end)
+    sink = JsonLinesSink(pipe[1], until=lambda: time.monotonic() > end)
     sink.start()
     for index in range(QUEUE + 2 * PIPE_LINES):
         sink.publish(update(index))
@@ -128,7 +128,7 @@ def test_wait_ends_when_the_run_is_to_stop(update: Make, pipe: tuple[int, TextIO
 
 
 def test_reader_that_has_left_is_told_as_such(update: Make, pipe: tuple[int, TextIO], eventually: Any) -> None:
-    sink = JsonLines(pipe[1])
+    sink = JsonLinesSink(pipe[1])
     sink.start()
     os.close(pipe[0])
 
@@ -144,7 +144,7 @@ def test_reader_that_has_left_is_told_as_such(update: Make, pipe: tuple[int, Tex
 
 def test_full_disk_is_one_sentence(update: Make) -> None:
     with Path("/dev/full").open("w") as stream:
-        sink = JsonLines(stream, path=Path("/dev/full"))
+        sink = JsonLinesSink(stream, path=Path("/dev/full"))
         sink.start()
         sink.publish(update(0))
         with pytest.raises(EdgeemoError, match=r"/dev/full cannot be written \(No space left on device\)"):

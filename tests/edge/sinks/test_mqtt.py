@@ -20,13 +20,14 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.sinks.base import State, Update
-from edgeemo.edge.sinks.mqtt import Broker, Mqtt, message_of
+from edgeemo.edge.sinks.base import SourceState, Update
+from edgeemo.edge.sinks.mqtt import Broker, MqttSink, message_of
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
 Make = Callable[..., Update]
+Connect = Callable[..., MqttSink]
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 real = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here: apt-get install mosquitto")
 
@@ -111,12 +112,12 @@ def listener(broker: Mosquitto) -> Iterator[Listener]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., Mqtt]]:
-    sinks: list[Mqtt] = []
+def connect() -> Iterator[Callable[..., MqttSink]]:
+    sinks: list[MqttSink] = []
 
-    def connect_to(port: int, **options: Any) -> Mqtt:
+    def connect_to(port: int, **options: Any) -> MqttSink:
         broker = Broker("127.0.0.1", port, user=options.pop("user", None), password=options.pop("password", None))
-        sink = Mqtt(broker, device="door", labels=("happy", "neutral"), **options)
+        sink = MqttSink(broker, device="door", labels=("happy", "neutral"), **options)
         sinks.append(sink)
         sink.start()
         return sink
@@ -128,14 +129,18 @@ def connect() -> Iterator[Callable[..., Mqtt]]:
 
 @real
 def test_labels_reach_a_listener(
-    connect: Callable[..., Mqtt], broker: Mosquitto, listener: Listener, update: Make, eventually: Callable[..., bool]
+    connect: Connect,
+    broker: Mosquitto,
+    listener: Listener,
+    update: Make,
+    eventually: Callable[..., bool],
 ) -> None:
     sink = connect(broker.port)
     assert eventually(lambda: listener.values("edgeemo/door/availability") == ["online"])
     for index, happy in enumerate((0.75, 0.75, 0.25)):
         sink.publish(update(index, happy=happy))
         time.sleep(0.1)
-    sink.publish(update(None, state=State.RECONNECTING))
+    sink.publish(update(None, state=SourceState.RECONNECTING))
     assert eventually(lambda: len(listener.values("edgeemo/door/state")) >= 3)
     states = listener.values("edgeemo/door/state")
     # The second frame told nothing new, within a second of the first.
@@ -155,7 +160,7 @@ def test_labels_reach_a_listener(
 
 @real
 def test_home_assistant_is_told_what_there_is(
-    connect: Callable[..., Mqtt], broker: Mosquitto, eventually: Callable[..., bool]
+    connect: Connect, broker: Mosquitto, eventually: Callable[..., bool]
 ) -> None:
     connect(broker.port, discovery="ha")
     time.sleep(0.5)
@@ -178,9 +183,7 @@ def test_home_assistant_is_told_what_there_is(
 
 
 @real
-def test_end_is_told(
-    connect: Callable[..., Mqtt], broker: Mosquitto, listener: Listener, eventually: Callable[..., bool]
-) -> None:
+def test_end_is_told(connect: Connect, broker: Mosquitto, listener: Listener, eventually: Callable[..., bool]) -> None:
     sink = connect(broker.port)
     assert eventually(lambda: "online" in listener.values("edgeemo/door/availability"))
     began = time.monotonic()
@@ -196,8 +199,8 @@ def test_death_is_told_by_the_broker(broker: Mosquitto, listener: Listener, even
     code = f"""
 import sys, time
 sys.path[:0] = {sys.path!r}
-from edgeemo.edge.sinks.mqtt import Broker, Mqtt
-Mqtt(Broker("127.0.0.1", {broker.port}), device="door", labels=()).start()
+from edgeemo.edge.sinks.mqtt import Broker, MqttSink
+MqttSink(Broker("127.0.0.1", {broker.port}), device="door", labels=()).start()
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -209,7 +212,11 @@ time.sleep(60)
 
 @real
 def test_broker_gone_and_back(
-    connect: Callable[..., Mqtt], broker: Mosquitto, listener: Listener, update: Make, eventually: Callable[..., bool]
+    connect: Connect,
+    broker: Mosquitto,
+    listener: Listener,
+    update: Make,
+    eventually: Callable[..., bool],
 ) -> None:
     warnings: list[str] = []
     sink = connect(broker.port, warn=warnings.append)
@@ -238,7 +245,11 @@ def test_broker_gone_and_back(
 
 @real
 def test_broker_that_hangs_keeps_nobody_waiting(
-    connect: Callable[..., Mqtt], broker: Mosquitto, listener: Listener, update: Make, eventually: Callable[..., bool]
+    connect: Connect,
+    broker: Mosquitto,
+    listener: Listener,
+    update: Make,
+    eventually: Callable[..., bool],
 ) -> None:
     sink = connect(broker.port)
     assert eventually(lambda: "online" in listener.values("edgeemo/door/availability"))
@@ -256,7 +267,7 @@ def test_broker_that_hangs_keeps_nobody_waiting(
     broker.signal(signal.SIGCONT)
 
 
-def test_no_broker_at_the_start_is_no_error(connect: Callable[..., Mqtt], update: Make, eventually: Any) -> None:
+def test_no_broker_at_the_start_is_no_error(connect: Connect, update: Make, eventually: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         warnings: list[str] = []
@@ -270,7 +281,7 @@ def test_no_broker_at_the_start_is_no_error(connect: Callable[..., Mqtt], update
 
 @real
 @pytest.mark.parametrize("right", [True, False])
-def test_credentials(right: bool, connect: Callable[..., Mqtt], tmp_path: Path, eventually: Any) -> None:
+def test_credentials(right: bool, connect: Connect, tmp_path: Path, eventually: Any) -> None:
     if shutil.which("mosquitto_passwd") is None:
         pytest.skip("no mosquitto_passwd here")
     broker = Mosquitto(tmp_path, password="correct horse")
@@ -346,9 +357,9 @@ def test_certificate_authority_that_is_none_is_one_sentence(tmp_path: Path) -> N
     (tmp_path / "ca.pem").write_text("hello")
     broker = Broker.parse("mqtts://pi", ca=str(tmp_path / "ca.pem"), environment={})
     with pytest.raises(EdgeemoError, match=r"ca\.pem is not a certificate authority, expected certificates in PEM"):
-        Mqtt(broker, labels=())
+        MqttSink(broker, labels=())
 
 
 def test_impossible_name_is_refused() -> None:
     with pytest.raises(EdgeemoError, match="--mqtt-name does not fit, expected 1 to 64 letters"):
-        Mqtt(Broker("pi", 1), device="a/b", labels=())
+        MqttSink(Broker("pi", 1), device="a/b", labels=())

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError, OptionError
-from edgeemo.edge.sinks.base import State, Update
+from edgeemo.edge.sinks.base import SourceState, Update
 from edgeemo.edge.sinks.registry import CLOSE_S, SinkOptions, open_sinks, sink_options
 
 Make = Callable[..., Update]
@@ -189,7 +189,7 @@ def test_under_privacy_no_pixel_leaves(update: Make, tmp_path: Path) -> None:
     with open_sinks(options, live=True, **ABOUT) as sinks:
         for sink in sinks:
             sink.publish(update(0))
-            sink.publish(update(None, state=State.RECONNECTING))
+            sink.publish(update(None, state=SourceState.RECONNECTING))
         web: Any = sinks[0]
         connection = http.client.HTTPConnection("127.0.0.1", web.address.port)
         connection.request("GET", "/frame.jpg")

@@ -1,4 +1,4 @@
-"""Video files that are written and read again, and disks that are full."""
+"""VideoSink files that are written and read again, and disks that are full."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.sinks.base import State, Update
+from edgeemo.edge.sinks.base import SourceState, Update
 from edgeemo.edge.sinks.overlay import annotate
-from edgeemo.edge.sinks.video_file import Video
+from edgeemo.edge.sinks.video_file import VideoSink
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -27,7 +27,7 @@ Make = Callable[..., Update]
 def record(path: Path, updates: list[Update], **options: object) -> list[str]:
     """Write a video; returns the warnings."""
     warnings: list[str] = []
-    sink = Video(path, warn=warnings.append, until=lambda: False, **options)  # type: ignore[arg-type]
+    sink = VideoSink(path, warn=warnings.append, until=lambda: False, **options)  # type: ignore[arg-type]
     sink.start()
     for update in updates:
         sink.publish(update)
@@ -78,7 +78,7 @@ def test_recorded_source_keeps_its_own_time(
 
 
 def test_long_gap_is_cut_and_says_what_it_was(update: Make, tmp_path: Path) -> None:
-    lost = update(None, state=State.RECONNECTING, reason="camera lost", at=1002)
+    lost = update(None, state=SourceState.RECONNECTING, reason="camera lost", at=1002)
     updates = [update(0, at=1000, image=gray(200)), lost, update(1, at=4600, image=gray(100))]
     assert record(tmp_path / "out.avi", updates) == []
     got = frames(tmp_path / "out.avi")
@@ -107,7 +107,7 @@ def test_boxes_and_labels_are_painted(update: Make) -> None:
 
 
 def test_nothing_shown_leaves_no_file(update: Make, tmp_path: Path) -> None:
-    record(tmp_path / "out.avi", [update(None, state=State.RECONNECTING)])
+    record(tmp_path / "out.avi", [update(None, state=SourceState.RECONNECTING)])
     assert not (tmp_path / "out.avi").exists()
 
 
@@ -149,13 +149,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 import numpy as np, time
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.sources import Frame
-from edgeemo.edge.sinks.base import State, Status, Update
+from edgeemo.edge.sinks.base import SourceState, SourceStatus, Update
 noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
-sink = video_file.Video({out!r}, until=lambda: False)
+sink = video_file.VideoSink({out!r}, until=lambda: False)
 sink.start()
 for index in range(15 * 30):
     frame = Frame(index, 0.0, noise, "camera")
-    status = Status(State.RUNNING)
+    status = SourceStatus(SourceState.RUNNING)
     sink.publish(Update(frame, FrameResult((), StageTimes(0, 0, 0, 0)), status, time.time(), index / 15, ()))
 sink.close(20)
 print("the run went on")
@@ -171,7 +171,7 @@ def test_file_that_may_not_grow_is_noticed(tmp_path: Path) -> None:
 
 
 def test_slow_disk_keeps_nobody_waiting(update: Make, tmp_path: Path) -> None:
-    sink = Video(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     sink.start()
     slowest = 0.0
     for index in range(60):
@@ -196,7 +196,7 @@ def test_slow_disk_keeps_nobody_waiting(update: Make, tmp_path: Path) -> None:
 def test_what_cannot_become_a_video_is_refused(name: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "there.avi").write_bytes(b"old")
     with pytest.raises(EdgeemoError) as caught:
-        Video(tmp_path / name)
+        VideoSink(tmp_path / name)
     assert sentence in str(caught.value)
     assert (tmp_path / "there.avi").read_bytes() == b"old"
 

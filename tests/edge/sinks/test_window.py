@@ -16,7 +16,7 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sinks import window
-from edgeemo.edge.sinks.window import Window
+from edgeemo.edge.sinks.window import WindowSink
 
 XVFB = shutil.which("Xvfb")
 # Real time against deadlines: a shared machine may stop for a second.
@@ -27,17 +27,17 @@ import sys, time
 sys.path[:0] = {path!r}
 import numpy as np
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
-from edgeemo.edge.sinks.window import Window
+from edgeemo.edge.sinks.window import WindowSink
 from edgeemo.edge.sources import Frame
-from edgeemo.edge.sinks.base import State, Status, Update
+from edgeemo.edge.sinks.base import SourceState, SourceStatus, Update
 asked = []
-sink = Window(title="edgeemo", stop=lambda: asked.append(1))
+sink = WindowSink(title="edgeemo", stop=lambda: asked.append(1))
 sink.start()
 print("ready", flush=True)
 for index in range(600):
     frame = Frame(index, 0.0, np.full((480, 640, 3), (200, 30, 40), np.uint8), "camera")
     result = FrameResult((), StageTimes(0, 0, 0, 0))
-    sink.publish(Update(frame, result, Status(State.RUNNING), time.time(), time.monotonic(), ()))
+    sink.publish(Update(frame, result, SourceStatus(SourceState.RUNNING), time.time(), time.monotonic(), ()))
     time.sleep(0.02)
     if asked or index == {frames}:
         break
@@ -123,10 +123,10 @@ def test_no_screen_is_one_sentence(display: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
     with pytest.raises(EdgeemoError, match="there is no screen for --window; start it from the desktop, or use --web"):
-        Window(title="x", stop=lambda: None)
+        WindowSink(title="x", stop=lambda: None)
 
 
 def test_headless_opencv_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window.cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
     with pytest.raises(EdgeemoError, match="this OpenCV has no windows"):
-        Window(title="x", stop=lambda: None)
+        WindowSink(title="x", stop=lambda: None)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeemo.edge.sources.base import to_rgb
 from edgeemo.edge.sources.jpeg import MOST_BYTES, JpegSplitter, decode_jpeg
 from edgeemo.edge.vision.image import decode
+from edgeemo.edge.vision.opencv import to_rgb
 
 
 def photo() -> Image.Image:

@@ -12,12 +12,11 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources import Frame, open_source
-from edgeemo.edge.sources.backoff import Backoff
-from edgeemo.edge.sources.live.gap_detector import Pauses
-from edgeemo.edge.sources.live.source import Limits, LiveSource
+from edgeemo.edge.sources.base import SourceState
+from edgeemo.edge.sources.live.gap_detector import GapDetector
+from edgeemo.edge.sources.live.source import Backoff, Limits, LiveSource
 from edgeemo.edge.sources.rtsp import StreamClock
-from edgeemo.edge.sources.status import State
-from edgeemo.edge.sources.url import Address
+from edgeemo.edge.sources.url import CameraUrl
 
 from .streams.mjpeg import MjpegServer
 from .streams.rtsp import RtspServer
@@ -54,7 +53,7 @@ def frames(source: LiveSource) -> Iterator[Frame]:
     return (frame for frame in source if frame is not None)
 
 
-def until(source: LiveSource, passing: Iterator[Frame | None], state: State) -> float:
+def until(source: LiveSource, passing: Iterator[Frame | None], state: SourceState) -> float:
     """Go on until the source has a state; returns the seconds that it took."""
     began = time.monotonic()
     while source.status.state is not state:
@@ -76,15 +75,15 @@ def test_camera_that_goes_and_comes_back(scene: Scene, serve: Callable) -> None:
     server = serve()
     with open_source(server.url(), limits=LIMITS) as source:
         passing = iter(source)
-        until(source, passing, State.RUNNING)
+        until(source, passing, SourceState.RUNNING)
         for fault, repair in (
             (lambda: setattr(scene, "mood", "stall"), lambda: setattr(scene, "mood", "play")),
             (server.stop, server.start),
         ):
             fault()
-            assert until(source, passing, State.RECONNECTING) < 2
+            assert until(source, passing, SourceState.RECONNECTING) < 2
             repair()
-            assert until(source, passing, State.RUNNING) < 3
+            assert until(source, passing, SourceState.RUNNING) < 3
     assert source.status.reconnects == 2
 
 
@@ -160,7 +159,7 @@ def test_no_image_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serv
     ],
 )
 def test_address_hides_what_is_secret(text: str, shown: str, user: str, password: str) -> None:
-    address = Address.parse(text)
+    address = CameraUrl.parse(text)
     assert (address.shown, address.user, address.password) == (shown, user, password)
     assert "word" not in f"{address} {address!r}"
 
@@ -212,7 +211,7 @@ def test_age_of_a_frame_is_told_by_the_stream_s_clock(
     ids=["steady", "pause and burst", "an image every other second"],
 )
 def test_pauses_out_of_the_ordinary(arrivals: list[float], pauses: list[int]) -> None:
-    watch = Pauses()
+    watch = GapDetector()
     found = [index for index, arrived in enumerate(arrivals) if watch.before(arrived)]
     assert found == pauses
 

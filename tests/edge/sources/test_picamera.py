@@ -19,9 +19,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.faces.analysis import classify_frame
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.sources import Frame, open_source
-from edgeemo.edge.sources.backoff import Backoff
-from edgeemo.edge.sources.live.source import Limits
-from edgeemo.edge.sources.status import State
+from edgeemo.edge.sources.base import SourceState
+from edgeemo.edge.sources.live.source import Backoff, Limits
 from edgeemo.edge.vision.box import Box
 
 # Real time against deadlines: a shared machine may stop for a second.
@@ -87,7 +86,7 @@ def test_old_frames_are_not_given(behavior: Any) -> None:
     with open_source("picamera2", limits=LIMITS) as source:
         for frame in source:
             assert frame is None
-            if source.status.state is State.RECONNECTING:
+            if source.status.state is SourceState.RECONNECTING:
                 break
     assert source.status.reason == "nothing but images older than 1 s for 1 s"
 
@@ -99,7 +98,7 @@ def test_stalled_camera_is_reopened_and_comes_back(behavior: Any) -> None:
             pass
         behavior.stalled = True
         began = time.monotonic()
-        while source.status.state is not State.RECONNECTING:
+        while source.status.state is not SourceState.RECONNECTING:
             next(frames)
         assert time.monotonic() - began < 2.5
         behavior.stalled = False

@@ -22,29 +22,29 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.notice import NOTICE
-from edgeemo.edge.sinks.base import State, Update
+from edgeemo.edge.sinks.base import SourceState, Update
 from edgeemo.edge.sinks.web.health import Health
-from edgeemo.edge.sinks.web.listen import Address
-from edgeemo.edge.sinks.web.server import Web
+from edgeemo.edge.sinks.web.listen import ListenAddress
+from edgeemo.edge.sinks.web.server import NOTICE, WebSink
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
 Make = Callable[..., Update]
+Serve = Callable[..., WebSink]
 TOKEN = "a-token-of-22-letters."
 #: What the clients of a test hold open; closed at its end.
 OPEN = ExitStack()
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Web]]:
+def serve() -> Iterator[Callable[..., WebSink]]:
     """Starts pages on free ports; all are closed at the end."""
     with ExitStack() as stack:
 
-        def serve_web(**options: Any) -> Web:
-            address = Address(options.pop("host", "127.0.0.1"), 0)
-            web = Web(address, labels=("happy", "neutral"), title="tiny on /dev/video0", **options)
+        def serve_web(**options: Any) -> WebSink:
+            address = ListenAddress(options.pop("host", "127.0.0.1"), 0)
+            web = WebSink(address, labels=("happy", "neutral"), title="tiny on /dev/video0", **options)
             web.start()
             stack.callback(web.close, 5)
             return web
@@ -53,7 +53,7 @@ def serve() -> Iterator[Callable[..., Web]]:
             yield serve_web
 
 
-def get(web: Web, path: str, **headers: str) -> http.client.HTTPResponse:
+def get(web: WebSink, path: str, **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", web.address.port, timeout=10)
     OPEN.callback(connection.close)
     connection.request("GET", path, headers=headers)
@@ -76,7 +76,7 @@ def messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
     ("path", "kind"),
     [("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css"), ("/metrics", "text/plain")],
 )
-def test_what_is_served_may_not_be_embedded_or_kept(serve: Callable[..., Web], path: str, kind: str) -> None:
+def test_what_is_served_may_not_be_embedded_or_kept(serve: Serve, path: str, kind: str) -> None:
     answer = get(serve(), path)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith(kind)
@@ -85,14 +85,14 @@ def test_what_is_served_may_not_be_embedded_or_kept(serve: Callable[..., Web], p
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_page_takes_nothing_from_elsewhere(serve: Callable[..., Web]) -> None:
+def test_page_takes_nothing_from_elsewhere(serve: Serve) -> None:
     web = serve()
     for path in ("/", "/app.js", "/style.css"):
         text = get(web, path).read().decode().replace("http://www.w3.org/2000/svg", "")
         assert "//" not in text.replace("// ", "")
 
 
-def test_events_tell_the_newest(serve: Callable[..., Web], update: Make) -> None:
+def test_events_tell_the_newest(serve: Serve, update: Make) -> None:
     web = serve()
     for index in range(5):
         web.publish(update(index))
@@ -110,12 +110,12 @@ def test_events_tell_the_newest(serve: Callable[..., Web], update: Make) -> None
     assert state["people"][0]["box"] == [10, 10, 40, 40]
     assert state["people"][0]["probabilities"] == {"happy": 0.75, "neutral": 0.25}
     assert state["ms"]["total"] == 21.75
-    web.publish(update(None, state=State.RECONNECTING, reason="no frame for 5 s"))
+    web.publish(update(None, state=SourceState.RECONNECTING, reason="no frame for 5 s"))
     state = next(value for kind, value in stream if kind == "state" and value["n"] == 6)
     assert (state["state"], state["reason"], state["people"]) == ("reconnecting", "no frame for 5 s", [])
 
 
-def test_silence_of_the_loop_shows_as_age(serve: Callable[..., Web], update: Make) -> None:
+def test_silence_of_the_loop_shows_as_age(serve: Serve, update: Make) -> None:
     web = serve()
     web.publish(update(0))
     states = (value for kind, value in messages(get(web, "/events")) if kind == "state")
@@ -123,14 +123,14 @@ def test_silence_of_the_loop_shows_as_age(serve: Callable[..., Web], update: Mak
     assert ages[1] >= 1.9
 
 
-def test_timeline_has_the_seconds_that_are_over(serve: Callable[..., Web], update: Make) -> None:
+def test_timeline_has_the_seconds_that_are_over(serve: Serve, update: Make) -> None:
     web = serve()
     now = time.monotonic()
     # The system's clock is set back by a day meanwhile.
     for past, wall, message in [
         (400, 0, update(0)),
         (3, 0, update(1, faces=2)),
-        (2, -86_400, update(None, state=State.FROZEN)),
+        (2, -86_400, update(None, state=SourceState.FROZEN)),
         (0, -86_400, update(2)),
     ]:
         web.publish(dataclasses.replace(message, monotonic=now - past, wall_time=time.time() - past + wall))
@@ -139,7 +139,7 @@ def test_timeline_has_the_seconds_that_are_over(serve: Callable[..., Web], updat
     assert seconds[-2]["probabilities"] == {"happy": 0.75, "neutral": 0.25}
 
 
-def test_frame_is_the_one_asked_for_or_the_newest(serve: Callable[..., Web], update: Make) -> None:
+def test_frame_is_the_one_asked_for_or_the_newest(serve: Serve, update: Make) -> None:
     web = serve()
     assert get(web, "/frame.jpg").status == 503
     for index in range(3):
@@ -155,21 +155,19 @@ def test_frame_is_the_one_asked_for_or_the_newest(serve: Callable[..., Web], upd
 @pytest.mark.parametrize(
     "message",
     [
-        pytest.param({"index": None, "state": State.RECONNECTING}, id="lost"),
-        pytest.param({"index": None, "state": State.BLACK}, id="black"),
+        pytest.param({"index": None, "state": SourceState.RECONNECTING}, id="lost"),
+        pytest.param({"index": None, "state": SourceState.BLACK}, id="black"),
         pytest.param({"index": None, "at": 0.0}, id="running, but the frames are old"),
     ],
 )
-def test_old_frame_is_not_shown_as_the_present(
-    serve: Callable[..., Web], update: Make, message: dict[str, Any]
-) -> None:
+def test_old_frame_is_not_shown_as_the_present(serve: Serve, update: Make, message: dict[str, Any]) -> None:
     web = serve()
     web.publish(update(0, at=time.monotonic() - (60 if "at" in message else 0)))
     web.publish(update(**message))
     assert get(web, "/frame.jpg").status == 503
 
 
-def test_privacy_serves_no_frame(serve: Callable[..., Web], update: Make) -> None:
+def test_privacy_serves_no_frame(serve: Serve, update: Make) -> None:
     web = serve(privacy=True)
     web.publish(update(0))
     assert get(web, "/frame.jpg").status == 404
@@ -191,7 +189,7 @@ def test_privacy_serves_no_frame(serve: Callable[..., Web], update: Make) -> Non
         ("", 421),
     ],
 )
-def test_on_loopback_only_its_own_names_are_answered(serve: Callable[..., Web], host: str, status: int) -> None:
+def test_on_loopback_only_its_own_names_are_answered(serve: Serve, host: str, status: int) -> None:
     web = serve()
     for path in ("/", "/events", "/frame.jpg", "/healthz", "/metrics"):
         answer = get(web, path, Host=host.format(port=web.address.port))
@@ -199,7 +197,7 @@ def test_on_loopback_only_its_own_names_are_answered(serve: Callable[..., Web], 
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Cookie": "edgeemo=\xff"}], ids=str)
-def test_beyond_loopback_nothing_is_told_without_the_token(serve: Callable[..., Web], headers: dict[str, str]) -> None:
+def test_beyond_loopback_nothing_is_told_without_the_token(serve: Serve, headers: dict[str, str]) -> None:
     web = serve(host="0.0.0.0", token=TOKEN)
     for path in ("/", "/app.js", "/events", "/frame.jpg", "/metrics", "/absent"):
         answer = get(web, f"{path}?token={TOKEN[:-1]}", **headers)
@@ -207,7 +205,7 @@ def test_beyond_loopback_nothing_is_told_without_the_token(serve: Callable[..., 
         assert TOKEN not in answer.read().decode()
 
 
-def test_token_becomes_a_cookie(serve: Callable[..., Web]) -> None:
+def test_token_becomes_a_cookie(serve: Serve) -> None:
     web = serve(host="0.0.0.0", token=TOKEN)
     answer = get(web, f"/?token={TOKEN}")
     assert (answer.status, answer.headers["Location"]) == (303, "/")
@@ -220,7 +218,7 @@ def test_token_becomes_a_cookie(serve: Callable[..., Web]) -> None:
     assert get(web, "/healthz").status == 503
 
 
-def test_token_is_made_beyond_loopback_only(serve: Callable[..., Web]) -> None:
+def test_token_is_made_beyond_loopback_only(serve: Serve) -> None:
     one, two = serve(host="0.0.0.0"), serve(host="0.0.0.0")
     tokens = [web.url.partition("?token=")[2] for web in (one, two)]
     assert all(len(token) >= 22 for token in tokens)
@@ -230,14 +228,14 @@ def test_token_is_made_beyond_loopback_only(serve: Callable[..., Web]) -> None:
     assert "token" not in serve().url
 
 
-def test_post_is_refused(serve: Callable[..., Web]) -> None:
+def test_post_is_refused(serve: Serve) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", serve().address.port, timeout=10)
     connection.request("POST", "/events", body=b"x" * 10)
     with closing(connection), connection.getresponse() as answer:
         assert answer.status == 405
 
 
-def test_health_turns_red_and_green_again(serve: Callable[..., Web], update: Make) -> None:
+def test_health_turns_red_and_green_again(serve: Serve, update: Make) -> None:
     web = serve(health=Health(within_s=0.6))
     assert json.loads(get(web, "/healthz").read()) == {"healthy": False, "state": "starting", "age": None}
     web.publish(update(0))
@@ -245,23 +243,23 @@ def test_health_turns_red_and_green_again(serve: Callable[..., Web], update: Mak
     # The camera is there, but nothing is classified.
     end = time.monotonic() + 0.8
     while time.monotonic() < end:
-        web.publish(update(None, state=State.BLACK))
+        web.publish(update(None, state=SourceState.BLACK))
         time.sleep(0.05)
     answer = get(web, "/healthz")
     assert (answer.status, json.loads(answer.read())["state"]) == (503, "black")
     web.publish(update(1))
     assert get(web, "/healthz").status == 200
-    web.publish(update(None, state=State.ENDED))
+    web.publish(update(None, state=SourceState.ENDED))
     assert get(web, "/healthz").status == 503
 
 
-def test_metrics_count(serve: Callable[..., Web], update: Make) -> None:
+def test_metrics_count(serve: Serve, update: Make) -> None:
     web = serve()
     web.watch([web])
     web.dropped = 4
     for index in range(3):
         web.publish(update(index, faces=2))
-    web.publish(update(None, state=State.RECONNECTING))
+    web.publish(update(None, state=SourceState.RECONNECTING))
     text = get(web, "/metrics").read().decode()
     for line in (
         "edgeemo_frames_total 3.0",
@@ -279,7 +277,7 @@ def test_metrics_count(serve: Callable[..., Web], update: Make) -> None:
 
 
 def test_clients_that_never_read_cost_neither_time_nor_memory(
-    serve: Callable[..., Web], update: Make, eventually: Callable[..., bool]
+    serve: Serve, update: Make, eventually: Callable[..., bool]
 ) -> None:
     web = serve(silent_s=1.0)
     deaf = []
@@ -314,7 +312,7 @@ def test_clients_that_never_read_cost_neither_time_nor_memory(
         client.close()
 
 
-def test_many_clients_see_the_same(serve: Callable[..., Web], update: Make) -> None:
+def test_many_clients_see_the_same(serve: Serve, update: Make) -> None:
     web = serve()
     streams = [messages(get(web, "/events")) for _ in range(10)]
     for stream in streams:
@@ -323,7 +321,7 @@ def test_many_clients_see_the_same(serve: Callable[..., Web], update: Make) -> N
     assert [next(stream)[1]["n"] for stream in streams] == [1] * 10
 
 
-def test_close_lets_waiting_clients_go_at_once(serve: Callable[..., Web], update: Make) -> None:
+def test_close_lets_waiting_clients_go_at_once(serve: Serve, update: Make) -> None:
     web = serve()
     web.publish(update(0))
     stream = messages(get(web, "/events"))
@@ -336,7 +334,7 @@ def test_close_lets_waiting_clients_go_at_once(serve: Callable[..., Web], update
         get(web, "/")
 
 
-def test_publish_from_many_threads_is_safe(serve: Callable[..., Web], update: Make) -> None:
+def test_publish_from_many_threads_is_safe(serve: Serve, update: Make) -> None:
     web = serve()
     threads = [threading.Thread(target=lambda: [web.publish(update(i)) for i in range(50)]) for _ in range(4)]
     for thread in threads:
@@ -353,14 +351,14 @@ def test_publish_from_many_threads_is_safe(serve: Callable[..., Web], update: Ma
     [("127.0.0.1:8080", "127.0.0.1", 8080), ("[::1]:0", "::1", 0), ("pi.local:80", "pi.local", 80)],
 )
 def test_address(text: str, host: str, port: int) -> None:
-    assert Address.parse(text) == Address(host, port)
-    assert str(Address.parse(text)) == text
+    assert ListenAddress.parse(text) == ListenAddress(host, port)
+    assert str(ListenAddress.parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "8080", ":8080", "::1:8080", "h:x", "h:99999", "http://h:80", "h:80/", "h:-1"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(EdgeemoError, match="not an address for --web, expected HOST:PORT, such as"):
-        Address.parse(text)
+        ListenAddress.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -377,23 +375,23 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     ],
 )
 def test_loopback(host: str, loopback: bool) -> None:
-    assert Address(host, 80).loopback is loopback
+    assert ListenAddress(host, 80).loopback is loopback
 
 
-def test_port_that_is_taken_is_one_sentence(serve: Callable[..., Web]) -> None:
+def test_port_that_is_taken_is_one_sentence(serve: Serve) -> None:
     taken = serve().address
     with pytest.raises(EdgeemoError, match=rf"cannot listen on {taken} \(Address already in use\); choose another"):
-        Web(taken, labels=(), title="").start()
+        WebSink(taken, labels=(), title="").start()
 
 
 def test_host_that_is_not_ours_is_one_sentence() -> None:
     with pytest.raises(EdgeemoError, match=r"the web page cannot listen on 192\.0\.2\.1:80"):
-        Web(Address("192.0.2.1", 80), labels=(), title="").start()
+        WebSink(ListenAddress("192.0.2.1", 80), labels=(), title="").start()
 
 
 def test_short_token_is_refused() -> None:
     with pytest.raises(EdgeemoError, match="token of the web page is too short, expected 16 characters or more"):
-        Web(Address("0.0.0.0", 0), labels=(), title="", token="secret")
+        WebSink(ListenAddress("0.0.0.0", 0), labels=(), title="", token="secret")
 
 
 def test_no_time_to_be_healthy_is_refused() -> None:
@@ -407,7 +405,7 @@ def feed(update: Make) -> Iterator[Callable[..., None]]:
     stop = threading.Event()
     threads: list[threading.Thread] = []
 
-    def feed_web(web: Web | None, **options: Any) -> None:
+    def feed_web(web: WebSink | None, **options: Any) -> None:
         stop.set()
         for thread in threads:
             thread.join()
@@ -429,7 +427,7 @@ def feed(update: Make) -> Iterator[Callable[..., None]]:
 
 
 def test_page_shows_what_is_published(
-    serve: Callable[..., Web], update: Make, feed: Callable[..., None], browser: Any, tmp_path: Path
+    serve: Serve, update: Make, feed: Callable[..., None], browser: Any, tmp_path: Path
 ) -> None:
     web = serve(host="0.0.0.0", token=TOKEN)
     red = np.full((480, 640, 3), (200, 30, 40), np.uint8)
@@ -461,7 +459,7 @@ def test_page_shows_what_is_published(
     assert browser.ask("getComputedStyle(document.body).backgroundColor") == "rgb(20, 21, 23)"
 
     feed(None)
-    web.publish(update(None, state=State.RECONNECTING, reason="the camera has gone"))
+    web.publish(update(None, state=SourceState.RECONNECTING, reason="the camera has gone"))
     browser.wait("document.body.innerText.includes('the camera has gone')")
     assert browser.ask(pixel) == [0x1B, 0x1C, 0x1E]
     assert "No face is seen." in browser.ask("document.body.innerText")
@@ -473,9 +471,7 @@ def test_page_shows_what_is_published(
     assert [text for text in browser.complaints if not any(part in text for part in known)] == []
 
 
-def test_page_under_privacy_shows_boxes_on_blank(
-    serve: Callable[..., Web], feed: Callable[..., None], browser: Any
-) -> None:
+def test_page_under_privacy_shows_boxes_on_blank(serve: Serve, feed: Callable[..., None], browser: Any) -> None:
     web = serve(privacy=True)
     feed(web)
     browser.open(web.url)
@@ -489,7 +485,7 @@ def test_page_under_privacy_shows_boxes_on_blank(
     assert [text for text in browser.complaints if "willReadFrequently" not in text] == []
 
 
-def test_page_says_when_the_loop_is_silent(serve: Callable[..., Web], update: Make, browser: Any) -> None:
+def test_page_says_when_the_loop_is_silent(serve: Serve, update: Make, browser: Any) -> None:
     web = serve()
     web.publish(update(0, at=time.monotonic() - 9))
     browser.open(web.url)

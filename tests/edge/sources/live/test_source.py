@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.sources.backoff import Backoff
-from edgeemo.edge.sources.base import Frame
-from edgeemo.edge.sources.live.camera import Lost, Shot
-from edgeemo.edge.sources.live.frame_checks import Stillness, is_black
-from edgeemo.edge.sources.live.source import MOST_HUNG, Limits, LiveSource
-from edgeemo.edge.sources.status import State
+from edgeemo.edge.sources.base import Frame, SourceState
+from edgeemo.edge.sources.live.camera import CameraLost, CapturedFrame
+from edgeemo.edge.sources.live.frame_checks import FreezeDetector, is_black
+from edgeemo.edge.sources.live.source import MOST_HUNG, Backoff, Limits, LiveSource
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -42,11 +40,11 @@ class Noise:
         self.opened += 1
         return self
 
-    def read(self) -> Shot | None:
+    def read(self) -> CapturedFrame | None:
         self.free.wait()
         time.sleep(0.01)
         now = time.monotonic()
-        return Shot(now, now, lambda: np.random.default_rng().integers(50, 200, (48, 64, 3), np.uint8))
+        return CapturedFrame(now, now, lambda: np.random.default_rng().integers(50, 200, (48, 64, 3), np.uint8))
 
     def close(self) -> None:
         self.closed += 1
@@ -85,7 +83,7 @@ def test_threads_that_hang_are_bounded_and_the_camera_is_taken_back(camera: Nois
         follow(lambda _, frame: frame is not None)
         camera.free.clear()
         follow(lambda source, _: not source.status.active)
-        assert source.status.state is State.RECONNECTING
+        assert source.status.state is SourceState.RECONNECTING
         assert source.status.reason == "its driver hangs: unplug the camera, or restart the machine"
         assert camera.opened == MOST_HUNG
         camera.free.set()
@@ -98,13 +96,13 @@ def test_threads_that_hang_are_bounded_and_the_camera_is_taken_back(camera: Nois
 
 
 def test_frozen_camera_that_is_lost_is_reconnecting(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
-    def still() -> Shot:
+    def still() -> CapturedFrame:
         time.sleep(0.01)
         now = time.monotonic()
-        return Shot(now, now, lambda: np.full((48, 64, 3), 90, np.uint8))
+        return CapturedFrame(now, now, lambda: np.full((48, 64, 3), 90, np.uint8))
 
     def fail() -> None:
-        raise Lost("it was unplugged")
+        raise CameraLost("it was unplugged")
 
     monkeypatch.setattr(camera, "read", still)
     limits = Limits(stall_s=0.5, frozen_s=0.1, reopen_s=0.2, backoff=Backoff(0.02, 0.05))
@@ -112,9 +110,9 @@ def test_frozen_camera_that_is_lost_is_reconnecting(camera: Noise, monkeypatch: 
         follow = Follower(source)
         states = set()
         follow(lambda source, _: states.add(source.status.state) or source.status.reconnects >= 2)
-        assert states == {State.RUNNING, State.FROZEN}
+        assert states == {SourceState.RUNNING, SourceState.FROZEN}
         monkeypatch.setattr(camera, "read", fail)
-        follow(lambda source, _: source.status.state is State.RECONNECTING)
+        follow(lambda source, _: source.status.state is SourceState.RECONNECTING)
         assert source.status.reason == "it was unplugged"
 
 
@@ -126,7 +124,7 @@ def test_opening_that_hangs_is_given_up(camera: Noise, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("failure", "reason"), [(Lost("it fell down"), "it fell down"), (ValueError("?"), "it failed (ValueError)")]
+    ("failure", "reason"), [(CameraLost("it fell down"), "it fell down"), (ValueError("?"), "it failed (ValueError)")]
 )
 def test_failure_in_the_driver_is_a_lost_camera(
     failure: Exception, reason: str, camera: Noise, monkeypatch: pytest.MonkeyPatch
@@ -138,21 +136,21 @@ def test_failure_in_the_driver_is_a_lost_camera(
         follow = Follower(source)
         follow(lambda _, frame: frame is not None)
         monkeypatch.setattr(camera, "read", fail)
-        follow(lambda source, _: source.status.state is State.RECONNECTING)
+        follow(lambda source, _: source.status.state is SourceState.RECONNECTING)
         assert source.status.reason == reason
         monkeypatch.undo()
         follow(lambda _, frame: frame is not None)
 
 
 def test_old_images_are_not_even_decoded(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
-    def old() -> Shot:
+    def old() -> CapturedFrame:
         time.sleep(0.01)
-        return Shot(time.monotonic(), time.monotonic() - 2, lambda: pytest.fail("decoded"))
+        return CapturedFrame(time.monotonic(), time.monotonic() - 2, lambda: pytest.fail("decoded"))
 
     monkeypatch.setattr(camera, "read", old)
     with LiveSource(camera, limits=LIMITS) as source:
         follow = Follower(source)
-        follow(lambda source, _: source.status.state is State.RECONNECTING)
+        follow(lambda source, _: source.status.state is SourceState.RECONNECTING)
     assert source.status.reason == "nothing but images older than 1 s for 0.3 s"
     assert source.status.dropped > 5
 
@@ -213,6 +211,6 @@ def test_black_is_where_no_face_can_be_seen(image: np.ndarray, black: bool) -> N
 def test_stillness_counts_from_the_first_of_equal_images() -> None:
     one, other = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
     other[3, 3, 2] = 1
-    still = Stillness()
+    still = FreezeDetector()
     images = [one, one.copy(), one.copy(), other, other.copy(), np.zeros((5, 4, 3), np.uint8)]
     assert [still.seconds(image, float(second)) for second, image in enumerate(images)] == [0, 1, 2, 0, 1, 0]
