@@ -15,7 +15,7 @@ from .edge.common.files import new_folder, write_text
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
     from .edge.sinks.base import Update
-    from .optimize.validation import Drift
+    from .optimize.validation import AccuracyChange
     from .train.fit.run import Run
 
 TEST_FACES = 3_000  # enough for a gate of 1.5 points to be decided by the models and not by the sample
@@ -104,17 +104,18 @@ def _train(folder: Path, seed: int, force: bool) -> Run:
 
 def _quantize(run: Run, folder: Path, force: bool) -> dict[str, Path]:
     from .edge.common.files import new_file
-    from .optimize.quantize import quantize, training_roles
+    from .optimize.data_splits import run_splits
+    from .optimize.quantize import quantize
 
-    roles = training_roles(run)
+    roles = run_splits(run)
     paths = {method: new_file(folder / f"demo-{method}.tflite", force=force) for method in METHODS}
     for method, path in paths.items():
         quantize(run, method, path, data=roles)
     return paths
 
 
-def _validate(run: Run, models: dict[str, Path]) -> dict[str, Drift]:
-    from .optimize.validation import drift
+def _validate(run: Run, models: dict[str, Path]) -> dict[str, AccuracyChange]:
+    from .optimize.validation import compare_accuracy
     from .train.datasets.registry import read_evaluation_set
     from .train.evaluation.predictor import open_predictor, predict_dataset
 
@@ -123,7 +124,7 @@ def _validate(run: Run, models: dict[str, Path]) -> dict[str, Drift]:
     results = {method: predict_dataset(predictor, faces) for method, predictor in predictors.items()}
     targets, reference = results["float32"]
     labels = predictors["float32"].card.labels
-    return {method: drift(targets, reference, found, labels) for method, (_, found) in results.items()}
+    return {method: compare_accuracy(targets, reference, found, labels) for method, (_, found) in results.items()}
 
 
 def _benchmark(run: Run, models: dict[str, Path], folder: Path) -> list[BenchmarkRecord]:
@@ -196,7 +197,9 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
     return Clip(tally.frames, album.found, album.right, tally.rate, tally.median_ms())
 
 
-def _rows(models: dict[str, Path], drifts: dict[str, Drift], records: list[BenchmarkRecord]) -> list[list[str]]:
+def _rows(
+    models: dict[str, Path], drifts: dict[str, AccuracyChange], records: list[BenchmarkRecord]
+) -> list[list[str]]:
     rows = [["model", "size", "accuracy", "drift, points", "agreement", "p50", "speed", f"gate {MAX_DROP:g}"]]
     for (method, path), record in zip(models.items(), records, strict=True):
         report = drifts[method]
@@ -226,7 +229,7 @@ def _notes(records: list[BenchmarkRecord], clip: Clip) -> list[str]:
     ]
 
 
-def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], drifts: dict[str, Drift]) -> str:
+def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], drifts: dict[str, AccuracyChange]) -> str:
     from .edge.common.html import Page
 
     page = Page("edgeemo demo")

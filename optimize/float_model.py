@@ -33,7 +33,7 @@ _EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float
 
 
 @dataclass(frozen=True)
-class Source:
+class FloatModel:
     """A float model that can be quantized.
 
     Args:
@@ -55,7 +55,7 @@ class Source:
     seed: int = 0
 
     @classmethod
-    def of_run(cls, run: Run) -> Source:
+    def of_run(cls, run: Run) -> FloatModel:
         """The finished model of a run."""
         model = load_model(run.model_path, compile=False)
         return cls(run.folder, RUN, run.card, model, recipe=run.recipe, seed=run.settings.seed)
@@ -76,7 +76,7 @@ class Source:
         return classifier_of(self.float_flatbuffer(), self.card)
 
 
-def open_source(path: str | Path, description: Description | None = None, *, seed: int = 0) -> Source:
+def open_float_model(path: str | Path, description: Description | None = None, *, seed: int = 0) -> FloatModel:
     """Open whatever somebody wants to have quantized.
 
     Args:
@@ -96,7 +96,7 @@ def open_source(path: str | Path, description: Description | None = None, *, see
             raise EdgeemoError(
                 f"{path} is a run, and a run has its own card", hint="leave out --card, --labels and what goes with it"
             )
-        return Source.of_run(Run.open(path))
+        return FloatModel.of_run(Run.open(path))
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return _described(path, SAVED_MODEL, _SavedNet(path), description, seed)
     if path.is_dir():
@@ -150,7 +150,7 @@ def _load_keras3(path: Path) -> Any:
         raise EdgeemoError(f"{path} cannot be loaded as a Keras 3 model ({_first_line(error)})") from error
 
 
-def _exported(source: Source) -> _SavedNet:
+def _exported(source: FloatModel) -> _SavedNet:
     """A Keras 3 model by way of its own export: its variables are none that the converter of TensorFlow would find."""
     from ..train.backend import tf
 
@@ -198,7 +198,7 @@ class _SavedNet:
         return next(iter(self.signature(**{self._name: face}).values()))
 
 
-def _tflite(path: Path, description: Description, seed: int) -> Source:
+def _tflite(path: Path, description: Description, seed: int) -> FloatModel:
     data = path.read_bytes()
     flatbuffer, card = split_model(data)[0], card_of(data, str(path))
     graph = read_graph(flatbuffer, str(path))
@@ -212,12 +212,12 @@ def _tflite(path: Path, description: Description, seed: int) -> Source:
             hint="start from the float model",
         )
     card = _card(path, description, *shapes_of(path, graph), card)
-    return Source(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
+    return FloatModel(path, TFLITE, card, flatbuffer=flatbuffer, seed=seed)
 
 
-def _described(path: Path, kind: str, model: Any, description: Description, seed: int) -> Source:
+def _described(path: Path, kind: str, model: Any, description: Description, seed: int) -> FloatModel:
     shapes = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
-    return Source(path, kind, _card(path, description, *shapes), model, seed=seed)
+    return FloatModel(path, kind, _card(path, description, *shapes), model, seed=seed)
 
 
 def _card(

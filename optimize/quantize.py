@@ -10,24 +10,26 @@ import numpy as np
 from ..edge.common.errors import EdgeemoError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
+from ..edge.line import Line
 from ..edge.model.card import ModelCard, Quantization, write_model
 from ..edge.tflite.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
+from ..train.evaluation.predictor import open_predictor
 from ..train.fit.run import Run
-from .converters.activation_ranges import ESTIMATORS, observe
-from .converters.ai_edge import Selective, weights_only
-from .converters.gptq import ROUNDINGS, compensated
+from .converters.activation_ranges import CALIBRATION_METHODS, observe_activations
+from .converters.ai_edge import SelectiveQuantizer, quantize_weights
+from .converters.gptq import ROUNDINGS, round_weights
 from .converters.representative_set import calibration_pixels
 from .converters.tensorflow import convert
-from .data_roles import training_roles
-from .float_model import KERAS3, Source
-from .graph.verify import require_granularity, require_promise
+from .float_model import KERAS3, RUN, FloatModel
+from .graph.verify import verify_granularity, verify_method
 from .qat.options import QatOptions
 from .qat.train import Fidelity, fidelity, train_int8
-from .validation import Drift, drift
+from .sensitivity.mixed_precision import MixedPrecision, find_mixed_precision
+from .validation import AccuracyChange, compare_accuracy
 
-__all__ = ["CALIBRATED", "METHODS", "Quantized", "check_method", "quantize", "training_roles", "write_compared"]
+__all__ = ["CALIBRATED", "METHODS", "Quantized", "check_method", "quantize", "write_compared"]
 
 METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat")
 #: Methods whose ranges of activations come from calibration faces.
@@ -54,16 +56,16 @@ class Quantized:
 
     path: Path
     card: ModelCard
-    drift: Drift | None = None
+    accuracy_change: AccuracyChange | None = None
     difference: float = float("nan")
     fidelity: Fidelity | None = None
 
     @property
-    def compared(self) -> Drift:
+    def compared(self) -> AccuracyChange:
         """The drift, for those who gave data."""
-        if self.drift is None:
+        if self.accuracy_change is None:
             raise EdgeemoError(f"{self.path} was not compared with the float model", hint="give --data")
-        return self.drift
+        return self.accuracy_change
 
     @property
     def reference(self) -> Accuracy:
@@ -82,13 +84,13 @@ class Quantized:
 
 
 def quantize(
-    source: Source | Run,
+    float_model: FloatModel | Run,
     method: str,
     out: Path,
     *,
     data: TrainingData | None = None,
     calibration_size: int = 500,
-    ranges: str = "minmax",
+    calibration_method: str = "minmax",
     rounding: str = "nearest",
     per_channel: bool = True,
     qat: QatOptions | None = None,
@@ -97,14 +99,14 @@ def quantize(
     """Convert a float model.
 
     Args:
-        source: a finished run, or what :func:`edgeemo.optimize.float_model.open_source` has opened.
+        float_model: a finished run, or what :func:`edgeemo.optimize.float_model.open_float_model` has opened.
         method: one of :data:`METHODS`.
         out: file for the .tflite.
-        data: the roles with which a run was trained, see :func:`training_roles`; of other sources, roles drawn from
+        data: the roles with which a run was trained, see :func:`run_splits`; of other sources, roles drawn from
             faces of the kind they were trained on. Methods that calibrate nothing do without.
         calibration_size: training faces for post-training calibration, stratified by class.
-        ranges: how ranges are estimated from them, one of
-            :data:`edgeemo.optimize.converters.activation_ranges.ESTIMATORS`.
+        calibration_method: how activation ranges are estimated from them, one of
+            :data:`edgeemo.optimize.converters.activation_ranges.CALIBRATION_METHODS`.
         rounding: of the weights, one of :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
         per_channel: a scale for each output channel of the weights.
         qat: what is chosen of quantization-aware training.
@@ -113,8 +115,8 @@ def quantize(
     Raises:
         EdgeemoError: unknown method, unfinished run, no data, or a model that cannot be converted.
     """
-    check_method(method, ranges, rounding)
-    source = Source.of_run(source) if isinstance(source, Run) else source
+    check_method(method, calibration_method, rounding)
+    float_model = FloatModel.of_run(float_model) if isinstance(float_model, Run) else float_model
     if data is None and method in (*CALIBRATED, "qat"):
         raise EdgeemoError(
             f"{method} needs faces to {'train on' if method == 'qat' else 'calibrate on'}",
@@ -123,22 +125,29 @@ def quantize(
         )
     if method == "qat":
         assert data is not None
-        return _quantization_aware(source, out, data, qat or QatOptions(), quiet)
-    flatbuffer, recorded = _post_training(source, method, data, calibration_size, ranges, rounding, per_channel)
-    return write_compared(source, flatbuffer, recorded, out, data)
+        return _quantization_aware(float_model, out, data, qat or QatOptions(), quiet)
+    flatbuffer, recorded = _post_training(
+        float_model, method, data, calibration_size, calibration_method, rounding, per_channel
+    )
+    return write_compared(float_model, flatbuffer, recorded, out, data)
 
 
-def check_method(method: str, ranges: str = "minmax", rounding: str = "nearest") -> None:
+def check_method(method: str, calibration_method: str = "minmax", rounding: str = "nearest") -> None:
     """Raises:
     EdgeemoError: unknown, or an estimator where there is nothing to estimate, or a rounding where no faces are seen.
     """
     if method not in METHODS:
         raise EdgeemoError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
-    if ranges not in ESTIMATORS:
-        raise EdgeemoError("unknown estimator of ranges", expected="one of " + ", ".join(ESTIMATORS), got=repr(ranges))
-    if ranges != "minmax" and method not in ("int8", "int8-float-io"):
+    if calibration_method not in CALIBRATION_METHODS:
         raise EdgeemoError(
-            f"{method} has no ranges to be clipped", expected=f"--ranges {ranges} with int8 or int8-float-io"
+            "unknown calibration method",
+            expected="one of " + ", ".join(CALIBRATION_METHODS),
+            got=repr(calibration_method),
+        )
+    if calibration_method != "minmax" and method not in ("int8", "int8-float-io"):
+        raise EdgeemoError(
+            f"{method} has no activation ranges to estimate",
+            expected=f"--calibration-method {calibration_method} with int8 or int8-float-io",
         )
     if rounding not in ROUNDINGS:
         raise EdgeemoError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
@@ -150,7 +159,7 @@ def check_method(method: str, ranges: str = "minmax", rounding: str = "nearest")
 
 
 def write_compared(
-    source: Source, flatbuffer: bytes, recorded: Quantization, out: Path, data: TrainingData | None
+    float_model: FloatModel, flatbuffer: bytes, recorded: Quantization, out: Path, data: TrainingData | None
 ) -> Quantized:
     """Write a converted model with its card, and compare it with the float model where there is data.
 
@@ -158,15 +167,15 @@ def write_compared(
     may have been trained on prove nothing.
     """
     method = recorded.method
-    card = replace(source.card, name=f"{source.card.name}-{method}", quantization=recorded)
+    card = replace(float_model.card, name=f"{float_model.card.name}-{method}", quantization=recorded)
     write_model(out, flatbuffer, card)
     if data is None:
         return Quantized(out, card)
     validation = data.validation.relabeled(card.labels)
     if method in _SLOW:
         validation = stratified(validation, slow_images(read_graph(flatbuffer, str(out)).macs))
-    result = _compare(out, source, validation)
-    if source.recipe is None:
+    result = _compare(out, float_model, validation)
+    if float_model.recipe is None:
         return result
     figure = {"data": validation.name, "split": "validation", **result.accuracy.to_dict()}
     card = card.with_metric(f"{method} validation", figure)
@@ -179,78 +188,181 @@ def slow_images(macs: int) -> int:
     return max(_SLOW_LEAST, min(_SLOW_IMAGES, int(_SLOW_MACS / max(1, macs))))
 
 
-def calibrated_on(source: Source, data: TrainingData, size: int) -> tuple[Dataset, np.ndarray]:
+def calibrated_on(float_model: FloatModel, data: TrainingData, size: int) -> tuple[Dataset, np.ndarray]:
     """The calibration set, drawn from the training role by the source's seed, and its pixels fitted to the model."""
-    chosen = calibration_set(data.train, size=size, seed=source.seed)
-    return chosen, calibration_pixels(chosen, source.card.input)
+    chosen = calibration_set(data.train, size=size, seed=float_model.seed)
+    return chosen, calibration_pixels(chosen, float_model.card.input)
 
 
-def _quantization_aware(source: Source, out: Path, data: TrainingData, qat: QatOptions, quiet: bool) -> Quantized:
-    if not source.trainable or source.recipe is None:
+def _quantization_aware(
+    float_model: FloatModel, out: Path, data: TrainingData, qat: QatOptions, quiet: bool
+) -> Quantized:
+    if not float_model.trainable or float_model.recipe is None:
         raise EdgeemoError(
-            f"{source.path} cannot be trained quantization-aware",
+            f"{float_model.path} cannot be trained quantization-aware",
             expected="a run, or a model of tf_keras with a recipe that tells how to train it (--recipe)",
-            got=source.kind,
+            got=float_model.kind,
             hint="use --method int8, or build the network with tf_keras (Keras 2) and copy its weights"
-            if source.kind == KERAS3
+            if float_model.kind == KERAS3
             else "use --method int8, or give the run folder",
         )
     kept = out.with_name(f".{out.stem}-training.npz")
     flatbuffer, aware = train_int8(
-        source.model, qat.recipe(source.recipe), data, qat, seed=source.seed, checkpoint=kept, quiet=quiet
+        float_model.model,
+        qat.recipe(float_model.recipe),
+        data,
+        qat,
+        seed=float_model.seed,
+        checkpoint=kept,
+        quiet=quiet,
     )
-    source = replace(source, card=replace(source.card, notes=" ".join(filter(None, (source.card.notes, qat.note)))))
+    float_model = replace(
+        float_model, card=replace(float_model.card, notes=" ".join(filter(None, (float_model.card.notes, qat.note))))
+    )
     # The ranges were learned from every training image.
-    recorded = Quantization("qat", data.train.content_hash, len(data.train), source.seed, per_channel=True)
-    result = write_compared(source, flatbuffer, recorded, out, data)
+    recorded = Quantization("qat", data.train.content_hash, len(data.train), float_model.seed, per_channel=True)
+    result = write_compared(float_model, flatbuffer, recorded, out, data)
     return replace(result, fidelity=fidelity(aware, out, data))
 
 
 def _post_training(
-    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, rounding: str, per_channel: bool
+    float_model: FloatModel,
+    method: str,
+    data: TrainingData | None,
+    size: int,
+    calibration_method: str,
+    rounding: str,
+    per_channel: bool,
 ) -> tuple[bytes, Quantization]:
-    flatbuffer, recorded, pixels = _converted(source, method, data, size, ranges, per_channel)
+    flatbuffer, recorded, pixels = _converted(float_model, method, data, size, calibration_method, per_channel)
     if rounding != "nearest" and pixels is not None:
-        flatbuffer = compensated(flatbuffer, source.float_flatbuffer(), source.card.input, pixels)
+        flatbuffer = round_weights(flatbuffer, float_model.float_flatbuffer(), float_model.card.input, pixels)
         recorded = replace(recorded, rounding=rounding)
     return flatbuffer, recorded
 
 
 def _converted(
-    source: Source, method: str, data: TrainingData | None, size: int, ranges: str, per_channel: bool
+    float_model: FloatModel,
+    method: str,
+    data: TrainingData | None,
+    size: int,
+    calibration_method: str,
+    per_channel: bool,
 ) -> tuple[bytes, Quantization, np.ndarray | None]:
-    spec, pixels = source.card.input, None
+    spec, pixels = float_model.card.input, None
     recorded = Quantization(method, per_channel=None if method in _WITHOUT_SCALES else per_channel)
     if method in CALIBRATED:
         assert data is not None
-        chosen, pixels = calibrated_on(source, data, size)
+        chosen, pixels = calibrated_on(float_model, data, size)
         recorded = replace(
             recorded,
             calibration_hash=chosen.content_hash,
             calibration_size=len(chosen),
-            calibration_seed=source.seed,
-            ranges=ranges,
+            calibration_seed=float_model.seed,
+            ranges=calibration_method,
         )
-    if source.model is not None and ranges == "minmax":
-        return convert(source.model, spec, method, pixels, per_channel=per_channel), recorded, pixels
-    model = source.float_flatbuffer()
+    if float_model.model is not None and calibration_method == "minmax":
+        return convert(float_model.model, spec, method, pixels, per_channel=per_channel), recorded, pixels
+    model = float_model.float_flatbuffer()
     if method == "float32":
         flatbuffer = model
     elif pixels is None:
-        flatbuffer = weights_only(model, method, per_channel=per_channel)
+        flatbuffer = quantize_weights(model, method, per_channel=per_channel)
     else:
-        seen = observe(model, spec, pixels)
-        flatbuffer = Selective(model, {name: found.clipped(ranges) for name, found in seen.items()}).quantize(
+        seen = observe_activations(model, spec, pixels)
+        flatbuffer = SelectiveQuantizer(
+            model, {name: found.clip_range(calibration_method) for name, found in seen.items()}
+        ).quantize(
             float_io=method == "int8-float-io", activations=16 if method == "int16x8" else 8, per_channel=per_channel
         )
-        require_granularity(flatbuffer, per_channel=per_channel)
-    require_promise(flatbuffer, method)
+        verify_granularity(flatbuffer, per_channel=per_channel)
+    verify_method(flatbuffer, method)
     return flatbuffer, recorded, pixels
 
 
-def _compare(path: Path, source: Source, validation: Dataset) -> Quantized:
-    pixels = validation.pixels(source.card.input)
+def _compare(path: Path, float_model: FloatModel, validation: Dataset) -> Quantized:
+    pixels = validation.pixels(float_model.card.input)
     classifier = Classifier.open(path)
-    ours, theirs = classifier.predict(pixels), source.predictor().predict(pixels)
-    report = drift(validation.targets, theirs, ours, classifier.card.labels)
+    ours, theirs = classifier.predict(pixels), float_model.predictor().predict(pixels)
+    report = compare_accuracy(validation.targets, theirs, ours, classifier.card.labels)
     return Quantized(path, classifier.card, report, float(np.abs(ours - theirs).mean()))
+
+
+def quantize_mixed_precision(
+    float_model: FloatModel,
+    method: str,
+    out: Path,
+    *,
+    data: TrainingData,
+    max_drop: float,
+    kept_in: str = "float32",
+    calibration_size: int = 500,
+    per_channel: bool = True,
+    rounding: str = "nearest",
+    quiet: bool = False,
+) -> tuple[Quantized, MixedPrecision]:
+    """Quantize to int8 with as many operators spared as the gate needs; see
+    :func:`edgeemo.optimize.sensitivity.mixed_precision.find_mixed_precision`.
+
+    Args:
+        float_model: the float model.
+        method: ``int8`` or ``int8-float-io``.
+        out: file for the .tflite.
+        data: calibration faces come from the training role, every choice hangs on the validation role.
+        max_drop: accuracy that may be lost at the upper 95 % bound, percentage points.
+        kept_in: ``float32`` or ``int16``.
+        calibration_size: training faces, stratified by class.
+        per_channel: a scale for each output channel of the weights.
+        rounding: of the weights, to begin with.
+        quiet: show no progress.
+    """
+    chosen, pixels = calibrated_on(float_model, data, calibration_size)
+    with Line(quiet=quiet) as line:
+        mixed = find_mixed_precision(
+            float_model,
+            pixels,
+            data.validation,
+            max_drop=max_drop,
+            kept_in=kept_in,
+            float_io=method == "int8-float-io",
+            per_channel=per_channel,
+            rounding=rounding,
+            progress=line.tell,
+        )
+    recorded = Quantization(
+        method,
+        chosen.content_hash,
+        len(chosen),
+        float_model.seed,
+        ranges=mixed.ranges,
+        per_channel=per_channel,
+        rounding="" if mixed.rounding == "nearest" else mixed.rounding,
+        kept=mixed.kept,
+    )
+    return write_compared(float_model, mixed.model, recorded, out, data), mixed
+
+
+def advice(
+    float_model: FloatModel, result: Quantized, mixed: MixedPrecision | None, max_drop: float, data: TrainingData
+) -> str:
+    """What else would pass the gate, or may be tried.
+
+    A quantization-aware model that stands in the run folder already is measured; otherwise it is a suggestion.
+    """
+    method = result.card.quantization.method
+    made = float_model.path / f"{float_model.card.name}-qat.tflite"
+    if float_model.kind == RUN and method != "qat" and made.is_file():
+        pixels = data.validation.pixels(float_model.card.input)
+        reference, candidate = float_model.predictor().predict(pixels), open_predictor(made).predict(pixels)
+        worst = compare_accuracy(data.validation.targets, reference, candidate, float_model.card.labels).worst_loss
+        if worst <= max_drop:
+            return f"{made} passes with no float operator: it loses at most {worst:.2f} points on the same images"
+        return f"{made} does not pass either: it loses up to {worst:.2f} points on the same images"
+    if mixed is None and method in ("int8", "int8-float-io"):
+        return (
+            "keep the worst operators out of int8 with --mixed-precision, or train quantization-aware with --method qat"
+        )
+    if float_model.trainable and method != "qat":
+        recipe = "" if float_model.recipe else " --recipe NAME"
+        return f"quantization-aware training may do without float operators: --method qat{recipe}"
+    return "allow a larger --max-drop, measure on more faces, or train longer"

@@ -131,7 +131,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
     )
 
 
-def validation_role(run: Run, card: ModelCard, source: str | None = None) -> Dataset:
+def validation_split(run: Run, card: ModelCard, source: str | None = None) -> Dataset:
     """The images on which a run selected, if a model knows them as such.
 
     Args:

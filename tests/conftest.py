@@ -113,11 +113,12 @@ class Conversions(dict[str, Path]):
         self._run, self._folder = run, folder
 
     def __missing__(self, method: str) -> Path:
-        from edgeemo.optimize.quantize import quantize, training_roles
+        from edgeemo.optimize.data_splits import run_splits
+        from edgeemo.optimize.quantize import quantize
         from edgeemo.train.fit.run import Run
 
         run, path = Run.open(self._run), self._folder / f"{method}.tflite"
-        quantize(run, method, path, data=training_roles(run), calibration_size=200, quiet=True)
+        quantize(run, method, path, data=run_splits(run), calibration_size=200, quiet=True)
         self[method] = path
         return path
 

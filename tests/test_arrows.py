@@ -20,7 +20,7 @@ ALLOWED = {
     "benchmarks": ("edge", "train.datasets"),
 }
 HEAVY = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "keras")
-LIGHT = ("edge", "benchmarks", "train/datasets", "train/evaluation", "optimize/drift", "optimize/validation")
+LIGHT = ("edge", "benchmarks", "train/datasets", "train/evaluation", "optimize/validation")
 
 
 def sources(package: str) -> Iterator[Path]:

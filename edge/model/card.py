@@ -72,7 +72,7 @@ class Quantization:
         calibration_size: number of images in it.
         calibration_seed: seed of its draw.
         ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
-        rounding: ``compensated`` where weights were not rounded to the nearest step, or empty.
+        rounding: ``gptq`` where weights were not rounded to the nearest step, or empty.
         per_channel: whether each output channel of the weights has a scale; None where weights have none.
         kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
     """

@@ -12,7 +12,6 @@ from ...edge.common.tables import aligned
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.inspection.report import Inspection
 from ...edge.model.zoo import Catalog, find_model
-from .sensitivity import command as blame_command
 
 _KERAS = (".keras", ".h5", ".hdf5")
 
@@ -23,35 +22,27 @@ _KERAS = (".keras", ".h5", ".hdf5")
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
 @click.option(
-    "--classes", type=click.IntRange(2), help="Number of classes.  [default: FER-2013's 7, or 2 for a binary task]"
+    "--num-classes", type=click.IntRange(2), help="Number of classes.  [default: FER-2013's 7, or 2 for a binary task]"
 )
 @click.option(
     "--runtime",
     type=click.Choice(["auto", *RUNTIMES]),
     default="auto",
-    help="Hold what XNNPACK should take of the MODEL against this runtime.  [default: the one that runs models here]",
+    help="Compare the XNNPACK prediction for the MODEL with this runtime.  [default: the installed one]",
 )
 @click.option(
     "--compile",
     "compiler",
     type=click.Choice(["edgetpu"]),
-    help="Run edgetpu_compiler on the MODEL too, and hold its log against the prediction.",
+    help="Run edgetpu_compiler on the MODEL too and compare its log with the prediction.",
 )
-@click.option("--blame", is_flag=True, help="Rank the layers of a run or float MODEL by what quantizing each costs.")
-@click.option("--data", metavar="PATH", help="Faces for --blame.  [default: the run's own]")
-@click.option("--plot", metavar="FILE", help="Draw the ranking of --blame (.png or .svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.pass_context
 def command(
-    context: click.Context,
     target: str,
     overrides: tuple[str, ...],
-    classes: int | None,
+    num_classes: int | None,
     runtime: str,
     compiler: str | None,
-    blame: bool,
-    data: str | None,
-    plot: str | None,
     as_json: bool,
 ) -> None:
     """Show what a network is made of. Nothing is trained or downloaded.
@@ -64,32 +55,23 @@ def command(
 
     A name that both have, as edgeemo-large, means the model; its recipe is edgeemo-large.toml.
 
-    With --blame, a run folder or a float model: what "edgeemo blame" says, which has more options.
-
     Example: edgeemo inspect kdef-binary, or edgeemo inspect edge-res-int8
     """
-    if blame:
-        if overrides or classes or compiler or runtime != "auto":
-            raise OptionError("--blame goes with --data, --plot and --json only; more options: edgeemo blame")
-        context.invoke(blame_command, model=target, data=data, plot=plot, as_json=as_json)
-        return
-    if data or plot:
-        raise OptionError("--data and --plot are for --blame")
     if os.path.isfile(target) and target.endswith(_KERAS):
         raise EdgeemoError(
             f"{target} is a Keras model",
             expected="a .tflite, a run folder or a recipe",
-            hint="make a .tflite of it with edgeemo quantize --method float32, or rank its layers with edgeemo blame",
+            hint="convert it with edgeemo quantize --method float32, or rank its operators with edgeemo sensitivity",
         )
     if _is_model(target):
-        if overrides or classes:
-            raise OptionError("--set and --classes are for a recipe")
+        if overrides or num_classes:
+            raise OptionError("--set and --num-classes are for a recipe")
         found = Inspection.of(find_model(target), runtime=runtime, compiler=compiler is not None)
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else found.text())
         return
     if compiler or runtime != "auto":
         raise OptionError("--compile and --runtime are for a .tflite model")
-    _show_recipe(target, overrides, classes, as_json=as_json)
+    _show_recipe(target, overrides, num_classes, as_json=as_json)
 
 
 def _is_model(target: str) -> bool:
@@ -99,7 +81,7 @@ def _is_model(target: str) -> bool:
     return target.endswith(".tflite") or os.path.isfile(target) or Catalog.open().find(target) is not None
 
 
-def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *, as_json: bool) -> None:
+def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | None, *, as_json: bool) -> None:
     try:
         from ...train.config.recipe import load_recipe, recipe_names
     except ImportError as error:
@@ -123,7 +105,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], classes: int | None, *
     if "weights" in loaded.architecture.options:
         # The size does not depend on where the weights come from.
         loaded = load_recipe(recipe, (*overrides, "architecture.weights=none"))
-    layers = layer_costs(build_model(loaded, classes or (2 if loaded.task == "binary" else len(CANONICAL))))
+    layers = layer_costs(build_model(loaded, num_classes or (2 if loaded.task == "binary" else len(CANONICAL))))
     parameters, macs = sum(layer.parameters for layer in layers), sum(layer.macs for layer in layers)
     size = loaded.input
     if as_json:

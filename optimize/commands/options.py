@@ -15,7 +15,7 @@ from ...edge.vision.preprocess import CHANNELS, NORMALIZATIONS
 _Command = Callable[..., Any]
 
 
-def described_source(command: _Command) -> _Command:
+def float_model_options(command: _Command) -> _Command:
     """``--data`` and what only a person knows of a model without a card, handed over as ``description``."""
 
     @functools.wraps(command)
@@ -64,7 +64,7 @@ def rounding_option(help_text: str) -> Callable[[_Command], _Command]:
     """``--rounding``; the names are those of :mod:`edgeemo.optimize.converters.gptq`, not loaded by ``--help``."""
     return click.option(
         "--rounding",
-        type=click.Choice(["nearest", "compensated"]),
+        type=click.Choice(["nearest", "gptq"]),
         default="nearest",
         show_default=True,
         help=help_text,

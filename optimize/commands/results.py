@@ -1,4 +1,4 @@
-"""``edgeemo summary``."""
+"""``edgeemo results``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import click
 from ...edge.common.files import new_file, write_text
 
 
-@click.command("summary")
+@click.command("results")
 @click.argument("sources", metavar="RUN...", nargs=-1, required=True)
 @click.option("--records", multiple=True, metavar="FILE", help="records.jsonl of edgeemo benchmark --out; repeatable.")
 @click.option("--out", metavar="FILE", help="Write the table to FILE instead of to standard output.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@click.option("--readme", metavar="FILE", help="Put the table between <!-- summary --> and <!-- /summary --> of FILE.")
+@click.option("--readme", metavar="FILE", help="Put the table between <!-- results --> and <!-- /results --> of FILE.")
 @click.option("--by-model", is_flag=True, help="A row for each model instead of one for each system.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of Markdown.")
 def command(
@@ -26,13 +26,13 @@ def command(
     by_model: bool,
     as_json: bool,
 ) -> None:
-    """Make one table of systems: size, cost, published figure, accuracy, drift, latency.
+    """Tabulate systems: size, cost, published figure, accuracy, accuracy change, latency.
 
-    RUN is a run folder, a folder of models, or a .tflite: its recipe, its cards and the benchmark records say
-    everything. Or it is a .json that --json wrote earlier: its rows stay, but for systems whose run is given too.
-    A figure that is nowhere is a dash, and the command that makes it stands below the table.
+    RUN is a run folder, a folder of models, or a .tflite; the figures come from its recipe, its cards and the
+    benchmark records. Or it is a .json that --json wrote earlier: its rows are kept, except for systems whose run is
+    given too. A missing figure is a dash, and the command that produces it is listed below the table.
 
-    Example: edgeemo summary runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
+    Example: edgeemo results runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
     """
     from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""``edgeemo blame``."""
+"""``edgeemo sensitivity``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import click
 
 from ...edge.common.errors import EdgeemoError
 from ...edge.common.files import new_file, write_json
-from .options import described_source, rounding_option
+from .options import float_model_options, rounding_option
 
 
-@click.command("blame")
+@click.command("sensitivity")
 @click.argument("model", metavar="RUN_OR_MODEL")
-@described_source
+@float_model_options
 @click.option("--calibration-size", default=500, show_default=True, help="Training faces to calibrate on.")
 @click.option(
     "--images",
@@ -47,27 +47,27 @@ def command(
     Every operator is quantized alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
     spared alone while all others are int8. Measured on the validation role, never on test images.
 
-    Example: edgeemo blame runs/cnn3 --plot sensitivity.png
+    Example: edgeemo sensitivity runs/cnn3 --plot sensitivity.png
     """
     from ...edge.line import Line
-    from ..data_roles import source_roles
-    from ..float_model import open_source
+    from ..data_splits import model_splits
+    from ..float_model import open_float_model
 
     drawn = new_file(plot, force=force) if plot else None
     written = new_file(out, force=force) if out else None
-    source = open_source(model, description)
-    roles = source_roles(source, data)
+    float_model = open_float_model(model, description)
+    roles = model_splits(float_model, data)
     if roles is None:
         raise EdgeemoError(
-            "blame needs faces to calibrate on and to measure with",
+            "the ranking needs faces to calibrate on and to measure with",
             expected="faces of the kind the model was trained on",
             hint="give them with --data",
         )
-    from ..sensitivity.ranking import blame_source, plot_blame
+    from ..sensitivity.ranking import measure_sensitivity, plot_sensitivity
 
     with Line(quiet=as_json) as line:
-        result = blame_source(
-            source,
+        result = measure_sensitivity(
+            float_model,
             roles,
             calibration_size=calibration_size,
             images=images,
@@ -75,7 +75,7 @@ def command(
             progress=lambda done, of: line.tell(f"operator {done + 1} of {of}"),
         )
     if drawn:
-        plot_blame(result, drawn, title=source.card.name)
+        plot_sensitivity(result, drawn, title=float_model.card.name)
     if written:
         write_json(written, result.to_dict())
-    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else f"{source.card.name}: {result.table(rows)}")
+    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else f"{float_model.card.name}: {result.table(rows)}")

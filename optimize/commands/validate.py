@@ -79,10 +79,10 @@ def command(
     from ...train.datasets.splits import holdout_of
     from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of, typed_command
     from ...train.evaluation.predictor import open_predictor, predict_dataset
-    from ..drift.files import write_robustness
-    from ..validation import drift
+    from ..validation import compare_accuracy
     from ..validation.card_figures import CORRUPTED, Measurement
     from ..validation.gate import Gate
+    from ..validation.plots import write_robustness
 
     for option, limit_of in (("--max-drop", max_drop), ("--max-class-drop", max_class_drop)):
         if limit_of is not None and limit_of < 0:
@@ -107,7 +107,7 @@ def command(
     folder = new_folder(corruptions, force=force) if corruptions else None
     tell_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
-    report = drift(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
+    report = compare_accuracy(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
     verdict = Gate(max_drop, max_class_drop).judge(report)
     result: dict[str, Any] = {
         "reference": reference,

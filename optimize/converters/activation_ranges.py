@@ -12,7 +12,7 @@ from ...edge.common.console import quiet_native
 from ...edge.vision.preprocess import InputSpec, dequantize, normalize, quantize
 
 #: ``minmax`` clips nothing. ``percentile`` and ``mse`` give up rare large values for finer steps below them.
-ESTIMATORS = ("minmax", "percentile", "mse")
+CALIBRATION_METHODS = ("minmax", "percentile", "mse")
 #: Share of the values that lie inside the clipped range; the usual choice, as in Wu et al. 2020, arXiv:2004.09602.
 PERCENTILE = 99.99
 _BINS = 2048
@@ -22,7 +22,7 @@ _FRACTIONS = np.linspace(0.1, 1.0, 91)
 
 
 @dataclass(frozen=True)
-class Observed:
+class ActivationHistogram:
     """What an activation tensor was seen to hold.
 
     Args:
@@ -34,11 +34,11 @@ class Observed:
     high: float
     counts: np.ndarray
 
-    def clipped(self, estimator: str) -> tuple[float, float]:
+    def clip_range(self, estimator: str) -> tuple[float, float]:
         """The range to be represented.
 
         Args:
-            estimator: one of :data:`ESTIMATORS`.
+            estimator: one of :data:`CALIBRATION_METHODS`.
         """
         if estimator == "minmax" or self.high <= self.low:
             return self.low, self.high
@@ -68,7 +68,7 @@ class Observed:
         return best[1], best[2]
 
 
-def observe(model: bytes, spec: InputSpec, calibration: np.ndarray) -> dict[str, Observed]:
+def observe_activations(model: bytes, spec: InputSpec, calibration: np.ndarray) -> dict[str, ActivationHistogram]:
     """Run a float model over the calibration faces and note what its activations hold.
 
     Args:
@@ -79,17 +79,17 @@ def observe(model: bytes, spec: InputSpec, calibration: np.ndarray) -> dict[str,
     Returns:
         Name of the tensor -> what it held; input and outputs included, constants not.
     """
-    taps, seen = Taps(model), Extremes(model, spec)
+    probe, seen = ActivationProbe(model), MinMaxObserver(model, spec)
     bounds = seen.of(calibration)
     counts = {name: np.zeros(_BINS, np.int64) for name in bounds}
     for pixels in calibration:
-        for name, values in taps.run(normalize(pixels, spec)).items():
+        for name, values in probe.run(normalize(pixels, spec)).items():
             low, high = bounds[name]
             counts[name] += np.histogram(values, _BINS, (low, max(high, low + 1e-9)))[0]
-    return {name: Observed(low, high, counts[name]) for name, (low, high) in bounds.items()}
+    return {name: ActivationHistogram(low, high, counts[name]) for name, (low, high) in bounds.items()}
 
 
-class Extremes:
+class MinMaxObserver:
     """The smallest and largest values of activations, remembered for each image: many sets may share some.
 
     Args:
@@ -98,7 +98,7 @@ class Extremes:
     """
 
     def __init__(self, model: bytes, spec: InputSpec) -> None:
-        self._taps, self._spec = Taps(model), spec
+        self._taps, self._spec = ActivationProbe(model), spec
         self._known: dict[bytes, np.ndarray] = {}
         self.names = self._taps.names
 
@@ -121,7 +121,7 @@ class Extremes:
         return self._known[key]
 
 
-class Taps:
+class ActivationProbe:
     """A model all of whose activations can be read.
 
     Args:

@@ -11,28 +11,30 @@ import numpy as np
 
 from ...edge.common.errors import EdgeemoError, MissingExtraError
 from ...edge.tflite.graph import Operator, read_graph
-from ..graph.passes import finished
+from ..graph.passes import run_passes
 from ..silence import silence
-from .gptq import Rounding
+from .gptq import GptqRounding
 
 #: Where an operator may be kept out of int8: in float, or with 16-bit activations.
 KEPT = ("float32", "int16")
 
 
-class Selective:
+class SelectiveQuantizer:
     """A float model and the ranges of its activations, to be quantized in part or whole, as often as need be.
 
     Args:
         model: float .tflite, without a card.
         ranges: name of an activation tensor -> (low, high); see
-            :func:`edgeemo.optimize.converters.activation_ranges.observe`.
+            :func:`edgeemo.optimize.converters.activation_ranges.observe_activations`.
         rounding: how its weights are rounded; None for each to the nearest step.
 
     Raises:
         EdgeemoError: the model cannot be taken apart.
     """
 
-    def __init__(self, model: bytes, ranges: dict[str, tuple[float, float]], rounding: Rounding | None = None) -> None:
+    def __init__(
+        self, model: bytes, ranges: dict[str, tuple[float, float]], rounding: GptqRounding | None = None
+    ) -> None:
         self.model = model
         self._rounding = rounding
         self.operators: tuple[Operator, ...] = read_graph(model).operators
@@ -98,7 +100,7 @@ class Selective:
         return self._rounding.applied(made) if self._rounding else made
 
 
-def weights_only(model: bytes, method: str, *, per_channel: bool = True) -> bytes:
+def quantize_weights(model: bytes, method: str, *, per_channel: bool = True) -> bytes:
     """Quantize the weights of a float .tflite and leave its activations in float32.
 
     Args:
@@ -140,7 +142,7 @@ def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise EdgeemoError(f"ai-edge-quantizer refused the model ({reason})") from error
-    return finished(bytes(made.quantized_model))
+    return run_passes(bytes(made.quantized_model))
 
 
 def _pattern(name: str) -> str:

@@ -19,10 +19,10 @@ from ...edge.common.errors import EdgeemoError
 from ...edge.tflite.flatbuffer import Buffer
 from ...edge.tflite.graph import Operator, TensorInfo, read_graph
 from ...edge.vision.preprocess import InputSpec, normalize
-from .activation_ranges import Taps
+from .activation_ranges import ActivationProbe
 
 #: ``nearest`` is what the converters do.
-ROUNDINGS = ("nearest", "compensated")
+ROUNDINGS = ("nearest", "gptq")
 #: Layers whose outputs sum more products are left: their matrix would not fit.
 LARGEST = 4096
 #: What the matrices of the layers that are looked at together may take.
@@ -34,7 +34,7 @@ _LIMIT = 127
 _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.ndarray) -> bytes:
+def round_weights(data: bytes, reference: bytes, spec: InputSpec, calibration: np.ndarray) -> bytes:
     """Round the weights of a quantized model anew.
 
     Args:
@@ -49,7 +49,7 @@ def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.
     Raises:
         EdgeemoError: no layer of the one was found in the other.
     """
-    rounding = Rounding(reference, spec, calibration)
+    rounding = GptqRounding(reference, spec, calibration)
     if not rounding.layers(data):
         raise EdgeemoError(
             "no layer was found whose weights could be rounded anew",
@@ -59,7 +59,7 @@ def compensated(data: bytes, reference: bytes, spec: InputSpec, calibration: np.
     return rounding.applied(data)
 
 
-class Rounding:
+class GptqRounding:
     """The steps that a float model's weights should have, for any number of models that are quantized from it.
 
     They depend on the float model, its calibration faces and the size of a step, not on what else is quantized: each
@@ -85,9 +85,9 @@ class Rounding:
         """
         layers = self.layers(data)
         for together in _groups([layer for layer in layers if layer.key not in self._known]):
-            taps = Taps(self._reference, {layer.input.name for layer in together})
+            probe = ActivationProbe(self._reference, {layer.input.name for layer in together})
             for pixels in self._calibration:
-                seen = taps.run(normalize(pixels, self._spec))
+                seen = probe.run(normalize(pixels, self._spec))
                 for layer in together:
                     layer.see(seen[layer.input.name])
             self._known |= {layer.key: layer.rounded() for layer in together}

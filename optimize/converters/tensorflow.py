@@ -10,13 +10,12 @@ import numpy as np
 from ...edge.common.errors import EdgeemoError
 from ...edge.vision.preprocess import InputSpec, normalize
 from ...train.backend import tf
-from ..graph.passes import finished
-from ..graph.verify import require_full_int8, require_granularity, require_promise
-from ..left_in_float import require_only_skipped
+from ..graph.passes import run_passes
+from ..graph.verify import verify_full_int8, verify_granularity, verify_method, verify_skipped
 from ..silence import silence
 from .representative_set import check_calibration
 
-__all__ = ["convert", "require_full_int8", "to_float", "to_int8"]
+__all__ = ["convert", "to_float", "to_int8", "verify_full_int8"]
 
 
 def convert(
@@ -55,16 +54,16 @@ def convert(
         converter.target_spec.supported_ops = [wide]
         converter.inference_input_type = converter.inference_output_type = tf.int16
     data = _convert(converter)
-    require_promise(data, method)
+    verify_method(data, method)
     if method in ("int8-float-io", "int16x8"):
-        require_granularity(data, per_channel=per_channel)
+        verify_granularity(data, per_channel=per_channel)
     return data
 
 
 def to_float(model: Any, spec: InputSpec) -> bytes:
     """Convert without quantization: float32 in, float32 out."""
     data = _convert(_converter(model, spec))
-    require_promise(data, "float32")
+    verify_method(data, "float32")
     return data
 
 
@@ -99,11 +98,11 @@ def to_int8(
     converter.inference_input_type = converter.inference_output_type = tf.int8
     data = _convert(converter)
     if skip:
-        require_only_skipped(data, skip)
+        verify_skipped(data, skip)
     else:
-        require_full_int8(data)
+        verify_full_int8(data)
     if calibration is not None:
-        require_granularity(data, per_channel=per_channel)
+        verify_granularity(data, per_channel=per_channel)
     return data
 
 
@@ -135,7 +134,7 @@ def _convert(converter: Any) -> bytes:
         raise
     except Exception as error:
         raise EdgeemoError(f"the TFLite converter refused the model ({_reason(error)})") from error
-    return finished(data)
+    return run_passes(data)
 
 
 def _exhausted() -> EdgeemoError:

@@ -17,7 +17,7 @@ LARGEST = 1 << 24
 _IDENTIFIER = b"TFL3"
 
 
-def compact(data: bytes) -> bytes:
+def deduplicate(data: bytes) -> bytes:
     """Write a .tflite anew with equal vectors and names shared.
 
     Args:

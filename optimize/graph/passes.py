@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from .deduplicate import compact
-from .remove_casts import without_bridges
-from .shift_logits import lifted
+from .deduplicate import deduplicate
+from .remove_casts import remove_casts
+from .shift_logits import shift_logits
 
 
-def finished(data: bytes) -> bytes:
+def run_passes(data: bytes) -> bytes:
     """Without bridges between integer and float, with logits above zero, and equal parts stored once.
 
     Args:
         data: a .tflite without a card, as it was converted.
     """
     # Sharing comes last: the others change bytes in place.
-    return compact(lifted(without_bridges(data)))
+    return deduplicate(shift_logits(remove_casts(data)))

@@ -14,13 +14,13 @@ from ...edge.tflite.graph import Graph, Operator, read_graph
 _INPUTS, _OUTPUTS = 1, 2
 
 
-def without_bridges(data: bytes) -> bytes:
+def remove_casts(data: bytes) -> bytes:
     """Take out what stands in the way of integers.
 
     - DEQUANTIZE, ELU, QUANTIZE become one ELU in int8: runtimes have it (a table of 256 values), only the converter and
       ai-edge-quantizer do not know.
-    - CAST to float64 and CAST back become nothing: they are
-      :class:`edgeemo.optimize.qat.rewrite.float_boundary.Fence`, and have done their work.
+    - CAST to float64 and CAST back become nothing: they are the
+      :class:`~edgeemo.optimize.qat.rewrite.float_boundary.FloatBoundary` of quantization-aware training.
 
     Args:
         data: a .tflite, as it was converted.

@@ -21,7 +21,7 @@ from ...edge.tflite.graph import Graph, Operator, TensorInfo, read_graph
 _LOWEST = -128
 
 
-def lifted(data: bytes) -> bytes:
+def shift_logits(data: bytes) -> bytes:
     """Lift the logits of the dense layers that end in a softmax.
 
     The bytes are changed in place and none is moved. All int8 logits stay what they are, but for the rounding.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Collection
 from math import prod
 from typing import Any
@@ -14,10 +16,10 @@ WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPO
 #: The converter leaves smaller weights alone when it quantizes weights only: there is nothing to gain.
 SMALLEST_DYNAMIC = 1024
 _BORDER = ("QUANTIZE", "DEQUANTIZE")
-_MEND = "the converter knows no integer form of these: put others in their place, or take --method dynamic or float16"
+_HINT = "the converter knows no integer form of these: put others in their place, or take --method dynamic or float16"
 
 
-def require_promise(data: bytes, method: str) -> None:
+def verify_method(data: bytes, method: str) -> None:
     """Hold a .tflite against the method that made it.
 
     Args:
@@ -30,7 +32,7 @@ def require_promise(data: bytes, method: str) -> None:
     _PROMISES[method](read_graph(data))
 
 
-def require_full_int8(data: bytes) -> None:
+def verify_full_int8(data: bytes) -> None:
     """Look into a .tflite for floating point.
 
     Raises:
@@ -39,8 +41,8 @@ def require_full_int8(data: bytes) -> None:
     _full_int8(read_graph(data))
 
 
-def require_kept(data: bytes, kept: Collection[str]) -> None:
-    """Hold a repaired model against the operators that it was to keep in float.
+def verify_kept(data: bytes, kept: Collection[str]) -> None:
+    """Hold a mixed-precision model against the operators that it was to keep in float.
 
     Args:
         data: the model.
@@ -59,7 +61,42 @@ def require_kept(data: bytes, kept: Collection[str]) -> None:
         _refuse("int8 but for the operators to be kept", f"{len(kept)} in float", "also " + ", ".join(other)[:200])
 
 
-def require_granularity(data: bytes, *, per_channel: bool) -> None:
+def verify_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
+    """Hold a .tflite to the promise that some layers are in floating point, and nothing else is.
+
+    Of layers that only move values, as pooling and reshaping, there may be nothing: the converter moves integers then.
+
+    Args:
+        data: the .tflite, converted from a model with fake quantization.
+        skip: the layers.
+
+    Returns:
+        Names and counts of the floating-point operators.
+
+    Raises:
+        EdgeemoError: another layer is, or the weights of one of them are not. (Input and output are float32 where the
+            first or the last layer is skipped.)
+    """
+    graph = read_graph(data)
+    ends = {tensor.index for tensor in graph.outputs}
+    floating = [operator for operator in graph.operators if operator.floating and operator.name not in _BORDER]
+    owners = [_owners(operator, skip, last=operator.outputs[0].index in ends) for operator in floating]
+    others = [operator.name for operator, owner in zip(floating, owners, strict=True) if not owner]
+    if others:
+        raise EdgeemoError(
+            "the converted model has more in floating point than what was left out",
+            expected=f"floating-point operators in {', '.join(skip)} alone",
+            got=", ".join(f"{count} {name}" for name, count in Counter(others).items()),
+        )
+    weighted = [operator for operator in graph.operators if operator.name in WEIGHTED and not operator.floating]
+    if gone := [name for operator in weighted for name in _owners(operator, skip, last=False)]:
+        raise EdgeemoError(
+            f"the converter has quantized {', '.join(gone)}", expected="floating point, as was asked for"
+        )
+    return graph.floating
+
+
+def verify_granularity(data: bytes, *, per_channel: bool) -> None:
     """Count the scales of the convolutions' weights.
 
     Raises:
@@ -82,6 +119,14 @@ def require_granularity(data: bytes, *, per_channel: bool) -> None:
             expected="a scale for each output channel" if per_channel else "one scale for each tensor",
             got=f"{many} tensors with a scale for each channel, {len(counts) - many} with one",
         )
+
+
+def _owners(operator: Operator, skip: Collection[str], *, last: bool) -> list[str]:
+    """The layers that an operator may be of, by the tensor that it writes, which the converter names after layers:
+    ``net/layer/BiasAdd``, with tfmot's ``quant_`` where the output of the layer has a range. The model's output has a
+    name of its own, so that there what is read tells."""
+    names = " ".join(tensor.name for tensor in (operator.outputs if not last else operator.inputs))
+    return [name for name in skip if re.search(rf"(^|[/; ])(quant_)?{re.escape(name)}[/; ]", f"{names} ")]
 
 
 def _weights(graph: Graph) -> list[tuple[Operator, TensorInfo]]:
@@ -145,7 +190,7 @@ def _integer(graph: Graph, kind: str, what: str) -> None:
             what,
             f"no floating-point operator, {kind.lower()} input and output",
             left or ", ".join(sorted(other)),
-            _MEND if graph.floating else None,
+            _HINT if graph.floating else None,
         )
 
 
@@ -158,7 +203,7 @@ def _int8_float_io(graph: Graph) -> None:
             "int8 with float input and output",
             "one QUANTIZE behind the input, one DEQUANTIZE before the output, int8 between them",
             left or ", ".join(sorted(_edges(graph))),
-            _MEND if inside else None,
+            _HINT if inside else None,
         )
 
 

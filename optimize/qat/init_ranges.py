@@ -20,7 +20,7 @@ _RANGES = ("_min", "_max")
 _AVERAGED = ("output_min", "output_max", "activation_min", "activation_max")
 
 
-def settle_ranges(model: Any, batches: Sequence[Any]) -> None:
+def init_ranges(model: Any, batches: Sequence[Any]) -> None:
     """Give every activation's range the mean over batches of its smallest and its largest value.
 
     Args:

@@ -27,16 +27,16 @@ from ...train.progress import Progress
 from ..checkpoint import Checkpoint, State
 from ..converters.tensorflow import to_int8
 from .distillation_loss import compile_distilled, with_teacher
-from .init_ranges import settle_ranges
+from .init_ranges import init_ranges
 from .options import Distillation, QatOptions
-from .rewrite import Fence, Treatment, rewrite
+from .rewrite import FloatBoundary, Treatment, rewrite
 
 #: Batch normalizations keep their statistics in the last third of the epochs, so that the ranges behind them settle on
 #: what is deployed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2).
 FROZEN = 1 / 3
 
 #: Images on which the ranges of activations are settled before the first step.
-SETTLED_ON = 256
+INIT_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,14 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
 
     def annotate(layer: Any) -> Any:
         treatment = rewritten.treatments[layer.name]
-        if treatment in (Treatment.FLOAT, Treatment.FENCE):
+        if treatment in (Treatment.FLOAT, Treatment.BOUNDARY):
             return layer.__class__.from_config(layer.get_config())
         return tfmot.quantize_annotate_layer(layer.__class__.from_config(layer.get_config()), made[treatment]())
 
     try:
         annotated = keras.models.clone_model(rewritten.model, clone_function=annotate)
         annotated.set_weights(rewritten.model.get_weights())
-        with tfmot.quantize_scope({kind.__name__: kind for kind in (DepthwisePerChannel, Fence)}):
+        with tfmot.quantize_scope({kind.__name__: kind for kind in (DepthwisePerChannel, FloatBoundary)}):
             return tfmot.quantize_apply(annotated)
     except (ValueError, RuntimeError, AttributeError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -214,7 +214,7 @@ def fine_tune(
     tuner = _Tuner(model, recipe.early_stopping.monitor, pace, checkpoint)
     done = tuner.resume()
     if not done:
-        settle_ranges(model, _first_inputs(batches))
+        init_ranges(model, _first_inputs(batches))
     for first, last in ((done, free), (max(done, free), epochs)):
         if first >= last:
             continue
@@ -240,7 +240,7 @@ def fine_tune(
 
 def _first_inputs(batches: Batches) -> list[np.ndarray]:
     """Inputs of the first epoch, as many images as settle the ranges."""
-    count = max(2, -(-SETTLED_ON // batches.batch))
+    count = max(2, -(-INIT_IMAGES // batches.batch))
     return [inputs for inputs, _, _ in itertools.islice(batches.epoch(0), count)]
 
 

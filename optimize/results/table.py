@@ -12,7 +12,7 @@ from .figures import Figure
 from .system import ALL_METHODS, METHODS, System
 
 ABSENT = "-"
-START, END = "<!-- summary -->", "<!-- /summary -->"
+START, END = "<!-- results -->", "<!-- /results -->"
 _NAMES = {"float32": "float32", "int8": "int8 PTQ", "qat": "int8 QAT"}
 _QUANTIZED = ("int8", "qat")
 
@@ -55,7 +55,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
                     _agreement(system, method),
                     f"{system.models[method].size / 1000:,.0f}",
                     f"{milliseconds:#.3g}" if milliseconds and (timing or method == "float32") else ABSENT,
-                    f"{timing.ratio:.2f}" + (" *" if timing.tainted else "") if timing else ABSENT,
+                    f"{timing.ratio:.2f}" + (" *" if timing.unreliable else "") if timing else ABSENT,
                 ]
             )
     known = [
@@ -97,8 +97,8 @@ def _places(systems: Sequence[System]) -> list[str]:
         # On one machine all of them: names would say nothing.
         whose = "ms" if len(measured) == 1 else f"ms of {', '.join(names)}"
         lines.append(f"{whose}: median latency and its ratio to float32 in one run, {where}")
-    if any(timing.tainted for system in systems for timing in system.timings.values()):
-        lines.append("`*`: tainted: other programs were busy, the device was throttled, or medians did not settle")
+    if any(timing.unreliable for system in systems for timing in system.timings.values()):
+        lines.append("`*`: unreliable: other programs were busy, the device was throttled, or medians did not settle")
     return lines
 
 
@@ -169,7 +169,7 @@ def _latency(system: System) -> str:
     timing = system.timing
     if timing is None:
         return ABSENT
-    mark = " *" if timing.tainted else ""
+    mark = " *" if timing.unreliable else ""
     return f"{timing.reference_ms:#.3g} / {timing.candidate_ms:#.3g} ({timing.ratio:.2f}){mark}"
 
 

@@ -21,7 +21,7 @@ class Timing:
         reference_ms, candidate_ms: median latency of the float and of the quantized model.
         ratio: median over the rounds of the quantized latency over the float one.
         where: runtime, threads and device.
-        tainted: whether something was in the way.
+        unreliable: whether something was in the way.
         older: whether a model's file has changed since, as a figure written into its card changes it.
     """
 
@@ -29,7 +29,7 @@ class Timing:
     candidate_ms: float
     ratio: float
     where: str
-    tainted: bool
+    unreliable: bool
     older: bool
 
 

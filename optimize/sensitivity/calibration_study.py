@@ -12,11 +12,11 @@ import numpy as np
 from ...edge.common.plotting import save_figure, subplots
 from ...edge.common.tables import aligned
 from ...train.datasets.splits import TrainingData, calibration_set
-from ..converters.activation_ranges import Extremes
-from ..converters.ai_edge import Selective
+from ..converters.activation_ranges import MinMaxObserver
+from ..converters.ai_edge import SelectiveQuantizer
 from ..converters.representative_set import calibration_pixels
-from ..float_model import Source
-from .scoring import Exam
+from ..float_model import FloatModel
+from .scoring import EvalSet
 
 SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 SEEDS = (0, 1, 2, 3, 4)
@@ -29,7 +29,7 @@ class Draw:
     Args:
         size: faces in it.
         seed: of the draw.
-        accuracy, agreement, kl: of the int8 model, see :class:`edgeemo.optimize.sensitivity.scoring.Marks`.
+        accuracy, agreement, kl: of the int8 model, see :class:`edgeemo.optimize.sensitivity.scoring.Score`.
     """
 
     size: int
@@ -97,7 +97,7 @@ class Study:
 
 
 def study(
-    source: Source,
+    float_model: FloatModel,
     data: TrainingData,
     *,
     sizes: Sequence[int] = SIZES,
@@ -107,23 +107,23 @@ def study(
     """Quantize with many calibration sets, by the smallest and largest values seen, per channel, to full int8.
 
     Args:
-        source: a float model.
+        float_model: a float model.
         data: calibration sets are drawn from the training role; the validation role is measured on.
         sizes: of the calibration sets; those beyond the training role are left out.
         seeds: draws for each size.
         progress: told draws done and draws in all.
     """
-    model, card = source.float_flatbuffer(), source.card
-    exam, seen = Exam.of(data.validation, model, card), Extremes(model, card.input)
+    model, card = float_model.float_flatbuffer(), float_model.card
+    eval_set, seen = EvalSet.of(data.validation, model, card), MinMaxObserver(model, card.input)
     planned = [(size, seed) for size in sizes if size <= len(data.train) for seed in seeds]
     draws: list[Draw] = []
     for number, (size, seed) in enumerate(planned):
         if progress:
             progress(number, len(planned))
         pixels = calibration_pixels(calibration_set(data.train, size=size, seed=seed), card.input)
-        marks = exam.sit(Selective(model, seen.of(pixels)).quantize(), card)
-        draws.append(Draw(size, seed, marks.accuracy, marks.agreement, marks.kl))
-    return Study(card.name, len(exam.targets), exam.accuracy, tuple(draws))
+        score = eval_set.evaluate(SelectiveQuantizer(model, seen.of(pixels)).quantize(), card)
+        draws.append(Draw(size, seed, score.accuracy, score.agreement, score.kl))
+    return Study(card.name, len(eval_set.targets), eval_set.accuracy, tuple(draws))
 
 
 def plot_study(result: Study, path: str | Path) -> None:

@@ -15,14 +15,14 @@ from ...edge.common.tables import aligned
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 from ...train.datasets.splits import stratified
-from ..converters.activation_ranges import ESTIMATORS, observe
-from ..converters.ai_edge import Selective
-from ..converters.gptq import Rounding
-from ..float_model import Source
-from ..graph.verify import require_kept
-from ..validation import Drift, drift, score_interval
-from .ranking import Bench, Blame, blame, layer_name
-from .scoring import Exam, Marks, classifier_of, latency_ratio
+from ..converters.activation_ranges import CALIBRATION_METHODS, observe_activations
+from ..converters.ai_edge import SelectiveQuantizer
+from ..converters.gptq import GptqRounding
+from ..float_model import FloatModel
+from ..graph.verify import verify_kept
+from ..validation import AccuracyChange, compare_accuracy, score_interval
+from .ranking import Context, Sensitivity, layer_name, rank_operators
+from .scoring import EvalSet, Score, classifier_of, latency_ratio
 
 #: Images of the validation role that are enough to rank operators; the gate takes all of them.
 RANKING_IMAGES = 1000
@@ -50,8 +50,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """What :func:`repair` has come to.
+class MixedPrecision:
+    """What :func:`find_mixed_precision` has come to.
 
     Args:
         model: the flatbuffer.
@@ -59,7 +59,7 @@ class Repaired:
         rounding: of the weights, that was taken.
         kept: operators kept out of int8, by the tensor that they write -> type.
         steps: all that was tried, in order; the first is int8 throughout.
-        blame: the ranking that led it; None when no operator had to be kept.
+        sensitivity: the ranking that led it; None when no operator had to be kept.
         drift: of the result on the validation role.
         passed: whether the gate passes.
         plain_bytes: size of the model that is int8 throughout.
@@ -72,8 +72,8 @@ class Repaired:
     rounding: str
     kept: dict[str, str]
     steps: tuple[Step, ...]
-    blame: Blame | None
-    drift: Drift
+    sensitivity: Sensitivity | None
+    accuracy_change: AccuracyChange
     passed: bool
     plain_bytes: int
     slower: float
@@ -87,12 +87,12 @@ class Repaired:
             "rounding": self.rounding,
             "kept": self.kept,
             "steps": [asdict(step) for step in self.steps],
-            "drift": self.drift.to_dict(),
+            "drift": self.accuracy_change.to_dict(),
             "bytes": len(self.model),
             "int8_bytes": self.plain_bytes,
             "latency_to_int8": self.slower,
             "float_latency_to_this": self.faster,
-            "blame": self.blame.to_dict() if self.blame else None,
+            "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
         }
 
     def table(self) -> str:
@@ -113,8 +113,8 @@ class Repaired:
         )
 
 
-def repair(
-    source: Source,
+def find_mixed_precision(
+    float_model: FloatModel,
     calibration: np.ndarray,
     validation: Dataset,
     *,
@@ -124,7 +124,7 @@ def repair(
     per_channel: bool = True,
     rounding: str = "nearest",
     progress: Callable[[str], None] | None = None,
-) -> Repaired:
+) -> MixedPrecision:
     """Quantize to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
 
     The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
@@ -134,7 +134,7 @@ def repair(
     validation role.
 
     Args:
-        source: the float model.
+        float_model: the float model.
         calibration: uint8 (n, height, width, channels).
         validation: the validation role.
         max_drop: accuracy that may be lost at the upper 95 % bound, percentage points.
@@ -149,71 +149,71 @@ def repair(
     """
     _require_enough(len(validation), max_drop)
     told = progress or (lambda words: None)
-    model, card = source.float_flatbuffer(), source.card
-    exam = Exam.of(validation, model, card)
+    model, card = float_model.float_flatbuffer(), float_model.card
+    eval_set = EvalSet.of(validation, model, card)
     told("seeing what the activations hold")
-    seen = observe(model, card.input, calibration)
-    together = Rounding(model, card.input, calibration)
+    seen = observe_activations(model, card.input, calibration)
+    together = GptqRounding(model, card.input, calibration)
 
     def throughout(estimator: str, rounding: str) -> _Trial:
         told(f"ranges by {estimator}, weights rounded: {rounding}")
-        ranges = {name: found.clipped(estimator) for name, found in seen.items()}
-        selective = Selective(model, ranges, together if rounding == "compensated" else None)
-        flatbuffer = selective.quantize(float_io=float_io, per_channel=per_channel)
+        ranges = {name: found.clip_range(estimator) for name, found in seen.items()}
+        quantizer = SelectiveQuantizer(model, ranges, together if rounding == "gptq" else None)
+        flatbuffer = quantizer.quantize(float_io=float_io, per_channel=per_channel)
         rounded = "" if rounding == "nearest" else f", weights {rounding}"
-        trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, exam, card)
-        trial.estimator, trial.rounding, trial.selective = estimator, rounding, selective
+        trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, eval_set, card)
+        trial.estimator, trial.rounding, trial.quantizer = estimator, rounding, quantizer
         return trial
 
     def order(trial: _Trial) -> tuple[bool, float]:
-        return not trial.drift.passes(max_drop), trial.marks.kl
+        return not trial.accuracy_change.passes(max_drop), trial.score.kl
 
     trials: list[_Trial] = []
-    for estimator in ESTIMATORS:
+    for estimator in CALIBRATION_METHODS:
         trials.append(throughout(estimator, rounding))
-        if trials[-1].drift.passes(max_drop):
+        if trials[-1].accuracy_change.passes(max_drop):
             break
     else:
         if rounding == "nearest":
-            trials.append(throughout(min(trials, key=order).estimator, "compensated"))
+            trials.append(throughout(min(trials, key=order).estimator, "gptq"))
     plain = min(trials, key=order)
     steps = [trial.step(taken=trial is plain) for trial in trials]
     best, ranking = plain, None
     kept: list[str] = []
-    if not plain.drift.passes(max_drop):
-        selective = plain.selective
-        make = functools.partial(selective.quantize, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
-        few = Exam.of(stratified(validation, RANKING_IMAGES), model, card)
-        bench = Bench(few, selective, card)
-        ranking = blame(bench, progress=lambda done, of: told(f"blame: operator {done + 1} of {of}"))
-        for share in ranking.shares:
-            told(f"keeping {share.layer} in {kept_in}")
-            kept.append(share.tensor)
-            best = _Trial.of(f"keep {share.layer} in {kept_in}", make(kept=kept), exam, card)
+    if not plain.accuracy_change.passes(max_drop):
+        quantizer = plain.quantizer
+        make = functools.partial(quantizer.quantize, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
+        few = EvalSet.of(stratified(validation, RANKING_IMAGES), model, card)
+        context = Context(few, quantizer, card)
+        ranking = rank_operators(context, progress=lambda done, of: told(f"sensitivity: operator {done + 1} of {of}"))
+        for score in ranking.scores:
+            told(f"keeping {score.layer} in {kept_in}")
+            kept.append(score.tensor)
+            best = _Trial.of(f"keep {score.layer} in {kept_in}", make(kept=kept), eval_set, card)
             steps.append(best.step(taken=True))
-            if best.drift.passes(max_drop):
+            if best.accuracy_change.passes(max_drop):
                 break
         # The last one made the gate pass: without it, it fails.
-        for tensor in kept[:-1] if best.drift.passes(max_drop) else []:
+        for tensor in kept[:-1] if best.accuracy_change.passes(max_drop) else []:
             rest = [name for name in kept if name != tensor]
             told(f"trying {layer_name(tensor)} in int8 again")
-            trial = _Trial.of(f"{layer_name(tensor)} in int8 again", make(kept=rest), exam, card)
-            passes = trial.drift.passes(max_drop)
+            trial = _Trial.of(f"{layer_name(tensor)} in int8 again", make(kept=rest), eval_set, card)
+            passes = trial.accuracy_change.passes(max_drop)
             steps.append(trial.step(taken=passes))
             if passes:
                 best, kept = trial, rest
     if kept_in == "float32":
-        require_kept(best.model, kept)
+        verify_kept(best.model, kept)
     first, second = classifier_of(plain.model, card), classifier_of(best.model, card)
-    return Repaired(
+    return MixedPrecision(
         model=best.model,
         ranges=plain.estimator,
         rounding=plain.rounding,
         kept=dict.fromkeys(kept, kept_in),
         steps=tuple(steps),
-        blame=ranking,
-        drift=best.drift,
-        passed=best.drift.passes(max_drop),
+        sensitivity=ranking,
+        accuracy_change=best.accuracy_change,
+        passed=best.accuracy_change.passes(max_drop),
         plain_bytes=len(plain.model),
         slower=latency_ratio(first, second),
         faster=latency_ratio(second, classifier_of(model, card)),
@@ -226,19 +226,28 @@ class _Trial:
 
     what: str
     model: bytes
-    marks: Marks
-    drift: Drift
+    score: Score
+    accuracy_change: AccuracyChange
     estimator: str = ""
     rounding: str = ""
-    selective: Any = None
+    quantizer: Any = None
 
     @classmethod
-    def of(cls, what: str, model: bytes, exam: Exam, card: ModelCard) -> _Trial:
-        marks = exam.sit(model, card)
-        return cls(what, model, marks, drift(exam.targets, exam.reference, marks.probabilities, card.labels))
+    def of(cls, what: str, model: bytes, eval_set: EvalSet, card: ModelCard) -> _Trial:
+        score = eval_set.evaluate(model, card)
+        return cls(
+            what, model, score, compare_accuracy(eval_set.targets, eval_set.reference, score.probabilities, card.labels)
+        )
 
     def step(self, *, taken: bool) -> Step:
-        return Step(self.what, self.marks.kl, -self.drift.difference, self.drift.worst_loss, len(self.model), taken)
+        return Step(
+            self.what,
+            self.score.kl,
+            -self.accuracy_change.difference,
+            self.accuracy_change.worst_loss,
+            len(self.model),
+            taken,
+        )
 
 
 def _require_enough(n: int, max_drop: float) -> None:

@@ -16,12 +16,12 @@ from ...edge.common.tables import aligned
 from ...edge.model.card import ModelCard
 from ...edge.vision.preprocess import normalize
 from ...train.datasets.splits import TrainingData, calibration_set, stratified
-from ..converters.activation_ranges import Taps, observe
-from ..converters.ai_edge import Selective
-from ..converters.gptq import Rounding
+from ..converters.activation_ranges import ActivationProbe, observe_activations
+from ..converters.ai_edge import SelectiveQuantizer
+from ..converters.gptq import GptqRounding
 from ..converters.representative_set import calibration_pixels
-from ..float_model import Source
-from .scoring import Exam, Marks
+from ..float_model import FloatModel
+from .scoring import EvalSet, Score
 
 #: Images for the signal-to-noise ratio: it is a mean over every value of an activation.
 _SNR_IMAGES = 32
@@ -33,7 +33,7 @@ _TRAILERS = re.compile(
 
 
 @dataclass(frozen=True)
-class Share:
+class LayerScore:
     """What quantizing one operator does.
 
     Args:
@@ -58,7 +58,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Blame:
+class Sensitivity:
     """A ranking of operators, worst first.
 
     Args:
@@ -73,24 +73,24 @@ class Blame:
     reference: float
     full: float
     full_kl: float
-    shares: tuple[Share, ...]
+    scores: tuple[LayerScore, ...]
 
-    def gain(self, share: Share) -> float:
+    def gain(self, score: LayerScore) -> float:
         """How much of the whole divergence goes when this operator is spared, as a fraction."""
-        return (self.full_kl - share.spared_kl) / self.full_kl if self.full_kl > 0 else 0.0
+        return (self.full_kl - score.spared_kl) / self.full_kl if self.full_kl > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; an infinite ratio becomes null."""
-        shares = []
-        for share in self.shares:
-            row = {**asdict(share), "gain": self.gain(share)}
-            shares.append({**row, "snr": share.snr if math.isfinite(share.snr) else None})
+        scores = []
+        for score in self.scores:
+            row = {**asdict(score), "gain": self.gain(score)}
+            scores.append({**row, "snr": score.snr if math.isfinite(score.snr) else None})
         return {
             "n": self.n,
             "float_accuracy": self.reference,
             "int8_accuracy": self.full,
             "int8_kl": self.full_kl,
-            "operators": shares,
+            "operators": scores,
         }
 
     def table(self, most: int | None = None) -> str:
@@ -100,17 +100,17 @@ class Blame:
             most: rows to show; None for all.
         """
         rows = [["operator", "layer", "SNR dB", "KL alone", "accuracy alone", "KL spared", "accuracy spared", "gain"]]
-        for share in self.shares[:most]:
+        for score in self.scores[:most]:
             rows.append(
                 [
-                    share.operator,
-                    share.layer,
-                    f"{share.snr:.1f}" if math.isfinite(share.snr) else "-",
-                    f"{share.kl:.5f}",
-                    f"{share.alone:.2%}",
-                    f"{share.spared_kl:.5f}",
-                    f"{share.spared:.2%}",
-                    f"{self.gain(share):+.0%}",
+                    score.operator,
+                    score.layer,
+                    f"{score.snr:.1f}" if math.isfinite(score.snr) else "-",
+                    f"{score.kl:.5f}",
+                    f"{score.alone:.2%}",
+                    f"{score.spared_kl:.5f}",
+                    f"{score.spared:.2%}",
+                    f"{self.gain(score):+.0%}",
                 ]
             )
         return (
@@ -120,17 +120,17 @@ class Blame:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What blame and repair work with: the images, and the model that can be quantized in part.
+class Context:
+    """What the ranking and mixed precision work with: the images, and the model that can be quantized in part.
 
     Args:
-        exam: images of the validation role with the float model's answers.
-        selective: the model and the ranges of its activations.
+        eval_set: images of the validation role with the float model's answers.
+        quantizer: the model and the ranges of its activations.
         card: of the model.
     """
 
-    exam: Exam
-    selective: Selective
+    eval_set: EvalSet
+    quantizer: SelectiveQuantizer
     card: ModelCard
 
     @classmethod
@@ -139,70 +139,70 @@ class Bench:
         model: bytes,
         card: ModelCard,
         calibration: np.ndarray,
-        exam: Exam,
+        eval_set: EvalSet,
         ranges: str = "minmax",
         rounding: str = "nearest",
-    ) -> Bench:
+    ) -> Context:
         """Calibrate a float .tflite.
 
         Args:
             model: the flatbuffer.
             card: its card.
             calibration: uint8 (n, height, width, channels).
-            exam: the images to measure on.
-            ranges: see :data:`edgeemo.optimize.converters.activation_ranges.ESTIMATORS`.
+            eval_set: the images to measure on.
+            ranges: see :data:`edgeemo.optimize.converters.activation_ranges.CALIBRATION_METHODS`.
             rounding: of the weights, see :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
         """
-        seen = observe(model, card.input, calibration)
-        together = Rounding(model, card.input, calibration) if rounding == "compensated" else None
-        clipped = {name: found.clipped(ranges) for name, found in seen.items()}
-        return cls(exam, Selective(model, clipped, together), card)
+        seen = observe_activations(model, card.input, calibration)
+        together = GptqRounding(model, card.input, calibration) if rounding == "gptq" else None
+        clip_range = {name: found.clip_range(ranges) for name, found in seen.items()}
+        return cls(eval_set, SelectiveQuantizer(model, clip_range, together), card)
 
-    def marks(self, model: bytes) -> Marks:
+    def score(self, model: bytes) -> Score:
         """What a quantized model makes of the images."""
-        return self.exam.sit(model, self.card)
+        return self.eval_set.evaluate(model, self.card)
 
 
-def blame(bench: Bench, *, progress: Callable[[int, int], None] | None = None) -> Blame:
+def rank_operators(context: Context, *, progress: Callable[[int, int], None] | None = None) -> Sensitivity:
     """Rank the operators of a model.
 
     Args:
-        bench: the model and the images.
+        context: the model and the images.
         progress: told operators done and operators in all.
     """
-    selective = bench.selective
-    full = bench.marks(selective.quantize())
-    pixels = bench.exam.pixels[:_SNR_IMAGES]
-    shares: list[Share] = []
-    for position, (operator, name) in enumerate(zip(selective.operators, selective.names, strict=True)):
+    quantizer = context.quantizer
+    full = context.score(quantizer.quantize())
+    pixels = context.eval_set.pixels[:_SNR_IMAGES]
+    scores: list[LayerScore] = []
+    for position, (operator, name) in enumerate(zip(quantizer.operators, quantizer.names, strict=True)):
         if progress:
-            progress(position, len(selective.names))
-        one = selective.quantize(only=[name])
-        if one == selective.model:
+            progress(position, len(quantizer.names))
+        one = quantizer.quantize(only=[name])
+        if one == quantizer.model:
             # The quantizer knows no integer form of it.
             continue
-        alone, spared = bench.marks(one), bench.marks(selective.quantize(kept=[name]))
-        snr = signal_to_noise(selective.model, one, name, pixels, bench.card)
-        shares.append(
-            Share(operator.name, layer_name(name), name, snr, alone.kl, alone.accuracy, spared.accuracy, spared.kl)
+        alone, spared = context.score(one), context.score(quantizer.quantize(kept=[name]))
+        snr = signal_to_noise(quantizer.model, one, name, pixels, context.card)
+        scores.append(
+            LayerScore(operator.name, layer_name(name), name, snr, alone.kl, alone.accuracy, spared.accuracy, spared.kl)
         )
-    shares.sort(key=lambda share: -share.kl)
-    return Blame(len(bench.exam.targets), bench.exam.accuracy, full.accuracy, full.kl, tuple(shares))
+    scores.sort(key=lambda score: -score.kl)
+    return Sensitivity(len(context.eval_set.targets), context.eval_set.accuracy, full.accuracy, full.kl, tuple(scores))
 
 
-def blame_source(
-    source: Source,
+def measure_sensitivity(
+    float_model: FloatModel,
     data: TrainingData,
     *,
     calibration_size: int = 500,
     images: int = 1000,
     rounding: str = "nearest",
     progress: Callable[[int, int], None] | None = None,
-) -> Blame:
+) -> Sensitivity:
     """Rank the operators of a float model of any kind.
 
     Args:
-        source: the model.
+        float_model: the model.
         data: calibration faces are drawn from the training role, images to measure on from the validation role.
         calibration_size: faces to calibrate on, stratified by class.
         images: to measure on, stratified by class; all when there are fewer.
@@ -212,11 +212,11 @@ def blame_source(
     Raises:
         EdgeemoError: the model cannot be converted, or ai-edge-quantizer is not installed.
     """
-    model, card = source.float_flatbuffer(), source.card
-    chosen = calibration_set(data.train, size=calibration_size, seed=source.seed)
-    exam = Exam.of(stratified(data.validation, images), model, card)
-    bench = Bench.of(model, card, calibration_pixels(chosen, card.input), exam, rounding=rounding)
-    return blame(bench, progress=progress)
+    model, card = float_model.float_flatbuffer(), float_model.card
+    chosen = calibration_set(data.train, size=calibration_size, seed=float_model.seed)
+    eval_set = EvalSet.of(stratified(data.validation, images), model, card)
+    context = Context.of(model, card, calibration_pixels(chosen, card.input), eval_set, rounding=rounding)
+    return rank_operators(context, progress=progress)
 
 
 def signal_to_noise(model: bytes, quantized: bytes, tensor: str, pixels: np.ndarray, card: ModelCard) -> float:
@@ -229,7 +229,7 @@ def signal_to_noise(model: bytes, quantized: bytes, tensor: str, pixels: np.ndar
         card: of the model.
     """
     signal = noise = 0.0
-    true, coarse = Taps(model, [tensor]), Taps(quantized, [tensor])
+    true, coarse = ActivationProbe(model, [tensor]), ActivationProbe(quantized, [tensor])
     for image in pixels:
         values = normalize(image, card.input)
         expected, got = true.run(values), coarse.run(values)
@@ -248,7 +248,7 @@ def layer_name(tensor: str) -> str:
     return name.split("/", 1)[1] if "/" in name else name
 
 
-def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -> None:
+def plot_sensitivity(result: Sensitivity, path: str | Path, *, title: str, most: int = 30) -> None:
     """Bars for each operator: divergence when it alone is quantized, and what is spared when it alone is not.
 
     Args:
@@ -257,19 +257,19 @@ def plot_blame(result: Blame, path: str | Path, *, title: str, most: int = 30) -
         title: of the plot.
         most: operators to show, worst first.
     """
-    shares = result.shares[:most]
-    drawing = figure(11, 1.5 + 0.28 * len(shares))
+    scores = result.scores[:most]
+    drawing = figure(11, 1.5 + 0.28 * len(scores))
     left, right = drawing.subplots(1, 2, sharey=True)
-    places = np.arange(len(shares))
-    left.barh(places, [share.kl for share in shares], color="#7a8ca3")
+    places = np.arange(len(scores))
+    left.barh(places, [score.kl for score in scores], color="#7a8ca3")
     left.set_xlabel("KL at the output, only this one quantized (nats)")
-    gains = [100 * result.gain(share) for share in shares]
+    gains = [100 * result.gain(score) for score in scores]
     right.barh(places, gains, color="#c4512d")
     right.axvline(0, color="black", linewidth=0.8)
     # Narrower axes would make a drama of rounding.
     right.set_xlim(1.05 * min([-10.0, *gains]), 1.05 * max([10.0, *gains]))
     right.set_xlabel("share of int8's KL that goes when this one is spared (%)")
-    left.set_yticks(places, [f"{share.layer}  {share.operator}" for share in shares], fontsize=8)
+    left.set_yticks(places, [f"{score.layer}  {score.operator}" for score in scores], fontsize=8)
     left.invert_yaxis()
     for axes in (left, right):
         axes.grid(alpha=0.3, axis="x")

@@ -18,7 +18,7 @@ _FLOOR = 1 / 512
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalSet:
     """Images of the validation role with the float model's answers. Never test images: choices hang on it.
 
     Args:
@@ -32,7 +32,7 @@ class Exam:
     reference: np.ndarray
 
     @classmethod
-    def of(cls, dataset: Dataset, model: bytes, card: ModelCard) -> Exam:
+    def of(cls, dataset: Dataset, model: bytes, card: ModelCard) -> EvalSet:
         """The answers of a float .tflite to all images of a data set."""
         dataset = dataset.relabeled(card.labels)
         pixels = dataset.pixels(card.input)
@@ -43,10 +43,10 @@ class Exam:
         """Top-1 accuracy of the float model."""
         return float((self.reference.argmax(axis=1) == self.targets).mean())
 
-    def sit(self, model: bytes, card: ModelCard) -> Marks:
+    def evaluate(self, model: bytes, card: ModelCard) -> Score:
         """What another model makes of the same images."""
         found = classifier_of(model, card).predict(self.pixels)
-        return Marks(
+        return Score(
             accuracy=float((found.argmax(axis=1) == self.targets).mean()),
             agreement=float((found.argmax(axis=1) == self.reference.argmax(axis=1)).mean()),
             kl=mean_kl(self.reference, found),
@@ -55,8 +55,8 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class Marks:
-    """How a model did in an :class:`Exam`.
+class Score:
+    """How a model did in an :class:`EvalSet`.
 
     Args:
         accuracy: top-1.

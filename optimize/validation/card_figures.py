@@ -9,8 +9,8 @@ from ...edge.common.proportion import Accuracy
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 from ...train.evaluation.card_figures import accuracy_figure, place
-from .gate import Verdict
-from .report import Drift
+from .gate import GateResult
+from .report import AccuracyChange
 from .robustness import Robustness
 
 #: The name of the figures under corruption.
@@ -36,7 +36,9 @@ class Measurement:
     runtime: str
     command: str
 
-    def figures(self, report: Drift, verdict: Verdict, hardened: Robustness | None = None) -> dict[str, dict[str, Any]]:
+    def figures(
+        self, report: AccuracyChange, verdict: GateResult, hardened: Robustness | None = None
+    ) -> dict[str, dict[str, Any]]:
         """Name -> figure for the candidate's card.
 
         ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantization) the reference's,

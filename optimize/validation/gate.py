@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .paired_stats import PairedChange, least_provable
-from .report import Drift
+from .report import AccuracyChange
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Gate:
     max_drop: float
     max_class_drop: float | None = None
 
-    def judge(self, report: Drift) -> Verdict:
+    def judge(self, report: AccuracyChange) -> GateResult:
         """Hold a report against the limits."""
         failed = {} if self.max_class_drop is None else report.failed_classes(self.max_class_drop)
         text = f"the loss is at most {report.worst_loss:.2f} points (upper 95 % bound), allowed are {self.max_drop:g}"
         if self.max_class_drop is not None:
             text += f"; {_told(failed, self.max_class_drop)}"
-        return Verdict(self, report.passes(self.max_drop) and not failed, tuple(failed), text)
+        return GateResult(self, report.passes(self.max_drop) and not failed, tuple(failed), text)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """Whether a gate was passed.
 
     Args:

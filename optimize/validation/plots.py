@@ -1,11 +1,14 @@
-"""Plots of drift under corruption."""
+"""Plots and tables of two models under corruption, and the folder that holds them."""
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
+from ...edge.common.files import write_json, write_text
 from ...edge.common.plotting import figure, save_figure
 from ...train.datasets.corruption import KINDS, SEVERITIES, corrupted
 from ...train.datasets.dataset import Dataset
@@ -76,3 +79,23 @@ def plot_severities(dataset: Dataset, path: str | Path) -> None:
         axes.set_title(f"severity {severity}" if severity else CLEAN, fontsize=9)
     drawing.suptitle(f"{len(CONDITIONS) - 1} corruptions of one image")
     save_figure(drawing, path)
+
+
+def write_robustness(
+    found: Robustness, dataset: Dataset, folder: Path, *, reference: str, candidate: str, title: str
+) -> None:
+    """Write ``corruptions.json``, ``corruptions.csv``, ``corruptions.png`` and ``severities.png``.
+
+    Args:
+        found: what was measured.
+        dataset: on which images.
+        folder: where; it exists.
+        reference, candidate, title: words for the plot.
+    """
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(found.rows())
+    write_text(folder / "corruptions.csv", table.getvalue())
+    names = {"reference": reference, "candidate": candidate}
+    write_json(folder / "corruptions.json", {**names, "data": title, **found.to_dict()})
+    plot_robustness(found, folder / "corruptions.png", **names, title=f"Accuracy under corruption: {title}")
+    plot_severities(dataset, folder / "severities.png")

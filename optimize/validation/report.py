@@ -43,7 +43,7 @@ class ClassChange:
 
 
 @dataclass(frozen=True)
-class Drift:
+class AccuracyChange:
     """A drift report. Differences are candidate minus reference, in percentage points; a loss is negative.
 
     Args:
@@ -176,7 +176,9 @@ class Drift:
         )
 
 
-def drift(targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, labels: tuple[str, ...]) -> Drift:
+def compare_accuracy(
+    targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, labels: tuple[str, ...]
+) -> AccuracyChange:
     """Compare two models image by image.
 
     Args:
@@ -203,7 +205,7 @@ def drift(targets: np.ndarray, reference: np.ndarray, candidate: np.ndarray, lab
     }
     p, q = (np.clip(values, _EPSILON, 1) for values in (reference, candidate))
     p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
-    return Drift(
+    return AccuracyChange(
         reference=one.accuracy,
         candidate=two.accuracy,
         change=change,

@@ -1,4 +1,4 @@
-"""Make the net that docs/post-training.md shows blame and repair on: plain int8 ruins it, its float function is sound.
+"""Make the net of docs/post-training.md's examples: plain int8 ruins it, its float function is sound.
 
     python tests/models/make_depthwise.py depthwise.keras
 

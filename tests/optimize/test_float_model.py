@@ -22,8 +22,8 @@ from edgeemo.edge.model.describe import Description
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.representative_set import check_calibration
 from edgeemo.optimize.converters.tensorflow import convert
-from edgeemo.optimize.float_model import keras_generation, open_source
-from edgeemo.optimize.graph.verify import require_promise
+from edgeemo.optimize.float_model import keras_generation, open_float_model
+from edgeemo.optimize.graph.verify import verify_method
 from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
 
@@ -85,7 +85,7 @@ def test_every_kind_converts(brought: dict[str, Path], tmp_path: Path, kind: str
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert figures["agreement"] > (0.99 if method == "float16" else 0.9)
-    require_promise(out.read_bytes(), method)
+    verify_method(out.read_bytes(), method)
     card = read_card(out)
     assert card is not None
     assert (card.labels, card.input, card.quantization.method) == (LABELS, InputSpec(24, 24), method)
@@ -103,7 +103,7 @@ def test_a_float_tflite_takes_the_other_methods_too(brought: dict[str, Path], tm
     )
     assert result.exit_code == 0, result.output
     assert "measured on training images that the model may have seen" in result.output
-    require_promise(out.read_bytes(), method)
+    verify_method(out.read_bytes(), method)
 
 
 @pytest.mark.parametrize("method", ["float16", "dynamic"])
@@ -116,9 +116,9 @@ def test_methods_without_ranges_need_no_faces(brought: dict[str, Path], tmp_path
 def test_a_card_describes_as_well(brought: dict[str, Path], tmp_path: Path) -> None:
     card = ModelCard("mine", LABELS, InputSpec(24, 24))
     (tmp_path / "card.json").write_text(card.to_json())
-    given = open_source(brought["two.keras"], Description(card=str(tmp_path / "card.json")))
+    given = open_float_model(brought["two.keras"], Description(card=str(tmp_path / "card.json")))
     write_model(tmp_path / "with.tflite", brought["float.tflite"].read_bytes(), card)
-    assert given.card == open_source(tmp_path / "with.tflite").card == card
+    assert given.card == open_float_model(tmp_path / "with.tflite").card == card
 
 
 @pytest.mark.parametrize(("kind", "generation"), [("two.keras", 2), ("two.h5", 2), ("three.keras", 3), ("saved", 0)])

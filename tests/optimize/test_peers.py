@@ -10,7 +10,7 @@ import pytest
 
 from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.optimize.float_model import TF_KERAS, open_source
+from edgeemo.optimize.float_model import TF_KERAS, open_float_model
 from edgeemo.optimize.sensitivity.scoring import classifier_of
 
 PEERS = os.environ.get("EDGEEMO_PEERS", "")
@@ -21,7 +21,7 @@ CARDS = Path(__file__).parents[2] / "docs" / "third-party"
 @pytest.mark.skipif(not PEERS, reason="EDGEEMO_PEERS does not name a folder of models")
 @pytest.mark.parametrize("name", ["oarriaga_fer2013_mini_XCEPTION.119-0.65"])
 def test_an_old_hdf5_converts_and_answers_the_same(name: str) -> None:
-    source = open_source(Path(PEERS, f"{name}.hdf5"), Description(card=str(CARDS / f"{name}.card.json")))
+    source = open_float_model(Path(PEERS, f"{name}.hdf5"), Description(card=str(CARDS / f"{name}.card.json")))
     assert source.kind == TF_KERAS
     flatbuffer = source.float_flatbuffer()
     assert not [operator.name for operator in read_graph(flatbuffer).operators if operator.name == "CUSTOM"]

@@ -15,8 +15,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import installed, load
 from edgeemo.edge.model.card import read_card
-from edgeemo.optimize.graph.verify import require_full_int8, require_granularity
-from edgeemo.optimize.quantize import METHODS, quantize, slow_images, training_roles
+from edgeemo.optimize.graph.verify import verify_full_int8, verify_granularity
+from edgeemo.optimize.quantize import METHODS, quantize, run_splits, slow_images
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
@@ -40,7 +40,7 @@ def run(trained_run: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def roles(run: Run) -> TrainingData:
-    return training_roles(run)
+    return run_splits(run)
 
 
 @pytest.fixture(scope="module")
@@ -174,20 +174,20 @@ def test_the_card_tells_ranges_and_scales(
 
 @pytest.mark.parametrize("ranges", ["percentile", "mse"])
 def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path, ranges: str) -> None:
-    result = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=50, ranges=ranges)
+    result = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=50, calibration_method=ranges)
     assert result.card.quantization.ranges == ranges
     assert result.agreement > 0.85
-    require_full_int8(result.path.read_bytes())
+    verify_full_int8(result.path.read_bytes())
 
 
 def test_per_tensor_has_one_scale_and_less_agreement(
     converted: dict[str, Path], run: Run, roles: TrainingData, tmp_path: Path
 ) -> None:
     coarse = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=200, per_channel=False)
-    require_granularity(coarse.path.read_bytes(), per_channel=False)
-    require_granularity(converted["int8"].read_bytes(), per_channel=True)
+    verify_granularity(coarse.path.read_bytes(), per_channel=False)
+    verify_granularity(converted["int8"].read_bytes(), per_channel=True)
     with pytest.raises(EdgeemoError, match="expected a scale for each output channel"):
-        require_granularity(coarse.path.read_bytes(), per_channel=True)
+        verify_granularity(coarse.path.read_bytes(), per_channel=True)
     assert coarse.card.quantization.per_channel is False
 
 
@@ -238,10 +238,14 @@ def test_an_existing_file_is_refused_and_stays(copy: Path) -> None:
     ("options", "code", "sentence"),
     [
         (("--method", "int4"), 2, "'int4' is not one of 'float32', 'float16', 'dynamic', 'int8'"),
-        (("--ranges", "mse", "--method", "dynamic"), 1, "dynamic has no ranges to be clipped"),
+        (("--calibration-method", "mse", "--method", "dynamic"), 1, "dynamic has no ranges to be clipped"),
         (("--max-drop", "-1"), 2, "--max-drop must not be negative"),
-        (("--repair",), 2, "--repair needs --max-drop"),
-        (("--repair", "--max-drop", "1", "--method", "qat"), 2, "--repair mends --method int8 and int8-float-io"),
+        (("--mixed-precision",), 2, "--mixed-precision needs --max-drop"),
+        (
+            ("--mixed-precision", "--max-drop", "1", "--method", "qat"),
+            2,
+            "--mixed-precision mends --method int8 and int8-float-io",
+        ),
         (("--card", "gone.json"), 1, "a run has its own card"),
         (("--calibration-size", "0"), 1, "number of images out of range"),
         (("--out", "."), 1, "is a folder, expected a file name"),

@@ -18,7 +18,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier, tempered
 from edgeemo.edge.model.card import ModelCard, read_card, split_model, with_card
 from edgeemo.edge.vision.preprocess import InputSpec
-from edgeemo.optimize.temperature_scaling import chance_error, fit_temperature, validation_role
+from edgeemo.optimize.temperature_scaling import chance_error, fit_temperature, validation_split
 from edgeemo.train.fit.run import Run
 
 FLOOR = 1e-7
@@ -127,7 +127,7 @@ def test_the_classifier_gives_corrected_probabilities(tiny_int8: Path, tmp_path:
 
 
 def calibrate(*words: object) -> Result:
-    return CliRunner().invoke(edgeemo, ["calibrate", *map(str, words)])
+    return CliRunner().invoke(edgeemo, ["scale-confidence", *map(str, words)])
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_figures_of_confidence_that_are_no_longer_true_leave_the_card(
 
 def test_the_validation_role_of_the_run_is_used(trained_run: Path) -> None:
     run = Run.open(trained_run)
-    assert validation_role(run, run.card).content_hash == run.card.provenance.split_hashes["validation"]
+    assert validation_split(run, run.card).content_hash == run.card.provenance.split_hashes["validation"]
 
 
 def test_a_model_of_another_run_is_refused(tiny_int8: Path, trained_run: Path, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 from ....edge.common.errors import EdgeemoError
 from .activation import fuse_relu, separate_activations
 from .depthwise import scale_by_depthwise
-from .float_boundary import Fence, fence
+from .float_boundary import FloatBoundary, add_boundaries
 from .fold_batchnorm import fold_back, fold_forward
 from .graph import read_network, rename
 from .layer_support import Treatment, treatments
 from .separable import split_separable
 from .strip_training import strip_training_layers
 
-__all__ = ["Fence", "Rewritten", "Treatment", "rewrite"]
+__all__ = ["FloatBoundary", "Rewritten", "Treatment", "rewrite"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,6 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
                 expected="one of " + ", ".join(known),
                 got=gone[-1] if gone else "no such layer",
             )
-    fence(network, skip)
+    add_boundaries(network, skip)
     rename(network)
     return Rewritten(network.build(), treatments(network, skip), tuple(changes))

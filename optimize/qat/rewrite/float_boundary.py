@@ -9,11 +9,11 @@ from ....train.backend import keras, tf
 from .graph import Network, Node
 
 
-class Fence(keras.layers.Layer):
+class FloatBoundary(keras.layers.Layer):
     """Gives what it gets, by way of float64, which no quantizer looks through.
 
     The converter takes every operator to int8 whose inputs and output have ranges, with or without ranges of its
-    weights. Behind this one they begin anew; :func:`edgeemo.optimize.graph.remove_casts.without_bridges` takes it out
+    weights. Behind this one they begin anew; :func:`edgeemo.optimize.graph.remove_casts.remove_casts` takes it out
     at last."""
 
     def call(self, inputs: Any) -> Any:
@@ -21,7 +21,7 @@ class Fence(keras.layers.Layer):
         return tf.cast(tf.cast(inputs, tf.float64), tf.float32)
 
 
-def fence(network: Network, skip: Collection[str]) -> None:
+def add_boundaries(network: Network, skip: Collection[str]) -> None:
     """Put a fence, and an activation that begins the ranges anew, between layers in floating point and all others.
 
     Args:
@@ -32,7 +32,7 @@ def fence(network: Network, skip: Collection[str]) -> None:
         others = [one for one in network.consumers(node) if one.name not in skip]
         if node.name not in skip or not others or node is network.output:
             continue
-        border = Node(f"{node.name}_fence", Fence, {}, [node], shape=node.shape)
+        border = Node(f"{node.name}_fence", FloatBoundary, {}, [node], shape=node.shape)
         again = Node(
             f"{node.name}_again", keras.layers.Activation, {"activation": "linear"}, [border], shape=node.shape
         )

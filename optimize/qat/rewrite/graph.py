@@ -166,7 +166,7 @@ def _expand(model: Any, inputs: list[Node], nested: list[str]) -> list[Node]:
             continue
         options = {key: value for key, value in call.call_kwargs.items() if value is not None}
         if type(layer).__module__.endswith("tf_op_layer") or options:
-            raise EdgeemoError(_operator(layer, options), hint=_OPERATOR_MEND)
+            raise EdgeemoError(_operator(layer, options), hint=_OPERATOR_HINT)
         given = [made[id(tensor)] for tensor in call.keras_inputs]
         if isinstance(layer, keras.Model):
             nested.append(layer.name)
@@ -202,7 +202,7 @@ def _operator(layer: Any, options: dict[str, Any]) -> str:
     return f"{layer.name} is an operator between tensors and not a layer"
 
 
-_OPERATOR_MEND = (
+_OPERATOR_HINT = (
     "build the net from layers alone (Add, Multiply, ReLU, ...); for hard-swish and the like, use --method int8"
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from ....edge.common.errors import EdgeemoError
 from ....train.backend import keras
-from .float_boundary import Fence
+from .float_boundary import FloatBoundary
 from .fold_batchnorm import trains_folded
 from .graph import Network, Node
 
@@ -22,7 +22,7 @@ class Treatment(enum.Enum):
     OUTPUT = "its output is quantized"
     PER_CHANNEL = "its depthwise kernel has a range for each channel"
     FLOAT = "stays in floating point"
-    FENCE = "stays as it is: ranges begin anew behind it"
+    BOUNDARY = "stays as it is: ranges begin anew behind it"
 
 
 #: Activations that the converter takes to int8 when tfmot has put ranges around them.
@@ -43,7 +43,7 @@ _TREATMENTS = {
     # tfmot's own has one range for all channels.
     L.DepthwiseConv2D: Treatment.PER_CHANNEL,
     L.ELU: Treatment.OUTPUT,
-    Fence: Treatment.FENCE,
+    FloatBoundary: Treatment.BOUNDARY,
     L.Flatten: Treatment.DEFAULT,
     L.GlobalAveragePooling2D: Treatment.DEFAULT,
     L.GlobalMaxPooling2D: Treatment.DEFAULT,
@@ -113,7 +113,7 @@ def _is_elu(node: Node) -> bool:
 def _before_fence(node: Node) -> Node:
     """The layer in front of a fence that a layer reads through; the layer itself where there is none."""
     fenced = node.inputs[0] if node.inputs else node
-    return fenced.inputs[0] if fenced.is_a(Fence) else node
+    return fenced.inputs[0] if fenced.is_a(FloatBoundary) else node
 
 
 def _treatment(node: Node) -> Treatment:

@@ -46,7 +46,7 @@ def test_pretrained_weights_are_not_fetched(monkeypatch: pytest.MonkeyPatch) -> 
     assert json.loads(inspect("densenet169-fer", "--json").stdout)["parameters"] == 13_070_919
 
 
-@pytest.mark.parametrize(("words", "last"), [((), [7]), (("--classes", "3"), [3])])
+@pytest.mark.parametrize(("words", "last"), [((), [7]), (("--num-classes", "3"), [3])])
 def test_the_number_of_classes_can_be_chosen(words: tuple[str, ...], last: list[int]) -> None:
     assert json.loads(inspect("demo", "--json", *words).stdout)["layers"][-1]["output"] == last
 
@@ -62,12 +62,10 @@ def test_a_binary_recipe_has_one_output() -> None:
         (("fer-cnn4",), 1, "unknown recipe or model 'fer-cnn4', expected a recipe (demo, "),
         (("absent.toml",), 1, "unknown recipe 'absent.toml'"),
         (("demo", "--compile", "edgetpu"), 2, "--compile and --runtime are for a .tflite model"),
-        (("demo", "--classes", "1"), 2, "1 is not in the range x>=2"),
-        (("happy-sad", "--classes", "7"), 1, "happy-sad tells two classes apart"),
+        (("demo", "--num-classes", "1"), 2, "1 is not in the range x>=2"),
+        (("happy-sad", "--num-classes", "7"), 1, "happy-sad tells two classes apart"),
         (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
-        (("demo", "--blame", "--classes", "3"), 2, "--blame goes with --data, --plot and --json only"),
-        (("demo", "--plot", "sensitivity.png"), 2, "--data and --plot are for --blame"),
-        (("absent", "--blame"), 1, "absent is not there"),
+        (("demo", "--plot", "sensitivity.png"), 2, "No such option"),
         ((), 2, "Missing argument 'RECIPE|MODEL|RUN'"),
     ],
 )

@@ -13,17 +13,22 @@ from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
-from edgeemo.optimize.converters.activation_ranges import ESTIMATORS, Extremes, Observed, observe
-from edgeemo.optimize.converters.ai_edge import Selective
+from edgeemo.optimize.converters.activation_ranges import (
+    CALIBRATION_METHODS,
+    ActivationHistogram,
+    MinMaxObserver,
+    observe_activations,
+)
+from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
 from edgeemo.optimize.sensitivity.scoring import classifier_of
 from edgeemo.train.datasets.registry import read_dataset
 
 BINS = 2048
 
 
-def seen(values: np.ndarray) -> Observed:
+def seen(values: np.ndarray) -> ActivationHistogram:
     low, high = float(values.min()), float(values.max())
-    return Observed(low, high, np.histogram(values, BINS, (low, high))[0])
+    return ActivationHistogram(low, high, np.histogram(values, BINS, (low, high))[0])
 
 
 RNG = np.random.default_rng(0)
@@ -47,16 +52,16 @@ def test_where_a_range_is_clipped(
     values: np.ndarray, estimator: str, low: float, high: float, tolerance: float
 ) -> None:
     if values.max() == values.min():
-        assert Observed(0.0, 0.0, np.zeros(BINS, np.int64)).clipped(estimator) == (low, high)
+        assert ActivationHistogram(0.0, 0.0, np.zeros(BINS, np.int64)).clip_range(estimator) == (low, high)
     else:
-        assert seen(values).clipped(estimator) == pytest.approx((low, high), abs=tolerance)
+        assert seen(values).clip_range(estimator) == pytest.approx((low, high), abs=tolerance)
 
 
 @pytest.mark.parametrize("values", [OUTLIER, RELU, NORMAL, RNG.uniform(size=50_000)], ids=["outlier", "relu", "n", "u"])
 def test_mse_rounds_no_worse_than_minmax(values: np.ndarray) -> None:
     errors = {}
     for estimator in ("minmax", "mse"):
-        low, high = seen(values).clipped(estimator)
+        low, high = seen(values).clip_range(estimator)
         low = min(low, 0.0)
         step = (high - low) / 255
         errors[estimator] = float(
@@ -72,27 +77,27 @@ def test_the_outermost_values_are_those_of_the_activations(tiny_float: Path) -> 
         split_model(tiny_float.read_bytes())[0],
         read_dataset("synthetic:train=6,test=0,size=48").pixels(card.input),
     )
-    extremes = Extremes(model, card.input).of(pixels)
+    extremes = MinMaxObserver(model, card.input).of(pixels)
     session = load(tiny_float)
     values = normalize(pixels, card.input)
     outputs = np.stack([session.run(value) for value in values])
     ends = {(round(low, 5), round(high, 5)) for low, high in extremes.values()}
     assert (round(float(values.min()), 5), round(float(values.max()), 5)) in ends
     assert any(abs(outputs.min() - low) < 1e-4 and abs(outputs.max() - high) < 1e-4 for low, high in ends)
-    found = observe(model, card.input, pixels)
+    found = observe_activations(model, card.input, pixels)
     assert {name: (one.low, one.high) for name, one in found.items()} == extremes
     assert all(one.counts.sum() > 0 for one in found.values())
-    assert ESTIMATORS[0] == "minmax"
+    assert CALIBRATION_METHODS[0] == "minmax"
 
 
 def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_float: Path) -> None:
     model, card = split_model(tiny_float.read_bytes())[0], read_card(tiny_float)
     assert card is not None
     pixels = read_dataset("synthetic:train=6,test=0,size=48").pixels(card.input)
-    ranges = Extremes(model, card.input).of(pixels)
+    ranges = MinMaxObserver(model, card.input).of(pixels)
     first = next(operator.outputs[0].name for operator in read_graph(model).operators if operator.name == "CONV_2D")
     # As of a layer whose ReLU lets nothing through.
-    made = Selective(model, ranges | {first: (0.0, 0.0)}).quantize()
+    made = SelectiveQuantizer(model, ranges | {first: (0.0, 0.0)}).quantize()
     answers = classifier_of(made, card).predict(pixels)
     assert answers.sum(axis=1) == pytest.approx(np.ones(len(pixels)), abs=0.05)
 
@@ -100,4 +105,4 @@ def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_flo
 def test_the_missing_quantizer_is_named(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
     with pytest.raises(MissingExtraError, match=r"'ai-edge-quantizer', which is not installed; .* 'edgeemo\[train\]'"):
-        Selective(split_model(tiny_float.read_bytes())[0], {}).quantize()
+        SelectiveQuantizer(split_model(tiny_float.read_bytes())[0], {}).quantize()

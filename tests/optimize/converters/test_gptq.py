@@ -17,8 +17,8 @@ from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.tflite.graph import Operator, TensorInfo, read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters import gptq as module
-from edgeemo.optimize.converters.activation_ranges import Taps
-from edgeemo.optimize.converters.gptq import Rounding, compensated, patches, rounded
+from edgeemo.optimize.converters.activation_ranges import ActivationProbe
+from edgeemo.optimize.converters.gptq import GptqRounding, patches, round_weights, rounded
 from edgeemo.optimize.converters.tensorflow import convert, to_float
 from edgeemo.train.backend import keras, tf
 
@@ -120,10 +120,10 @@ def faces(count: int) -> np.ndarray:
 
 def mean_error(data: bytes, reference: bytes, name: str) -> float:
     """Of what an operator writes, over faces that were not calibrated on."""
-    quantized, exact = Taps(data), Taps(reference)
+    quantized, exact = ActivationProbe(data), ActivationProbe(reference)
     wrong = []
     for pixels in faces(41):
-        ours, theirs = (taps.run(pixels.astype(np.float32) / 255) for taps in (quantized, exact))
+        ours, theirs = (probe.run(pixels.astype(np.float32) / 255) for probe in (quantized, exact))
         wrong.append(np.abs(ours[name] - theirs[name]).mean())
     return float(np.mean(wrong))
 
@@ -135,7 +135,7 @@ def test_only_weights_change_and_each_layer_is_nearer_to_the_float_one(method: s
     model, calibration = network(depthwise=method != "int16x8"), faces(60)
     reference = to_float(model, SPEC)
     data = convert(model, SPEC, method, calibration, per_channel=per_channel)
-    found = compensated(data, reference, SPEC, calibration)
+    found = round_weights(data, reference, SPEC, calibration)
     assert read_graph(found) == read_graph(data)
     before, after = (np.frombuffer(one, np.uint8).astype(int) for one in (data, found))
     changed = np.flatnonzero(before != after)
@@ -153,10 +153,10 @@ def test_only_weights_change_and_each_layer_is_nearer_to_the_float_one(method: s
 def test_two_groups_do_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     model, calibration = network(dense=True), faces(30)
     reference, data = to_float(model, SPEC), convert(model, SPEC, "int8", calibration)
-    whole = compensated(data, reference, SPEC, calibration)
+    whole = round_weights(data, reference, SPEC, calibration)
     assert whole != data
     monkeypatch.setattr(module, "_HELD_BYTES", 1)
-    assert compensated(data, reference, SPEC, calibration) == whole
+    assert round_weights(data, reference, SPEC, calibration) == whole
 
 
 def test_a_layer_with_too_many_products_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,9 +169,9 @@ def test_a_layer_with_too_many_products_is_left(monkeypatch: pytest.MonkeyPatch)
 
         return np.frombuffer(bytes(list(Buffer(model).root.tables(4))[dense.buffer].raw(0)), np.int8)
 
-    assert not np.array_equal(stored(compensated(data, reference, SPEC, calibration)), stored(data))
+    assert not np.array_equal(stored(round_weights(data, reference, SPEC, calibration)), stored(data))
     monkeypatch.setattr(module, "LARGEST", 100)
-    found = compensated(data, reference, SPEC, calibration)
+    found = round_weights(data, reference, SPEC, calibration)
     assert found != data
     assert np.array_equal(stored(found), stored(data))
 
@@ -180,9 +180,9 @@ def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pyte
     model, calibration = network(dense=True), faces(30)
     reference = to_float(model, SPEC)
     data, wide = (convert(model, SPEC, method, calibration) for method in ("int8", "int8-float-io"))
-    rounding = Rounding(reference, SPEC, calibration)
+    rounding = GptqRounding(reference, SPEC, calibration)
     first = rounding.applied(data)
-    assert first == compensated(data, reference, SPEC, calibration)
+    assert first == round_weights(data, reference, SPEC, calibration)
 
     def never(*arguments: object) -> None:
         raise AssertionError("asked again")
@@ -201,27 +201,27 @@ def test_another_network_has_no_layer_in_common() -> None:
     for layer in model.layers:
         layer.set_weights([weights + 0.5 for weights in layer.get_weights()])
     with pytest.raises(EdgeemoError, match="no layer was found whose weights could be rounded anew"):
-        compensated(data, to_float(model, SPEC), SPEC, calibration)
+        round_weights(data, to_float(model, SPEC), SPEC, calibration)
 
 
 def test_from_the_command_line_and_in_the_card(trained_run: Path, converted: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "rounded.tflite"
-    words = ["quantize", str(trained_run), "--rounding", "compensated", "--out", str(out)]
+    words = ["quantize", str(trained_run), "--rounding", "gptq", "--out", str(out)]
     result = CliRunner().invoke(edgeemo, words)
     assert result.exit_code == 0, result.output
     card, plain = read_card(out), read_card(converted["int8"])
     assert card is not None
     assert plain is not None
-    assert (card.quantization.rounding, plain.quantization.rounding) == ("compensated", "")
+    assert (card.quantization.rounding, plain.quantization.rounding) == ("gptq", "")
     ours, theirs = (split_model(path.read_bytes())[0] for path in (out, converted["int8"]))
     assert ours != theirs
 
 
 @pytest.mark.parametrize("method", ["float32", "float16", "dynamic", "qat"])
 def test_methods_that_see_no_faces_say_so(trained_run: Path, tmp_path: Path, method: str) -> None:
-    words = ["quantize", str(trained_run), "--rounding", "compensated", "--method", method]
+    words = ["quantize", str(trained_run), "--rounding", "gptq", "--method", method]
     result = CliRunner().invoke(edgeemo, [*words, "--out", str(tmp_path / "x.tflite")])
     assert result.exit_code == 1
     assert f"{method} does not look at faces" in result.stderr
-    assert "expected --rounding compensated with int8, int8-float-io, int16x8" in result.stderr
+    assert "expected --rounding gptq with int8, int8-float-io, int16x8" in result.stderr
     assert not (tmp_path / "x.tflite").exists()

@@ -11,7 +11,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
-from edgeemo.optimize.converters.tensorflow import require_full_int8, to_float
+from edgeemo.optimize.converters.tensorflow import to_float, verify_full_int8
 from edgeemo.train.backend import keras, quiet_native, tf
 
 L = keras.layers
@@ -86,7 +86,7 @@ def test_what_is_no_model_is_refused(data: bytes) -> None:
 
 def test_a_float_model_is_not_full_int8(converted: dict[str, Path]) -> None:
     with pytest.raises(EdgeemoError, match=r"not full int8, expected no floating-point operator.*got .*7 CONV_2D"):
-        require_full_int8(converted["float32"].read_bytes())
+        verify_full_int8(converted["float32"].read_bytes())
 
 
 def test_int8_inside_and_float_outside_is_not_full_int8() -> None:
@@ -100,4 +100,4 @@ def test_int8_inside_and_float_outside_is_not_full_int8() -> None:
     with quiet_native():
         data = converter.convert()
     with pytest.raises(EdgeemoError, match="got 1 QUANTIZE, 1 DEQUANTIZE"):
-        require_full_int8(data)
+        verify_full_int8(data)

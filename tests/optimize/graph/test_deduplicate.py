@@ -11,9 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from edgeemo.edge.model.card import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.graph import deduplicate as module
-from edgeemo.optimize.graph.deduplicate import compact
+from edgeemo.optimize.graph.deduplicate import deduplicate
 from edgeemo.optimize.graph.passes import finished
-from edgeemo.optimize.graph.shift_logits import lifted
+from edgeemo.optimize.graph.shift_logits import shift_logits
 from edgeemo.optimize.quantize import METHODS
 
 
@@ -47,7 +47,7 @@ def answers(data: bytes, count: int = 5) -> list[np.ndarray]:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_written_compact_and_answers_the_same(converted: dict[str, Path], method: str) -> None:
     data = flatbuffer(converted[method])
-    assert compact(data) == data
+    assert deduplicate(data) == data
     long = written_out(data)
     assert len(data) < len(long)
     assert read_graph(data) == read_graph(long)
@@ -64,9 +64,9 @@ def test_what_is_shared_are_the_zero_points(converted: dict[str, Path]) -> None:
 
 def test_a_large_model_is_left_alone(tiny_int8: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = written_out(flatbuffer(tiny_int8))
-    assert len(compact(data)) < len(data)
+    assert len(deduplicate(data)) < len(data)
     monkeypatch.setattr(module, "LARGEST", len(data) - 1)
-    assert compact(data) is data
+    assert deduplicate(data) is data
 
 
 def behind(data: bytes) -> bytes:
@@ -106,5 +106,5 @@ def test_constants_behind_the_flatbuffer_stay_there(converted: dict[str, Path]) 
 def test_logits_behind_the_flatbuffer_are_left_alone(tiny_int8: Path) -> None:
     """Made before logits were lifted, so that there is something to lift."""
     data = flatbuffer(tiny_int8)
-    assert lifted(data) != data
-    assert lifted(behind(data)) == behind(data)
+    assert shift_logits(data) != data
+    assert shift_logits(behind(data)) == behind(data)

@@ -12,11 +12,11 @@ from edgeemo.edge.inspection.report import Inspection
 from edgeemo.edge.model.card import ModelCard, split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
-from edgeemo.optimize.converters.activation_ranges import observe
-from edgeemo.optimize.converters.ai_edge import Selective
+from edgeemo.optimize.converters.activation_ranges import observe_activations
+from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
 from edgeemo.optimize.converters.tensorflow import to_float, to_int8
-from edgeemo.optimize.graph.remove_casts import without_bridges
-from edgeemo.optimize.graph.verify import require_full_int8, require_kept
+from edgeemo.optimize.graph.remove_casts import remove_casts
+from edgeemo.optimize.graph.verify import verify_full_int8, verify_kept
 from edgeemo.optimize.sensitivity.scoring import classifier_of
 from edgeemo.train.backend import keras, tf
 
@@ -56,8 +56,8 @@ def bridged(model: Any, pixels: np.ndarray) -> bytes:
 
 def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarray, tmp_path: Path) -> None:
     assert read_graph(bridged).floating["ELU"] == 2
-    cut = without_bridges(bridged)
-    require_full_int8(cut)
+    cut = remove_casts(bridged)
+    verify_full_int8(cut)
     assert [operator.name for operator in read_graph(cut).operators].count("ELU") == 2
     assert len(cut) == len(bridged)
     expected, found = (classifier_of(data, CARD).predict(pixels) for data in (bridged, cut))
@@ -74,17 +74,17 @@ def test_a_net_with_elu_becomes_int8(way: str, model: Any, pixels: np.ndarray) -
         data = to_int8(model, SPEC, pixels)
     else:
         plain = to_float(model, SPEC)
-        ranges = {name: seen.clipped("minmax") for name, seen in observe(plain, SPEC, pixels).items()}
-        selective = Selective(plain, ranges)
-        data = selective.quantize()
+        ranges = {name: seen.clip_range("minmax") for name, seen in observe_activations(plain, SPEC, pixels).items()}
+        quantizer = SelectiveQuantizer(plain, ranges)
+        data = quantizer.quantize()
         # Beside an operator that is kept in float, ELU stays there too.
-        added = next(name for op, name in zip(selective.operators, selective.names, strict=True) if op.name == "ADD")
-        require_kept(selective.quantize(kept=[added]), [added])
-    require_full_int8(data)
+        added = next(name for op, name in zip(quantizer.operators, quantizer.names, strict=True) if op.name == "ADD")
+        verify_kept(quantizer.quantize(kept=[added]), [added])
+    verify_full_int8(data)
     expected = np.asarray(model(pixels.astype(np.float32) / 255, training=False))
     assert np.abs(classifier_of(data, CARD).predict(pixels) - expected).max() < 0.03
 
 
 def test_what_has_no_bridges_stays_as_it_is(tiny_int8: Path) -> None:
     data = split_model(tiny_int8.read_bytes())[0]
-    assert without_bridges(data) == data
+    assert remove_casts(data) == data

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from edgeemo.edge.model.card import split_model
 from edgeemo.edge.tflite.graph import Operator, read_graph
 from edgeemo.optimize.converters.tensorflow import to_int8
-from edgeemo.optimize.graph.shift_logits import lifted
+from edgeemo.optimize.graph.shift_logits import shift_logits
 from edgeemo.train.backend import keras, set_seed, tf
 from edgeemo.train.config.recipe import load_recipe
 from edgeemo.train.datasets.registry import read_dataset
@@ -79,7 +79,7 @@ def rounded(dense: Operator, sums: np.ndarray, *, up: bool) -> np.ndarray:
 
 
 def test_no_middle_is_left_to_the_kernel(bare: bytes) -> None:
-    after = lifted(bare)
+    after = shift_logits(bare)
     assert classifier(bare).outputs[0].zero_points[0] > -128
     assert classifier(after).outputs[0].zero_points == (-128,)
     products = np.random.default_rng(0).integers(-200_000, 200_000, (300_000, 7))
@@ -93,11 +93,11 @@ def test_no_middle_is_left_to_the_kernel(bare: bytes) -> None:
 
 
 def test_every_logit_stays_what_it_is(bare: bytes) -> None:
-    before, after = classifier(bare), classifier(lifted(bare))
+    before, after = classifier(bare), classifier(shift_logits(bare))
     products = np.random.default_rng(0).integers(-200_000, 200_000, (10_000, 7))
     values = [
         rounded(dense, products + constant(data, dense.inputs[2].index), up=False)
-        for dense, data in ((before, bare), (after, lifted(bare)))
+        for dense, data in ((before, bare), (after, shift_logits(bare)))
     ]
     assert len(np.unique(values[0])) > 200
     assert (values[0] != values[1]).mean() < 0.002
@@ -105,7 +105,7 @@ def test_every_logit_stays_what_it_is(bare: bytes) -> None:
 
 
 def test_faces_get_the_same_answers(bare: bytes, faces: np.ndarray) -> None:
-    before, after = answers(bare, faces[200:]), answers(lifted(bare), faces[200:])
+    before, after = answers(bare, faces[200:]), answers(shift_logits(bare), faces[200:])
     # A rounding of one logit, no more: a step of it moves a probability by some hundredths at most.
     assert (before != after).any(axis=1).mean() < 0.02
     assert np.abs(before - after).max() <= 4
@@ -113,10 +113,10 @@ def test_faces_get_the_same_answers(bare: bytes, faces: np.ndarray) -> None:
 
 
 def test_nothing_but_biases_and_one_zero_point_is_changed(bare: bytes) -> None:
-    after = lifted(bare)
+    after = shift_logits(bare)
     assert len(after) == len(bare)
     assert sum(a != b for a, b in zip(bare, after, strict=True)) <= 7 * 4 + 8
-    assert lifted(after) == after
+    assert shift_logits(after) == after
 
 
 @pytest.mark.parametrize("method", ["int8", "int8-float-io", "qat"])
@@ -127,7 +127,7 @@ def test_quantize_lifts(converted: dict[str, Path], method: str) -> None:
 @pytest.mark.parametrize("method", ["float32", "float16", "dynamic", "int16x8"])
 def test_others_are_left_alone(converted: dict[str, Path], method: str) -> None:
     data = split_model(converted[method].read_bytes())[0]
-    assert lifted(data) == data
+    assert shift_logits(data) == data
 
 
 def test_a_sigmoid_is_left_alone(faces: np.ndarray) -> None:
@@ -138,7 +138,7 @@ def test_a_sigmoid_is_left_alone(faces: np.ndarray) -> None:
     overrides = ["task=binary", f"input.height={SIDE}", f"input.width={SIDE}", "loss.label_smoothing=0.0"]
     recipe = load_recipe("demo", overrides)
     data = to_int8(build_model(recipe, 2), recipe.input, faces[:20])
-    assert lifted(data) == data
+    assert shift_logits(data) == data
 
 
 def test_logits_that_somebody_else_reads_are_left_alone(faces: np.ndarray) -> None:
@@ -149,4 +149,4 @@ def test_logits_that_somebody_else_reads_are_left_alone(faces: np.ndarray) -> No
     model = keras.Model(inputs, keras.layers.Multiply()([keras.layers.Softmax()(logits), logits]))
     data = to_int8(model, load_recipe("demo", [f"input.height={SIDE}", f"input.width={SIDE}"]).input, faces[:20])
     assert {"FULLY_CONNECTED", "SOFTMAX"} <= {operator.name for operator in read_graph(data).operators}
-    assert lifted(data) == data
+    assert shift_logits(data) == data

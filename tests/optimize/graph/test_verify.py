@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.optimize.graph.verify import require_kept, require_promise
+from edgeemo.optimize.graph.verify import verify_kept, verify_method
 from edgeemo.optimize.quantize import METHODS
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_graph_is_what_was_promised(converted: dict[str, Path], method: str) -> None:
-    require_promise(converted[method].read_bytes(), method)
+    verify_method(converted[method].read_bytes(), method)
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_the_graph_is_what_was_promised(converted: dict[str, Path], method: str)
 )
 def test_a_broken_promise_is_named(converted: dict[str, Path], made: str, promised: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError, match=f"the converted model is {sentence}"):
-        require_promise(converted[made].read_bytes(), promised)
+        verify_method(converted[made].read_bytes(), promised)
 
 
 def test_only_what_was_to_be_kept_may_be_float(converted: dict[str, Path]) -> None:
-    require_kept(converted["int8"].read_bytes(), ())
+    verify_kept(converted["int8"].read_bytes(), ())
     with pytest.raises(EdgeemoError, match="not int8 but for the operators to be kept"):
-        require_kept(converted["float32"].read_bytes(), ())
+        verify_kept(converted["float32"].read_bytes(), ())

@@ -21,9 +21,9 @@ from edgeemo.edge.model.card import ModelCard, read_card, write_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.checkpoint import Checkpoint, State
 from edgeemo.optimize.converters.tensorflow import to_int8
-from edgeemo.optimize.left_in_float import require_only_skipped
+from edgeemo.optimize.graph.verify import verify_skipped
 from edgeemo.optimize.qat.distillation_loss import DistilledLoss, compile_distilled, with_teacher
-from edgeemo.optimize.qat.init_ranges import settle_ranges
+from edgeemo.optimize.qat.init_ranges import init_ranges
 from edgeemo.optimize.qat.options import Distillation, QatOptions
 from edgeemo.optimize.qat.train import fidelity, fine_tune, freeze_statistics, quantization_aware, train_int8
 from edgeemo.train.backend import keras, tf
@@ -247,7 +247,7 @@ def test_ranges_are_settled_before_the_first_step(recipe: Recipe, few: TrainingD
     aware = quantization_aware(model)
     others = [variable for variable in aware.variables if not variable.name.endswith(("_min:0", "_max:0"))]
     before = [variable.numpy() for variable in others]
-    settle_ranges(aware, [inputs[:64], inputs[64:128]])
+    init_ranges(aware, [inputs[:64], inputs[64:128]])
     assert all(np.array_equal(one, variable.numpy()) for one, variable in zip(before, others, strict=True))
     found = {variable.name: variable.numpy() for variable in aware.variables}
     ends = [value for name, value in found.items() if name.endswith(("output_min:0", "output_max:0"))]
@@ -349,7 +349,7 @@ def test_what_is_in_float_is_what_was_skipped(
     model: str, layer: str, sentence: str, request: pytest.FixtureRequest
 ) -> None:
     with pytest.raises(EdgeemoError, match=sentence):
-        require_only_skipped(request.getfixturevalue(model).read_bytes(), [layer])
+        verify_skipped(request.getfixturevalue(model).read_bytes(), [layer])
 
 
 @pytest.mark.slow

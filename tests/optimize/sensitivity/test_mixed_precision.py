@@ -1,4 +1,4 @@
-"""Blame and repair, shown on a net that plain int8 ruins: its channels are badly scaled, its function is unchanged."""
+"""Sensitivity and mixed precision on a net that plain int8 ruins: its channels are badly scaled."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgeemo.edge.model.card import read_card, split_model
 from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
-from edgeemo.optimize.converters.activation_ranges import ESTIMATORS
-from edgeemo.optimize.converters.gptq import Rounding
-from edgeemo.optimize.data_roles import source_roles
-from edgeemo.optimize.float_model import Source, open_source
-from edgeemo.optimize.graph.verify import require_kept
+from edgeemo.optimize.converters.activation_ranges import CALIBRATION_METHODS
+from edgeemo.optimize.converters.gptq import GptqRounding
+from edgeemo.optimize.data_splits import model_splits
+from edgeemo.optimize.float_model import FloatModel, open_float_model
+from edgeemo.optimize.graph.verify import verify_kept
 from edgeemo.optimize.sensitivity.calibration_study import study
-from edgeemo.optimize.sensitivity.mixed_precision import repair
-from edgeemo.optimize.sensitivity.ranking import Blame, Share, layer_name
+from edgeemo.optimize.sensitivity.mixed_precision import find_mixed_precision
+from edgeemo.optimize.sensitivity.ranking import LayerScore, Sensitivity, layer_name
 from edgeemo.optimize.sensitivity.scoring import mean_kl
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.fit.run import Run
@@ -64,13 +64,13 @@ def words(trained_run: Path, faces_zip: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def source(bad: Path, trained_run: Path) -> Source:
-    return open_source(bad, Description(card=str(trained_run / "card.json")))
+def source(bad: Path, trained_run: Path) -> FloatModel:
+    return open_float_model(bad, Description(card=str(trained_run / "card.json")))
 
 
 @pytest.fixture(scope="module")
-def roles(source: Source, faces_zip: Path) -> TrainingData:
-    found = source_roles(source, str(faces_zip))
+def roles(source: FloatModel, faces_zip: Path) -> TrainingData:
+    found = model_splits(source, str(faces_zip))
     assert found is not None
     return found
 
@@ -79,7 +79,7 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(edgeemo, [*map(str, arguments)])
 
 
-def test_the_float_function_is_unchanged(source: Source, trained_run: Path, roles: TrainingData) -> None:
+def test_the_float_function_is_unchanged(source: FloatModel, trained_run: Path, roles: TrainingData) -> None:
     inputs = normalize(roles.validation.pixels(source.card.input), source.card.input)
     original = load_model(Run.open(trained_run).model_path, compile=False).predict_on_batch(inputs)
     assert np.abs(source.model.predict_on_batch(inputs) - original).max() < 1e-4
@@ -89,113 +89,113 @@ def test_plain_int8_fails_the_gate(bad: Path, words: tuple[str, ...], tmp_path: 
     result = invoke("quantize", bad, *words, "--out", tmp_path / "x.tflite", "--max-drop", MAX_DROP)
     assert result.exit_code == 3
     assert "gate failed: the loss is at most" in result.output
-    assert "keep the worst operators out of int8 with --repair, or train quantization-aware" in result.output
+    assert "keep the worst operators out of int8 with --mixed-precision, or train quantization-aware" in result.output
 
 
 @pytest.fixture(scope="module")
-def repaired(
-    bad: Path, words: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any]]:
-    """The repaired model, and what was printed."""
-    out = tmp_path_factory.mktemp("repaired") / "x.tflite"
-    result = invoke("quantize", bad, *words, "--out", out, "--max-drop", MAX_DROP, "--repair", "--json")
+def mixed(bad: Path, words: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The mixed-precision model, and what was printed."""
+    out = tmp_path_factory.mktemp("mixed") / "x.tflite"
+    result = invoke("quantize", bad, *words, "--out", out, "--max-drop", MAX_DROP, "--mixed-precision", "--json")
     assert result.exit_code == 0, result.output
     return out, json.loads(result.stdout)
 
 
-def test_repair_passes_the_gate(repaired: tuple[Path, dict[str, Any]], roles: TrainingData, source: Source) -> None:
-    path, printed = repaired
-    assert printed["repair"]["passed"]
+def test_mixed_precision_passes_the_gate(
+    mixed: tuple[Path, dict[str, Any]], roles: TrainingData, source: FloatModel
+) -> None:
+    path, printed = mixed
+    assert printed["mixed_precision"]["passed"]
     assert printed["drift"]["worst_loss"] <= float(MAX_DROP)
     pixels = roles.validation.pixels(source.card.input)
     found = Classifier.open(path).predict(pixels)
     assert (found.argmax(axis=1) == source.predictor().predict(pixels).argmax(axis=1)).mean() > 0.9
 
 
-def test_repair_keeps_the_writer_and_the_reader_of_what_was_scaled(repaired: tuple[Path, dict[str, Any]]) -> None:
-    path, printed = repaired
+def test_mixed_precision_keeps_the_writer_and_the_reader_of_what_was_scaled(mixed: tuple[Path, dict[str, Any]]) -> None:
+    path, printed = mixed
     card = read_card(path)
     assert card is not None
-    assert card.quantization.kept == printed["repair"]["kept"]
+    assert card.quantization.kept == printed["mixed_precision"]["kept"]
     assert {layer_name(name) for name in card.quantization.kept} >= {"stem1_conv", "stem2_conv"}
-    require_kept(path.read_bytes(), card.quantization.kept)
+    verify_kept(path.read_bytes(), card.quantization.kept)
     kinds = [operator.name for operator in read_graph(path.read_bytes()).operators if not operator.floating]
     assert kinds.count("CONV_2D") >= 2
 
 
-def test_repair_tells_what_it_costs(repaired: tuple[Path, dict[str, Any]]) -> None:
-    path, printed = repaired
-    figures = printed["repair"]
+def test_mixed_precision_tells_what_it_costs(mixed: tuple[Path, dict[str, Any]]) -> None:
+    path, printed = mixed
+    figures = printed["mixed_precision"]
     assert figures["bytes"] > figures["int8_bytes"]
     assert figures["bytes"] < path.stat().st_size < figures["bytes"] + 5000
     assert 0.1 < figures["latency_to_int8"] < 10
     assert figures["steps"][0]["worst_loss"] > float(MAX_DROP)
 
 
-def test_repair_tries_what_costs_nothing_first(repaired: tuple[Path, dict[str, Any]]) -> None:
-    _, printed = repaired
-    tried = [step["what"] for step in printed["repair"]["steps"]]
-    estimators = [f"int8 throughout, ranges by {estimator}" for estimator in ESTIMATORS]
+def test_mixed_precision_tries_what_costs_nothing_first(mixed: tuple[Path, dict[str, Any]]) -> None:
+    _, printed = mixed
+    tried = [step["what"] for step in printed["mixed_precision"]["steps"]]
+    estimators = [f"int8 throughout, ranges by {estimator}" for estimator in CALIBRATION_METHODS]
     assert tried[:3] == estimators
-    assert tried[3] in {f"{one}, weights compensated" for one in estimators}
+    assert tried[3] in {f"{one}, weights gptq" for one in estimators}
     assert tried[4].startswith("keep ")
-    costless = printed["repair"]["steps"][:4]
+    costless = printed["mixed_precision"]["steps"][:4]
     taken = min(costless, key=lambda step: step["kl"])
     assert [step["taken"] for step in costless] == [step is taken for step in costless]
-    assert printed["repair"]["rounding"] == ("compensated" if taken is costless[3] else "nearest")
-    assert printed["card"]["quantization"]["rounding"] == ("compensated" if taken is costless[3] else "")
+    assert printed["mixed_precision"]["rounding"] == ("gptq" if taken is costless[3] else "nearest")
+    assert printed["card"]["quantization"]["rounding"] == ("gptq" if taken is costless[3] else "")
 
 
 @pytest.mark.slow
-def test_a_repaired_model_keeps_the_rounding_that_was_asked_for(
-    bad: Path, words: tuple[str, ...], source: Source, tmp_path: Path
+def test_a_mixed_precision_model_keeps_the_rounding_that_was_asked_for(
+    bad: Path, words: tuple[str, ...], source: FloatModel, tmp_path: Path
 ) -> None:
     out = tmp_path / "x.tflite"
-    how = ("--max-drop", MAX_DROP, "--repair", "--rounding", "compensated", "--json")
+    how = ("--max-drop", MAX_DROP, "--mixed-precision", "--rounding", "gptq", "--json")
     result = invoke("quantize", bad, *words, "--out", out, *how)
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
-    assert printed["repair"]["rounding"] == "compensated"
-    assert printed["repair"]["kept"]
-    assert all(step["what"].endswith("weights compensated") for step in printed["repair"]["steps"][:3])
+    assert printed["mixed_precision"]["rounding"] == "gptq"
+    assert printed["mixed_precision"]["kept"]
+    assert all(step["what"].endswith("weights gptq") for step in printed["mixed_precision"]["steps"][:3])
     card = read_card(out)
     assert card is not None
-    assert card.quantization.rounding == "compensated"
+    assert card.quantization.rounding == "gptq"
     model = split_model(out.read_bytes())[0]
     nothing = np.zeros((0, *source.card.input.shape), np.uint8)
     quantized = [o for o in read_graph(model).operators if o.name == "CONV_2D" and o.inputs[1].type == "INT8"]
     assert quantized
     # Only weights that have been rounded to the nearest step are found again.
-    assert len(Rounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantized)
+    assert len(GptqRounding(source.float_flatbuffer(), source.card.input, nothing).layers(model)) < len(quantized)
 
 
 @pytest.mark.slow
-def test_repair_leaves_a_good_model_alone(trained_run: Path, tmp_path: Path) -> None:
-    result = invoke("quantize", trained_run, "--out", tmp_path / "x.tflite", "--max-drop", "6", "--repair")
+def test_mixed_precision_leaves_a_good_model_alone(trained_run: Path, tmp_path: Path) -> None:
+    result = invoke("quantize", trained_run, "--out", tmp_path / "x.tflite", "--max-drop", "6", "--mixed-precision")
     assert result.exit_code == 0, result.output
     assert "kept out of int8" not in result.output
     assert "gate passed: the loss is at most" in result.output
 
 
 @pytest.mark.slow
-def test_int16_activations_do_not_mend_weights(source: Source, roles: TrainingData) -> None:
+def test_int16_activations_do_not_mend_weights(source: FloatModel, roles: TrainingData) -> None:
     # A full convolution takes the factors back within the weights of one output channel, which stay int8.
     calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
-    result = repair(source, calibration, roles.validation, max_drop=float(MAX_DROP), kept_in="int16")
+    result = find_mixed_precision(source, calibration, roles.validation, max_drop=float(MAX_DROP), kept_in="int16")
     assert set(result.kept.values()) == {"int16"}
     assert not read_graph(result.model).floating
     assert result.steps[-1].loss < result.steps[0].loss
     assert not result.passed
 
 
-def test_a_gate_that_nothing_could_pass_is_refused(source: Source, roles: TrainingData) -> None:
+def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, roles: TrainingData) -> None:
     with pytest.raises(EdgeemoError, match="cannot be passed on 40 faces, not even by the float model itself"):
-        repair(source, np.empty(0), roles.validation.take(range(40)), max_drop=1.0)
+        find_mixed_precision(source, np.empty(0), roles.validation.take(range(40)), max_drop=1.0)
 
 
-def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
-    plot, out = tmp_path / "sensitivity.png", tmp_path / "blame.json"
-    result = invoke("blame", bad, *words, "--images", 100, "--plot", plot, "--out", out)
+def test_sensitivity_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
+    plot, out = tmp_path / "sensitivity.png", tmp_path / "sensitivity.json"
+    result = invoke("sensitivity", bad, *words, "--images", 100, "--plot", plot, "--out", out)
     assert result.exit_code == 0, result.output
     assert plot.read_bytes()[:4] == b"\x89PNG"
     figures = json.loads(out.read_text())
@@ -208,14 +208,14 @@ def test_blame_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path
 
 
 @pytest.mark.slow
-def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str, ...]) -> None:
+def test_sensitivity_with_gptq_rounding(bad: Path, words: tuple[str, ...]) -> None:
     def ranking(*more: str) -> dict[str, Any]:
-        result = invoke("blame", bad, *words, "--images", 100, "--json", *more)
+        result = invoke("sensitivity", bad, *words, "--images", 100, "--json", *more)
         assert result.exit_code == 0, result.output
         figures: dict[str, Any] = json.loads(result.stdout)
         return figures
 
-    nearest, together = ranking(), ranking("--rounding", "compensated")
+    nearest, together = ranking(), ranking("--rounding", "gptq")
     assert nearest["float_accuracy"] == together["float_accuracy"]
     first, second = (
         {row["tensor"]: row["kl"] for row in figures["operators"] if row["operator"] in ("CONV_2D", "FULLY_CONNECTED")}
@@ -225,15 +225,15 @@ def test_blame_by_weights_that_are_rounded_together(bad: Path, words: tuple[str,
     assert any(first[name] != second[name] for name in first)
 
 
-def test_blame_says_what_it_needs(bad: Path, words: tuple[str, ...]) -> None:
-    result = invoke("blame", bad, *words[:2])
+def test_sensitivity_says_what_it_needs(bad: Path, words: tuple[str, ...]) -> None:
+    result = invoke("sensitivity", bad, *words[:2])
     assert result.exit_code == 1
-    assert "blame needs faces to calibrate on and to measure with" in result.output
+    assert "the ranking needs faces to calibrate on and to measure with" in result.output
 
 
 def test_a_share_without_noise_is_null_in_json() -> None:
-    share = Share("RELU", "relu", "net/relu", float("inf"), 0.0, 0.5, 0.5, 0.1)
-    result = Blame(10, 0.5, 0.4, 0.2, (share,))
+    share = LayerScore("RELU", "relu", "net/relu", float("inf"), 0.0, 0.5, 0.5, 0.1)
+    result = Sensitivity(10, 0.5, 0.4, 0.2, (share,))
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["operators"][0]["snr"] is None
     assert result.gain(share) == pytest.approx(0.5)
     assert result.table().splitlines()[-1].split()[2] == "-"
@@ -262,8 +262,8 @@ def test_a_divergence_below_the_resolution_of_int8_counts_nothing() -> None:
 
 
 def test_the_study_has_every_draw(trained_run: Path, faces_zip: Path, tmp_path: Path) -> None:
-    source = Source.of_run(Run.open(trained_run))
-    roles = source_roles(source, None)
+    source = FloatModel.of_run(Run.open(trained_run))
+    roles = model_splits(source, None)
     assert roles is not None
     result = study(source, roles, sizes=(5, 20, 10_000), seeds=(0, 1))
     assert [(draw.size, draw.seed) for draw in result.draws] == [(5, 0), (5, 1), (20, 0), (20, 1)]
@@ -275,8 +275,8 @@ def test_the_study_has_every_draw(trained_run: Path, faces_zip: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        (("--rounding", "compensated"), "leave --rounding away"),
-        (("--ranges", "mse", "--per-tensor"), "leave --ranges, --per-tensor away"),
+        (("--rounding", "gptq"), "leave --rounding away"),
+        (("--calibration-method", "mse", "--per-tensor"), "leave --calibration-method, --per-tensor away"),
         (("--method", "int16x8"), "leave --method away"),
         (("--calibration-size", "50"), "leave --calibration-size away"),
     ],
@@ -289,3 +289,9 @@ def test_the_study_refuses_what_it_would_leave_out(
     assert "--calibration-study quantizes to int8 by the smallest and largest values seen" in result.output
     assert named in result.output
     assert not (tmp_path / "study").exists()
+
+
+def test_sensitivity_names_a_model_that_is_absent() -> None:
+    result = invoke("sensitivity", "absent")
+    assert result.exit_code == 1
+    assert "absent is not there" in result.output

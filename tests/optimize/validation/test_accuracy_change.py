@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.optimize.validation import Drift, bootstrap_interval, drift, least_provable, mcnemar, score_interval
+from edgeemo.optimize.validation import (
+    AccuracyChange,
+    bootstrap_interval,
+    compare_accuracy,
+    least_provable,
+    mcnemar,
+    score_interval,
+)
 
 #: Approval of the prime minister in two surveys of the same 1,600 people (Agresti, Categorical Data Analysis):
 #: yes-yes, yes-no, no-yes, no-no.
@@ -114,13 +121,13 @@ def predictions(labels: np.ndarray, confidence: float = 0.8) -> np.ndarray:
     return np.full((len(labels), 3), rest) + (confidence - rest) * np.eye(3)[labels]
 
 
-def report(n: int, lost: int = 0, won: int = 0, wrong: int = 0) -> Drift:
+def report(n: int, lost: int = 0, won: int = 0, wrong: int = 0) -> AccuracyChange:
     """Of n images of class a, the reference has ``won + wrong`` wrong, the candidate ``lost + wrong``."""
     targets = np.zeros(n, int)
     reference, candidate = targets.copy(), targets.copy()
     reference[: won + wrong] = 1
     candidate[won : won + wrong + lost] = 1
-    return drift(targets, predictions(reference), predictions(candidate), LABELS)
+    return compare_accuracy(targets, predictions(reference), predictions(candidate), LABELS)
 
 
 def test_counts_and_difference() -> None:
@@ -152,14 +159,14 @@ def test_the_gate_of_one_point_with_3589_images(lost: int, won: int, passes: boo
     assert report(3589, lost, won, wrong=1200).passes(1.0) is passes
 
 
-def classes(n: tuple[int, int, int], lost: tuple[int, int, int], won: tuple[int, int, int]) -> Drift:
+def classes(n: tuple[int, int, int], lost: tuple[int, int, int], won: tuple[int, int, int]) -> AccuracyChange:
     """By class: images, of which the candidate alone has some wrong, and some right."""
     targets = np.repeat(np.arange(3), n)
     reference, candidate = targets.copy(), targets.copy()
     for label, start in enumerate(np.cumsum((0, *n))[:3]):
         candidate[start : start + lost[label]] = (label + 1) % 3
         reference[start + lost[label] : start + lost[label] + won[label]] = (label + 1) % 3
-    return drift(targets, predictions(reference), predictions(candidate), LABELS)
+    return compare_accuracy(targets, predictions(reference), predictions(candidate), LABELS)
 
 
 def test_recall_by_class_has_its_counts_and_bound() -> None:
@@ -211,32 +218,32 @@ def test_mean_kl_and_largest_difference_by_hand() -> None:
     targets = np.array([0, 1])
     reference = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
     candidate = np.array([[0.25, 0.375, 0.375], [0.1, 0.8, 0.1]])
-    found = drift(targets, reference, candidate, LABELS)
+    found = compare_accuracy(targets, reference, candidate, LABELS)
     assert found.mean_kl == pytest.approx(0.5 * math.log(4 / 3) / 2, rel=1e-5)
     assert found.max_difference == pytest.approx(0.25)
 
 
 def test_a_probability_of_exactly_0_keeps_the_divergence_finite() -> None:
     targets = np.array([0])
-    found = drift(targets, np.array([[0.9, 0.05, 0.05]]), np.array([[1.0, 0.0, 0.0]]), LABELS)
+    found = compare_accuracy(targets, np.array([[0.9, 0.05, 0.05]]), np.array([[1.0, 0.0, 0.0]]), LABELS)
     assert 0 < found.mean_kl < 2
 
 
 def test_overconfidence_shows_in_the_calibration_error() -> None:
     targets = np.array([0] * 80 + [1] * 20)
     honest, sure = (predictions(np.zeros(100, int), confidence) for confidence in (0.8, 0.98))
-    assert drift(targets, honest, sure, LABELS).calibration_error == pytest.approx((0.0, 0.18), abs=1e-9)
+    assert compare_accuracy(targets, honest, sure, LABELS).calibration_error == pytest.approx((0.0, 0.18), abs=1e-9)
 
 
 @pytest.mark.parametrize(("targets", "reference", "candidate"), [(0, 0, 0), (3, 2, 2), (3, 3, 2), (2, 3, 3)], ids=str)
 def test_what_cannot_be_paired_is_refused(targets: int, reference: int, candidate: int) -> None:
     with pytest.raises(EdgeemoError, match="the two models cannot be paired, expected probabilities of both"):
-        drift(np.zeros(targets, int), np.full((reference, 3), 1 / 3), np.full((candidate, 3), 1 / 3), LABELS)
+        compare_accuracy(np.zeros(targets, int), np.full((reference, 3), 1 / 3), np.full((candidate, 3), 1 / 3), LABELS)
 
 
 def test_models_of_other_classes_cannot_be_paired() -> None:
     with pytest.raises(EdgeemoError, match="cannot be paired"):
-        drift(np.zeros(2, int), np.full((2, 3), 1 / 3), np.full((2, 2), 1 / 2), LABELS)
+        compare_accuracy(np.zeros(2, int), np.full((2, 3), 1 / 3), np.full((2, 2), 1 / 2), LABELS)
 
 
 def test_json_has_all_figures() -> None:

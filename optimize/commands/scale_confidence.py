@@ -1,4 +1,4 @@
-"""``edgeemo calibrate``."""
+"""``edgeemo scale-confidence``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...train.datasets.dataset import Dataset
 
 
-@click.command("calibrate")
+@click.command("scale-confidence")
 @click.argument("model")
 @click.option("--run", metavar="RUN", help="The run that MODEL comes from: its validation role is used.")
 @click.option("--data", metavar="PATH", help="The run's data, if it has moved; without --run, data to fit on.")
@@ -35,13 +35,13 @@ def command(
     runtime: str,
     as_json: bool,
 ) -> None:
-    """Make the confidences of MODEL, a .tflite, mean what they say: temperature scaling.
+    """Scale the confidences of MODEL, a .tflite, so that they match its accuracy (temperature scaling).
 
-    One number is fitted on validation images and put into the model's card; predict, run and evaluate then give the
-    corrected probabilities. The answers stay the same, and so do the model's own bytes. Nothing is written when the
-    calibration error would not become smaller. (The ranges of int8, which are calibrated too, are edgeemo quantize's.)
+    One temperature is fitted on validation images and stored in the model's card; predict, run and evaluate then
+    return the scaled probabilities. The predicted labels and the model's own bytes do not change. Nothing is written
+    if the calibration error would not decrease.
 
-    Example: edgeemo calibrate runs/cnn3/fer-cnn3-int8.tflite --run runs/cnn3 --out calibrated.tflite
+    Example: edgeemo scale-confidence runs/cnn3/fer-cnn3-int8.tflite --run runs/cnn3 --out scaled.tflite
     """
     from dataclasses import replace
 
@@ -58,7 +58,7 @@ def command(
     card = classifier.card
     # A temperature that is there already is replaced, not added to.
     plain = replace(classifier, card=replace(card, temperature=1.0))
-    dataset = _role(run, card, data) if run else _split(str(data), split)
+    dataset = _validation_split(run, card, data) if run else _split(str(data), split)
     targets, probabilities = predict_dataset(plain, dataset)
     found = fit_temperature(targets, probabilities, floor=classifier.floor)
     if not found.helps:
@@ -81,11 +81,11 @@ def command(
     click.echo(f"by chance alone a perfectly calibrated model would show an error of {found.chance:.4f} here")
 
 
-def _role(run: str, card: ModelCard, source: str | None) -> Dataset:
+def _validation_split(run: str, card: ModelCard, source: str | None) -> Dataset:
     from ...train.fit.run import Run
-    from ..temperature_scaling import validation_role
+    from ..temperature_scaling import validation_split
 
-    return validation_role(Run.open(run), card, source)
+    return validation_split(Run.open(run), card, source)
 
 
 def _split(source: str, split: str) -> Dataset:

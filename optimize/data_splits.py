@@ -8,13 +8,13 @@ from ..edge.common.errors import EdgeemoError
 from ..train.datasets.registry import read_dataset
 from ..train.datasets.splits import TrainingData, holdout_of, training_data
 from ..train.fit.run import Run
-from .float_model import RUN, Source
+from .float_model import RUN, FloatModel
 
 #: Share of the training split on which a model without a run is compared with its int8 form.
 VALIDATION = 0.1
 
 
-def training_roles(run: Run, source: str | None = None) -> TrainingData:
+def run_splits(run: Run, source: str | None = None) -> TrainingData:
     """The roles with which a run was trained, read again.
 
     Args:
@@ -37,7 +37,7 @@ def training_roles(run: Run, source: str | None = None) -> TrainingData:
     return data
 
 
-def source_roles(source: Source, data: str | None) -> TrainingData | None:
+def model_splits(source: FloatModel, data: str | None) -> TrainingData | None:
     """Roles for any source: those of a run, or new ones drawn from a data set's training split.
 
     Args:
@@ -48,7 +48,7 @@ def source_roles(source: Source, data: str | None) -> TrainingData | None:
         EdgeemoError: the data set cannot be read, has other classes, or is not that of the run.
     """
     if source.kind == RUN:
-        return training_roles(Run.open(source.path), data)
+        return run_splits(Run.open(source.path), data)
     if data is None:
         return None
     dataset, holdout = read_dataset(data), holdout_of([source.card])
