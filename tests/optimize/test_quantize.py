@@ -15,8 +15,9 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import installed, load
 from edgeemo.edge.model.card import read_card
+from edgeemo.optimize.data_splits import run_splits
 from edgeemo.optimize.graph.verify import verify_full_int8, verify_granularity
-from edgeemo.optimize.quantize import METHODS, quantize, run_splits, slow_images
+from edgeemo.optimize.quantize import METHODS, quantize, slow_images
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set

@@ -12,7 +12,7 @@ from edgeemo.edge.model.card import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.graph import deduplicate as module
 from edgeemo.optimize.graph.deduplicate import deduplicate
-from edgeemo.optimize.graph.passes import finished
+from edgeemo.optimize.graph.passes import run_passes
 from edgeemo.optimize.graph.shift_logits import shift_logits
 from edgeemo.optimize.quantize import METHODS
 
@@ -98,7 +98,7 @@ def behind(data: bytes) -> bytes:
 def test_constants_behind_the_flatbuffer_stay_there(converted: dict[str, Path]) -> None:
     data = behind(flatbuffer(converted["int8"]))
     assert read_graph(data).operators[0].inputs[1].constant
-    assert finished(data) == data
+    assert run_passes(data) == data
     expected = answers(flatbuffer(converted["int8"]))
     assert all(np.array_equal(a, b) for a, b in zip(answers(data), expected, strict=True))
 
