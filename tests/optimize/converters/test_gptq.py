@@ -187,7 +187,7 @@ def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pyte
     def never(*arguments: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr(module, "Taps", never)
+    monkeypatch.setattr(module, "ActivationProbe", never)
     assert rounding.applied(data) == first
     # The sizes of its steps are the same: so are the steps.
     assert rounding.applied(wide) != wide
