@@ -102,7 +102,7 @@ def quantize(
         float_model: a finished run, or what :func:`edgeemo.optimize.float_model.open_float_model` has opened.
         method: one of :data:`METHODS`.
         out: file for the .tflite.
-        data: the roles with which a run was trained, see :func:`run_splits`; of other sources, roles drawn from
+        data: the roles with which a run was trained, see :func:`edgeemo.optimize.data_splits.run_splits`; of other sources, roles drawn from
             faces of the kind they were trained on. Methods that calibrate nothing do without.
         calibration_size: training faces for post-training calibration, stratified by class.
         calibration_method: how activation ranges are estimated from them, one of
