@@ -102,8 +102,8 @@ def quantize(
         float_model: a finished run, or what :func:`edgeemo.optimize.float_model.open_float_model` has opened.
         method: one of :data:`METHODS`.
         out: file for the .tflite.
-        data: the roles with which a run was trained, see :func:`edgeemo.optimize.data_splits.run_splits`; of other sources, roles drawn from
-            faces of the kind they were trained on. Methods that calibrate nothing do without.
+        data: splits to calibrate, train and compare with, as from :func:`edgeemo.optimize.data_splits.model_splits`;
+            methods that neither calibrate nor train do without.
         calibration_size: training faces for post-training calibration, stratified by class.
         calibration_method: how activation ranges are estimated from them, one of
             :data:`edgeemo.optimize.converters.activation_ranges.CALIBRATION_METHODS`.
