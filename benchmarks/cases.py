@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import FileError, ModelError
 from ..edge.common.files import existing, sha256
 from ..edge.inference.delegate import DelegateSpec, is_compiled, uncompiled
 from ..edge.model.card import ModelCard, read_card
@@ -98,17 +98,17 @@ def case_matrix(
 def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, data: Dataset | None) -> list[Case]:
     path = existing(path, "a .tflite model")
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="a .tflite model")
+        raise FileError(f"{path} is a folder", expected="a .tflite model")
     try:
         contents = path.read_bytes()
     except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})") from error
+        raise FileError(f"{path} cannot be read ({error.strerror})") from error
     # The Edge TPU's compiler copies no card.
     beside = uncompiled(path) if is_compiled(contents) else path
     origin = beside if beside.is_file() else path
     card = read_card(path) or read_card(origin) or fallback
     if data is not None and card is None:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} has no model card, its accuracy cannot be measured",
             expected="labels and preprocessing inside the model",
             hint="make one with edgeemo models card, or give a card file with --card",

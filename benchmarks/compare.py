@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import DataError
 from ..edge.common.tables import aligned
 from .cases import thread_count
 from .record import BenchmarkRecord
@@ -121,12 +121,12 @@ def compare(
         include_unreliable: count unreliable records too.
 
     Raises:
-        EdgeemoError: no model in both, records of different devices, nothing reliable, or with ``relative`` a run
+        DataError: no model in both, records of different devices, nothing reliable, or with ``relative`` a run
             without its first model.
     """
     devices = {(r.device.board, r.device.cpu, r.device.cores) for r in [*old, *new]}
     if len(devices) > 1:
-        raise EdgeemoError(
+        raise DataError(
             "the records are of different devices",
             expected="records of one device",
             got="; ".join(sorted({str(r.device) for r in [*old, *new]})),
@@ -134,7 +134,7 @@ def compare(
     before, after = _groups(old, relative), _groups(new, relative)
     shared = [key for key in before if key in after]
     if not shared:
-        raise EdgeemoError(
+        raise DataError(
             "nothing to compare", expected="a model of the same name, runtime, threads and delegate in both", got="none"
         )
     several = len({name for name, *_ in shared}) < len(shared)
@@ -143,7 +143,7 @@ def compare(
     )
     if all(change.verdict == UNRELIABLE for change in changes):
         reasons = "; ".join(dict.fromkeys(why for change in changes for why in change.reasons))
-        raise EdgeemoError(
+        raise DataError(
             f"nothing can be concluded, all records are unreliable ({reasons})",
             hint="measure again on a quiet device, or count them too with --include-unreliable",
         )
@@ -170,7 +170,7 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
         if relative:
             reference = references.get(record.run)
             if reference is None:
-                raise EdgeemoError(f"run {record.run} lacks its first model", hint="compare without --relative")
+                raise DataError(f"run {record.run} lacks its first model", hint="compare without --relative")
             if reference is record:
                 continue
             rounds = rounds / np.array(reference.rounds_ms)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import DataError, FileError
 from ..edge.common.files import existing, write_text
 from ..edge.common.proportion import Accuracy
 from ..edge.host.hardware import Device, DeviceState
@@ -177,14 +177,14 @@ class BenchmarkRecord:
             where: file and line for messages.
 
         Raises:
-            EdgeemoError: no record, one of another schema, or one with missing or unknown fields.
+            DataError: no record, one of another schema, or one with missing or unknown fields.
         """
         if not isinstance(value, dict) or "schema" not in value:
-            raise EdgeemoError(f"{where} is not a benchmark record", expected="an object with schema")
+            raise DataError(f"{where} is not a benchmark record", expected="an object with schema")
         if value.get("kind") == "profile":
-            raise EdgeemoError(f"{where} is a profile", expected="a benchmark record", hint="give it with --profiles")
+            raise DataError(f"{where} is a profile", expected="a benchmark record", hint="give it with --profiles")
         if value["schema"] not in _READABLE:
-            raise EdgeemoError(
+            raise DataError(
                 f"{where} has another format",
                 expected=f"schema {SCHEMA}",
                 got=str(value["schema"]),
@@ -209,7 +209,7 @@ class BenchmarkRecord:
             return cls(**_tuples(entries))
         except (TypeError, KeyError) as error:
             reason = str(error).split("__init__() ")[-1]
-            raise EdgeemoError(f"{where} is not a valid benchmark record ({reason})", hint="measure again") from error
+            raise DataError(f"{where} is not a valid benchmark record ({reason})", hint="measure again") from error
 
 
 #: Fields that hold a dataclass.
@@ -255,7 +255,7 @@ def read_records(path: str | Path) -> list[BenchmarkRecord]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise EdgeemoError(f"{path} cannot be read ({error})", expected="benchmark records (.jsonl)") from error
+        raise FileError(f"{path} cannot be read ({error})", expected="benchmark records (.jsonl)") from error
     records = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
@@ -263,7 +263,7 @@ def read_records(path: str | Path) -> list[BenchmarkRecord]:
             try:
                 value = json.loads(line)
             except ValueError as error:
-                raise EdgeemoError(f"{where} is not JSON ({error})", hint="remove the line") from error
+                raise DataError(f"{where} is not JSON ({error})", hint="remove the line") from error
             records.append(BenchmarkRecord.from_dict(value, where))
     return records
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import DataError, OptionError
 from ..edge.common.files import existing
 from ..edge.common.proportion import Accuracy
 from ..edge.host.hardware import Device, read_device
@@ -92,14 +92,14 @@ def benchmark(
             none though ``data`` is given, or whose labels do not fit ``data``.
     """
     if not models:
-        raise EdgeemoError("no models to benchmark", expected="at least one .tflite")
+        raise OptionError("no models to benchmark", expected="at least one .tflite")
     if data is not None and not len(data):
-        raise EdgeemoError(f"{data.name} has no images", expected="images to measure the accuracy on")
+        raise DataError(f"{data.name} has no images", expected="images to measure the accuracy on")
     check_amount(queries, seconds)
     if not 0 <= sustained < math.inf:
-        raise EdgeemoError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
+        raise OptionError("sustained out of range", expected="minutes, 0 or more", got=str(sustained))
     if counter and 1 not in threads:
-        raise EdgeemoError("instructions are counted with one thread", expected="1 among the numbers of threads")
+        raise OptionError("instructions are counted with one thread", expected="1 among the numbers of threads")
     cases = case_matrix(models, runtimes=runtimes, threads=threads, delegates=delegates, card=card, data=data)
     paths = [existing(frame, "an image") for frame in frames]
     for path in paths:

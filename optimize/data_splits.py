@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import DataError
 from ..train.datasets.registry import read_dataset
 from ..train.datasets.splits import TrainingData, holdout_of, training_data
 from ..train.fit.run import Run
@@ -22,13 +22,13 @@ def run_splits(run: Run, source: str | None = None) -> TrainingData:
         source: where the data set lies now, if it has moved.
 
     Raises:
-        EdgeemoError: the images are not those with which the run was trained.
+        DataError: the images are not those with which the run was trained.
     """
     settings = run.settings if source is None else replace(run.settings, data=source)
     data = settings.training_data(run.recipe)
     expected, got = run.card.provenance.split_hashes.get("train", ""), data.hashes["train"]
     if expected != got:
-        raise EdgeemoError(
+        raise DataError(
             f"{settings.data} is not the data with which {run.folder} was trained",
             expected=f"content hash {expected[:16]}",
             got=got[:16],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..edge.common.console import quiet_native
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import ModelError, OptionError
 from ..edge.common.files import existing
 from ..edge.model.card import TFLITE_MAGIC, ModelCard, Quantization, card_of, split_model
 from ..edge.model.describe import Description, describe, shapes_of
@@ -93,14 +93,14 @@ def open_float_model(path: str | Path, description: Description | None = None, *
     path, description = existing(path, _EXPECTED), description or Description()
     if path.is_dir() and (path / "recipe.toml").is_file():
         if description != Description():
-            raise EdgeemoError(
+            raise OptionError(
                 f"{path} is a run, and a run has its own card", hint="leave out --card, --labels and what goes with it"
             )
         return FloatModel.of_run(Run.open(path))
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return _described(path, SAVED_MODEL, _SavedNet(path), description, seed)
     if path.is_dir():
-        raise EdgeemoError(f"{path} is not a run folder and not a SavedModel", expected=_EXPECTED, got="a folder")
+        raise ModelError(f"{path} is not a run folder and not a SavedModel", expected=_EXPECTED, got="a folder")
     if path.suffix in (".keras", ".h5", ".hdf5"):
         if keras_generation(path) >= 3:
             source = _described(path, KERAS3, _load_keras3(path), description, seed)
@@ -110,7 +110,7 @@ def open_float_model(path: str | Path, description: Description | None = None, *
         magic = stream.read(8)[4:]
     if magic == TFLITE_MAGIC:
         return _tflite(path, description, seed)
-    raise EdgeemoError(
+    raise ModelError(
         f"{path} is not a model that can be quantized",
         expected=_EXPECTED,
         got=f"a {path.suffix or 'plain'} file" + ("" if path.stat().st_size else " that is empty"),
@@ -147,7 +147,7 @@ def _load_keras3(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EdgeemoError(f"{path} cannot be loaded as a Keras 3 model ({_first_line(error)})") from error
+        raise ModelError(f"{path} cannot be loaded as a Keras 3 model ({_first_line(error)})") from error
 
 
 def _exported(source: FloatModel) -> _SavedNet:
@@ -161,7 +161,7 @@ def _exported(source: FloatModel) -> _SavedNet:
                 warnings.simplefilter("ignore")
                 source.model.export(folder, verbose=False, input_signature=signature)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise EdgeemoError(f"{source.path} cannot be exported by Keras 3 ({_first_line(error)})") from error
+            raise ModelError(f"{source.path} cannot be exported by Keras 3 ({_first_line(error)})") from error
         return _SavedNet(Path(folder))
 
 
@@ -180,9 +180,9 @@ class _SavedNet:
                 warnings.simplefilter("ignore")
                 self.loaded = tf.saved_model.load(str(path))
         except Exception as error:
-            raise EdgeemoError(f"{path} cannot be loaded as a SavedModel ({_first_line(error)})") from error
+            raise ModelError(f"{path} cannot be loaded as a SavedModel ({_first_line(error)})") from error
         if "serving_default" not in self.loaded.signatures:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{path} cannot be called",
                 expected="a SavedModel with the signature serving_default",
                 got=", ".join(self.loaded.signatures) or "none",
@@ -205,7 +205,7 @@ def _tflite(path: Path, description: Description, seed: int) -> FloatModel:
     # Integer constants are indices and shapes in a float model; activations are what tells.
     quantized = {t.type for o in graph.operators for t in o.outputs} & {"INT8", "UINT8", "INT16"}
     if quantized or any(t.type in ("INT8", "FLOAT16") and len(t.shape) > 1 for o in graph.operators for t in o.inputs):
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} is quantized already",
             expected="a float32 .tflite",
             got=", ".join(sorted(quantized)) or "int8 or float16 weights",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import ModelError
 from ..edge.inference.classifier import tempered
 from ..edge.model.card import ModelCard
 from ..train.datasets.dataset import Dataset
@@ -99,12 +99,12 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
         floor: see :func:`tempered`.
 
     Raises:
-        EdgeemoError: no images, or no temperature in range is best.
+        ModelError: no images, or no temperature in range is best.
     """
     from scipy import optimize
 
     if not len(targets):
-        raise EdgeemoError("a temperature cannot be fitted", expected="images", got="none")
+        raise ModelError("a temperature cannot be fitted", expected="images", got="none")
     # The loss is convex in 1/temperature, so that it has one minimum in the logarithm too.
     bounds = math.log(LOWEST), math.log(HIGHEST)
     found = optimize.minimize_scalar(
@@ -114,7 +114,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
         options={"xatol": 1e-5},
     )
     if min(abs(found.x - bound) for bound in bounds) < 1e-3:
-        raise EdgeemoError(
+        raise ModelError(
             "no temperature makes this model as sure as it is right",
             expected=f"one between {LOWEST:g} and {HIGHEST:g}",
             got=f"{math.exp(found.x):.3g}",
@@ -140,13 +140,13 @@ def validation_split(run: Run, card: ModelCard, source: str | None = None) -> Da
         source: where the run's data lies now, if it has moved.
 
     Raises:
-        EdgeemoError: the model was validated on other images.
+        ModelError: the model was validated on other images.
     """
     settings = run.settings if source is None else replace(run.settings, data=source)
     dataset = settings.training_data(run.recipe).validation
     expected = card.provenance.split_hashes.get("validation", "")
     if dataset.content_hash != expected:
-        raise EdgeemoError(
+        raise ModelError(
             f"{settings.data} by {run.folder} is not what the model was validated on",
             expected=f"content hash {expected[:16] or 'on its card'}",
             got=dataset.content_hash[:16],

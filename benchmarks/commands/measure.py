@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ...edge.common.errors import EdgeemoError, MissingExtraError, OptionError
+from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
 from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES
@@ -225,7 +225,7 @@ def _images(place: str) -> list[Path]:
         return [path]
     found = sorted(image for image in path.iterdir() if is_image(image))
     if not found:
-        raise EdgeemoError(f"{path} has no images", expected="images with faces", hint="check the path")
+        raise DataError(f"{path} has no images", expected="images with faces", hint="check the path")
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, OptionError, RuntimeUnavailableError
 from ...edge.common.files import existing
 from ...edge.model.card import ModelCard, read_card
 from .emulator import Guest, compile_counter, emulator_version
@@ -69,7 +69,7 @@ class InstructionCounter:
 
     def __init__(self, pythons: Sequence[str | Path]) -> None:
         if not pythons:
-            raise EdgeemoError(
+            raise OptionError(
                 "no emulated Python is named",
                 expected="--arm-python PATH or EDGEEMO_ARM_PYTHON",
                 hint="make one with `make arm` in a checkout, see docs/instruction-counts.md",
@@ -130,10 +130,10 @@ class InstructionCounter:
         facts, counts = guest.ask(request)
         shown = [frame for frame in counts.frames if "invoke" in frame]
         if request["card"] and not shown:
-            raise EdgeemoError("no face was found in the frames", hint="give images of people who face the camera")
+            raise DataError("no face was found in the frames", hint="give images of people who face the camera")
         processor = facts["processor"]
         if not processor.startswith(("Cortex-", "Arm ")):
-            raise EdgeemoError(
+            raise RuntimeUnavailableError(
                 f"{guest.python} does not tell which processor it is",
                 expected="an Arm processor in the /proc/cpuinfo of its system root",
                 got=processor or "nothing",

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RuntimeUnavailableError
 from .markers import BASE, Counts, read_marks
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -39,18 +39,18 @@ def compile_counter(target: Path) -> None:
     """Compile counter.c with gcc.
 
     Raises:
-        EdgeemoError: there is no gcc, or it lacks the C library's headers.
+        RuntimeUnavailableError: there is no gcc, or it lacks the C library's headers.
     """
     compiler = shutil.which("gcc")
     if compiler is None:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             "gcc is missing, which compiles the counter of instructions", hint="apt-get install gcc libc6-dev"
         )
     command = [compiler, "-std=c11", "-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden"]
     process = subprocess.run([*command, "-o", str(target), str(SOURCE)], capture_output=True, text=True, check=False)
     if process.returncode:
         reason = next((line for line in process.stderr.splitlines() if "error" in line), "no reason given")
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             f"gcc cannot compile the counter of instructions ({reason[:160]})", hint="apt-get install gcc libc6-dev"
         )
 
@@ -59,11 +59,11 @@ def emulator_version() -> str:
     """Version of the qemu-aarch64 on the PATH.
 
     Raises:
-        EdgeemoError: there is none.
+        RuntimeUnavailableError: there is none.
     """
     program = shutil.which("qemu-aarch64")
     if program is None:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             "qemu-aarch64 is missing, which runs the emulated processor", hint="apt-get install qemu-user"
         )
     first = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
@@ -95,9 +95,9 @@ class Guest:
         if process.returncode or not machine:
             raise self._failed(process)
         if machine != "aarch64":
-            raise EdgeemoError(f"{self.python} is not emulated", expected="aarch64", got=machine)
+            raise RuntimeUnavailableError(f"{self.python} is not emulated", expected="aarch64", got=machine)
         if missing:
-            raise EdgeemoError(
+            raise RuntimeUnavailableError(
                 f"{self.python} lacks {', '.join(missing)}",
                 expected="an aarch64 Python with the packages of the base install",
                 hint="see docs/instruction-counts.md",
@@ -108,7 +108,7 @@ class Guest:
         """Run :func:`edgeemo.benchmarks.instructions.guest.main`; its answer and what was counted.
 
         Raises:
-            EdgeemoError: it says so, it failed, or it was not counted.
+            RuntimeUnavailableError: it says so, it failed, or it was not counted.
         """
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             folder = Path(name)
@@ -119,7 +119,7 @@ class Guest:
                 raise self._failed(process)
             answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
             if "error" in answer:
-                raise EdgeemoError(f"{self.python}: {answer['error']}")
+                raise RuntimeUnavailableError(f"{self.python}: {answer['error']}")
             return answer, read_marks(marks)
 
     def _run(self, code: str, arguments: list[str], marks: Path) -> subprocess.CompletedProcess[str]:
@@ -134,15 +134,15 @@ class Guest:
                 check=False,
             )
         except OSError as error:
-            raise EdgeemoError(
+            raise RuntimeUnavailableError(
                 f"{self.python} cannot be started ({error.strerror})",
                 expected="an emulated Python",
                 hint="see docs/instruction-counts.md",
             ) from error
 
-    def _failed(self, process: subprocess.CompletedProcess[str]) -> EdgeemoError:
+    def _failed(self, process: subprocess.CompletedProcess[str]) -> RuntimeUnavailableError:
         last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-        return EdgeemoError(
+        return RuntimeUnavailableError(
             f"{self.python} cannot run edgeemo ({last[0][:160]})",
             expected="an aarch64 Python with the packages of the base install",
             hint="see docs/instruction-counts.md",

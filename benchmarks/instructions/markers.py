@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RuntimeUnavailableError
 
 #: File numbers from here on are never open; counter.c knows the same number.
 BASE = 0x5EDC0000
@@ -63,11 +63,11 @@ def read_marks(path: Path) -> Counts:
     """Read what counter.c wrote.
 
     Raises:
-        EdgeemoError: there are no marks, or several threads ran at a time.
+        RuntimeUnavailableError: there are no marks, or several threads ran at a time.
     """
     lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
     if len(lines) < 2:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             "the emulated process was not counted",
             expected="a qemu-aarch64 of QEMU 6.0 to 8.2 that takes plugins (static builds do not)",
             hint="on Debian 12: apt-get install qemu-user",
@@ -76,7 +76,7 @@ def read_marks(path: Path) -> Counts:
     table = np.array([[int(number) for number in line.split()] for line in lines[1:]], np.int64)
     marks, threads, spans = table[:-1, 0], table[:, 1], np.diff(table[:, 2:], axis=0)
     if threads.max() > 1:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             "the emulated process ran several threads, and how long they wait for each other depends on chance",
             expected="1 thread",
             got=str(threads.max()),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import OptionError
 from ..statistics.bootstrap import matched_logs
 from ..statistics.percentiles import Percentile, percentile
 from ..worker.client import ModelProcess
@@ -152,12 +152,12 @@ def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
 def check_amount(queries: int, seconds: float) -> None:
     """Raises:
-    EdgeemoError: nothing to measure, or a time that is no time.
+    OptionError: nothing to measure, or a time that is no time.
     """
     if queries < 1:
-        raise EdgeemoError("queries out of range", expected="at least 1", got=str(queries))
+        raise OptionError("queries out of range", expected="at least 1", got=str(queries))
     if not (0 <= seconds < math.inf):
-        raise EdgeemoError("seconds out of range", expected="0 or more", got=str(seconds))
+        raise OptionError("seconds out of range", expected="0 or more", got=str(seconds))
 
 
 def measure(

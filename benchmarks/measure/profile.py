@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, sha256, write_text
 from ...edge.host.hardware import Device, read_device
 from ...edge.inference.interpreter import Session, load, version
@@ -116,10 +116,10 @@ class Profile:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            EdgeemoError: no profile, or one of another schema.
+            DataError: no profile, or one of another schema.
         """
         if not isinstance(value, dict) or value.get("kind") != "profile" or value.get("schema") != SCHEMA:
-            raise EdgeemoError(
+            raise DataError(
                 f"{where} is not a profile", expected=f"schema {SCHEMA}", hint="make it with edgeemo benchmark profile"
             )
         fields = {key: item for key, item in value.items() if key not in ("schema", "kind")}
@@ -128,7 +128,7 @@ class Profile:
             known = {"operators": operators, "device": Device(**value["device"]), "reasons": tuple(value["reasons"])}
             return cls(**{**fields, **known})
         except (TypeError, KeyError) as error:
-            raise EdgeemoError(f"{where} is not a valid profile ({error})", hint="measure again") from error
+            raise DataError(f"{where} is not a valid profile ({error})", hint="measure again") from error
 
 
 def profile(
@@ -226,7 +226,7 @@ def read_profiles(path: str | Path) -> list[Profile]:
     """Read JSON lines.
 
     Raises:
-        EdgeemoError: no such file, or a line that is not a profile.
+        FileError: no such file, or a line that is not a profile.
     """
     path = existing(path, "profiles (.jsonl)")
     try:
@@ -237,7 +237,7 @@ def read_profiles(path: str | Path) -> list[Profile]:
             if line.strip()
         ]
     except (OSError, ValueError) as error:
-        raise EdgeemoError(f"{path} cannot be read ({error})", expected="profiles (.jsonl)") from error
+        raise FileError(f"{path} cannot be read ({error})", expected="profiles (.jsonl)") from error
 
 
 def _noise(session: Session) -> np.ndarray:

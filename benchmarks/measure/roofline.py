@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RuntimeUnavailableError
 from ...edge.model.card import TFLITE_MAGIC
 from ...edge.tflite.schema import OPERATORS, TYPES
 from .latency import Latency
@@ -61,12 +61,14 @@ def ceiling_model() -> bytes:
     """The model that is timed, a .tflite without a card.
 
     Raises:
-        EdgeemoError: the package flatbuffers is not installed.
+        RuntimeUnavailableError: the package flatbuffers is not installed.
     """
     try:
         import flatbuffers
     except ImportError as error:
-        raise EdgeemoError("the package flatbuffers is missing", hint="install it: pip install flatbuffers") from error
+        raise RuntimeUnavailableError(
+            "the package flatbuffers is missing", hint="install it: pip install flatbuffers"
+        ) from error
     return _Writer(flatbuffers.Builder(1 << 20)).model()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ..worker.client import ModelProcess
 
 #: Face crops or frames of one turn: few, so that a slow moment hits all models alike.
@@ -85,7 +85,7 @@ def _joined(turns: Sequence[dict[str, Any]], *, frames: bool) -> Stages:
     }
     faces = [count for turn in turns for count in turn["faces"]] if frames else []
     if frames and not any(faces):
-        raise EdgeemoError("no face was found in the frames", hint="give images of people who face the camera")
+        raise DataError("no face was found in the frames", hint="give images of people who face the camera")
     medians = {name: float(np.median(found)) / 1e6 for name, found in spans.items()}
     stages = Stages(
         preprocess=medians["preprocess"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ..measure.profile import Profile
 from ..record import BenchmarkRecord
 from .scatter import color_of, figure, label_of, save
@@ -144,7 +144,7 @@ def latency_over_time_chart(records: Sequence[BenchmarkRecord], path: str | Path
 def _with(records: Sequence[BenchmarkRecord], field: str) -> list[BenchmarkRecord]:
     shown = [record for record in records if getattr(record, field)]
     if not shown:
-        raise EdgeemoError("nothing to draw", expected=f"a record with {field}", hint="measure again")
+        raise DataError("nothing to draw", expected=f"a record with {field}", hint="measure again")
     return shown
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...edge.common.errors import EdgeemoError, MissingExtraError
+from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import write_text
 from ...edge.common.html import Page
 from ...edge.common.markdown import MarkdownReport
@@ -81,11 +81,11 @@ def write_report(
     """
     path, suffix = Path(path), images or ".png"
     if not records:
-        raise EdgeemoError("nothing to report", expected="at least one record")
+        raise DataError("nothing to report", expected="at least one record")
     if path.suffix.lower() not in FORMATS:
-        raise EdgeemoError("unknown format of a report", expected=" or ".join(FORMATS), got=repr(path.suffix))
+        raise OptionError("unknown format of a report", expected=" or ".join(FORMATS), got=repr(path.suffix))
     if suffix not in SUFFIXES:
-        raise EdgeemoError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+        raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     page, markdown = Page(title), MarkdownReport(title, path, path.with_suffix(""))
     report: Report = page if path.suffix.lower() == ".html" else markdown
     if foreword:

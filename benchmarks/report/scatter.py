@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError, MissingExtraError
+from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import write_bytes
 from ..cases import thread_count
 from ..record import BenchmarkRecord
@@ -51,13 +51,13 @@ def plot_records(
         cost: of the horizontal axis; all but the latency need accuracies.
 
     Raises:
-        EdgeemoError: another suffix, or no record with such a figure.
+        DataError: another suffix, or no record with such a figure.
         MissingExtraError: matplotlib is not installed.
     """
     _suffix(path)
     shown = [record for record in records if cost.of(record) and (cost is LATENCY or record.accuracy)]
     if not shown:
-        raise EdgeemoError(
+        raise DataError(
             "nothing to plot", expected=f"a record with {cost.label}", hint="raise --queries, and give --data"
         )
     drawing, axes = figure(len(shown))
@@ -98,7 +98,7 @@ def save(drawing: Any, path: str | Path) -> None:
 def _suffix(path: str | Path) -> str:
     suffix = Path(path).suffix
     if suffix.lower() not in SUFFIXES:
-        raise EdgeemoError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+        raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     return suffix.lower()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ...edge.common.errors import DelegateError, EdgeemoError
+from ...edge.common.errors import DelegateError, EdgeemoError, ModelError
 from ...edge.inference.delegate import DelegateSpec
 from ...edge.model.card import ModelCard
 
@@ -135,7 +135,7 @@ class ModelProcess:
                 progress(answer["done"])
         raise self._died()
 
-    def _died(self) -> EdgeemoError:
+    def _died(self) -> ModelError:
         self._process.wait()
         status = self._process.returncode
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
@@ -147,7 +147,7 @@ class ModelProcess:
                 hint="plug the accelerator in again, or install the delegate again",
             )
         hint = "free some memory" if status == -9 else "the file may be damaged: copy or convert the model again"
-        return EdgeemoError(f"the process that measured {self.path} died ({reason})", hint=hint)
+        return ModelError(f"the process that measured {self.path} died ({reason})", hint=hint)
 
     def _said(self) -> str:
         # Not seek: the position is the worker's too, it would go on writing there.

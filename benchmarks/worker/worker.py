@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ...edge.common.errors import DelegateError, EdgeemoError
+from ...edge.common.errors import DelegateError, EdgeemoError, ModelError
 from ...edge.inference.classifier import Classifier, check_card
 from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, version
@@ -255,7 +255,7 @@ def serve(commands: TextIO, answers: TextIO) -> None:
             elif operation == "predict":
                 reply(worker.predict(report=reply, **command))
             else:
-                raise EdgeemoError("unknown operation", got=repr(operation))
+                raise ModelError("unknown operation", got=repr(operation))
         except EdgeemoError as error:
             reply({"error": str(error), "delegate": isinstance(error, DelegateError)})
 

@@ -77,7 +77,7 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
     """The extras that were asked for, and those that the options of ``edgeemo run`` need.
 
     Raises:
-        EdgeemoError: ``edgeemo run`` does not take these options, or there is no such extra: here in a moment, on the
+        OptionError: ``edgeemo run`` does not take these options, or there is no such extra: here in a moment, on the
             device after minutes.
     """
     try:
@@ -86,13 +86,13 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
         given = run_command.make_context("edgeemo run", ["model.tflite", "--source", source, *words]).params
         SinkOptions(**{field.name: given[field.name] for field in fields(SinkOptions)})
     except ValueError as error:
-        raise EdgeemoError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
+        raise OptionError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
     except (click.ClickException, EdgeemoError) as error:
         reason = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        raise EdgeemoError(
+        raise OptionError(
             f"edgeemo run does not take these --run-options ({reason})", hint="see edgeemo run --help"
         ) from error
     known = importlib.metadata.metadata("edgeemo").get_all("Provides-Extra") or []
     if unknown := [name for name in extras if name not in known]:
-        raise EdgeemoError("no such extra", expected="one of " + ", ".join(known), got=repr(unknown[0]))
+        raise OptionError("no such extra", expected="one of " + ", ".join(known), got=repr(unknown[0]))
     return tuple(dict.fromkeys([*extras, *(name for name in _NEEDS if given[name] is not None)]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 from ..common.files import sha256_file
 from ..common.tables import aligned
 from ..model.card import read_card
@@ -63,7 +63,7 @@ def show(model: str, as_json: bool) -> None:
     path = find_model(model)
     card = read_card(path)
     if card is None:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} has no model card",
             expected="a model made by edgeemo quantize, or one with a card beside it",
             hint="make one with edgeemo models card",
@@ -95,7 +95,7 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
         rows = [("model", "finding"), *((finding.name, finding.problem or "as listed") for finding in findings)]
         click.echo(aligned(rows, left=(0, 1)))
     if wrong := [finding.name for finding in findings if finding.problem]:
-        raise EdgeemoError(
+        raise ModelError(
             f"{len(wrong)} of {len(findings)} models are not as listed: {', '.join(wrong)}",
             hint="install edgeemo again, or list new files: edgeemo models manifest --write",
         )

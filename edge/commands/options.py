@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..common.errors import EdgeemoError, OptionError
+from ..common.errors import OptionError
 from ..faces.haar import Detector, HaarDetector, WholeImage
 from ..faces.yunet import YuNetDetector
 from ..inference.classifier import Classifier
@@ -178,11 +178,11 @@ class InferenceOptions:
             stopping: breaks off a wait for that process.
 
         Raises:
-            EdgeemoError: the model, the card or the delegate cannot be used.
+            OptionError: the model, the card or the delegate cannot be used.
         """
         model = str(find_model(model))
         if self.delegate_options and self.delegate is None:
-            raise EdgeemoError("--delegate-option needs a delegate", hint="give --delegate")
+            raise OptionError("--delegate-option needs a delegate", hint="give --delegate")
         spec = None if self.delegate is None else DelegateSpec.parse(self.delegate, self.delegate_options)
         own_card = read_card_file(self.card) if self.card else None
         arguments: dict[str, Any] = {
@@ -202,7 +202,7 @@ class InferenceOptions:
         """The detector that the options describe.
 
         Raises:
-            EdgeemoError: the face model cannot be used.
+            OptionError: the face model cannot be used.
             OptionError: both were given.
         """
         if self.face_model is not None and self.no_detect:

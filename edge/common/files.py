@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import EdgeemoError
+from .errors import FileError
 
 
 def sha256(data: bytes) -> str:
@@ -84,16 +84,16 @@ def existing(path: str | Path, what: str) -> Path:
         what: what it should be, for the message ("a data set", "a model").
 
     Raises:
-        EdgeemoError: nothing is there.
+        FileError: nothing is there.
     """
     path = Path(path)
     try:
         there = path.exists()
     except OSError as error:
         # A name that is too long, or a folder on the way that may not be entered.
-        raise EdgeemoError(f"{path} cannot be looked at ({error.strerror})", hint="check the path") from error
+        raise FileError(f"{path} cannot be looked at ({error.strerror})", hint="check the path") from error
     if not there:
-        raise EdgeemoError(f"{path} is not there", expected=what, hint="check the path")
+        raise FileError(f"{path} is not there", expected=what, hint="check the path")
     return path
 
 
@@ -101,13 +101,13 @@ def new_file(path: str | Path, *, force: bool = False) -> Path:
     """``path`` as a Path, checked to be free for a new file.
 
     Raises:
-        EdgeemoError: a file stands there already and ``force`` is false, or the place cannot be written.
+        FileError: a file stands there already and ``force`` is false, or the place cannot be written.
     """
     path = Path(path)
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="a file name for the output", hint="name a file in it")
+        raise FileError(f"{path} is a folder", expected="a file name for the output", hint="name a file in it")
     if path.exists() and not force:
-        raise EdgeemoError(f"{path} exists already", hint="choose another name, or overwrite it with --force")
+        raise FileError(f"{path} exists already", hint="choose another name, or overwrite it with --force")
     _check_writable(path)
     return path
 
@@ -119,14 +119,14 @@ def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
     replaced one by one, nothing else is touched. None is for commands that offer no ``--force``.
 
     Raises:
-        EdgeemoError: the folder has contents and ``force`` is false, or it cannot be made.
+        FileError: the folder has contents and ``force`` is false, or it cannot be made.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise EdgeemoError(f"{path} is a file", expected="a folder for the output", hint="choose another name")
+        raise FileError(f"{path} is a file", expected="a folder for the output", hint="choose another name")
     if path.is_dir() and any(path.iterdir()) and not force:
         hint = "choose another folder" if force is None else "choose another folder, or write into it with --force"
-        raise EdgeemoError(f"{path} exists and is not empty", hint=hint)
+        raise FileError(f"{path} exists and is not empty", hint=hint)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -135,10 +135,10 @@ def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
     return path
 
 
-def unwritable(path: Path, error: OSError) -> EdgeemoError:
+def unwritable(path: Path, error: OSError) -> FileError:
     """The error that says that ``path`` cannot be written."""
     reason = error.strerror or str(error)
-    return EdgeemoError(f"{path} cannot be written ({reason})", hint="choose a place that you may write to")
+    return FileError(f"{path} cannot be written ({reason})", hint="choose a place that you may write to")
 
 
 def _check_writable(target: Path) -> None:
@@ -146,4 +146,4 @@ def _check_writable(target: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):
-        raise EdgeemoError(f"{folder} is read-only", hint="choose a place that you may write to")
+        raise FileError(f"{folder} is read-only", hint="choose a place that you may write to")

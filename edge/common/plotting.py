@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from .errors import EdgeemoError, MissingExtraError
+from .errors import MissingExtraError, OptionError
 from .files import write_bytes
 
 #: Formats of saved figures.
@@ -58,11 +58,11 @@ def figure_suffix(path: str | Path) -> str:
     """Return the format of a figure's file, ``.png`` or ``.svg``.
 
     Raises:
-        EdgeemoError: another suffix.
+        OptionError: another suffix.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in SUFFIXES:
-        raise EdgeemoError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
+        raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     return suffix.lower()
 
 

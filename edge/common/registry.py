@@ -48,7 +48,7 @@ class Registry(Generic[_Plugin]):
 
         Raises:
             OptionError: no plug-in has this name.
-            EdgeemoError: that of another package cannot be imported.
+            OptionError: that of another package cannot be imported.
             ImportError: a built-in plug-in needs a package that is not installed.
         """
         if name in self.builtin:

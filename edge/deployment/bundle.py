@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OptionError
 from ..common.files import sha256_file, write_bytes
 from ..inference.classifier import Classifier
 from ..model.card import card_of, with_card
@@ -109,6 +109,6 @@ def _archive(files: list[Path]) -> bytes:
 
 def _quoted(option: str, value: str) -> str:
     if "\n" in value or "\0" in value:
-        raise EdgeemoError(f"{option} must be one line", got=repr(value))
+        raise OptionError(f"{option} must be one line", got=repr(value))
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

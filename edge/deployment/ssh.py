@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DeploymentError
 from .bundle import FOLDER
 
 _CONNECT_S = 10
@@ -70,10 +70,10 @@ class Remote:
             What the script said.
 
         Raises:
-            EdgeemoError: no ssh here, no connection, or the script failed.
+            DeploymentError: no ssh here, no connection, or the script failed.
         """
         if shutil.which("ssh") is None:
-            raise EdgeemoError("there is no ssh on this machine", hint="install it: apt-get install openssh-client")
+            raise DeploymentError("there is no ssh on this machine", hint="install it: apt-get install openssh-client")
         arguments = ["--python", python, *(["--prefix", prefix] if prefix else [])]
         script = (
             'folder=$(mktemp -d) && trap \'rm -rf "$folder"\' EXIT && tar -xzf - -C "$folder" && '
@@ -88,12 +88,12 @@ class Remote:
         if done.returncode:
             lines = errors.strip().splitlines() or ["the install script said nothing"]
             found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-            raise EdgeemoError(f"{self.host}: {found[-1] if found else lines[-1]}")
+            raise DeploymentError(f"{self.host}: {found[-1] if found else lines[-1]}")
         return said
 
-    def _unreachable(self, errors: str) -> EdgeemoError:
+    def _unreachable(self, errors: str) -> DeploymentError:
         for sign, (reason, hint) in _REASONS.items():
             if sign in errors:
-                return EdgeemoError(f"{self.host} cannot be logged in to: {reason}", hint=hint)
+                return DeploymentError(f"{self.host} cannot be logged in to: {reason}", hint=hint)
         last = re.sub(r"\s+", " ", errors.strip())[-200:] or "ssh said nothing"
-        return EdgeemoError(f"{self.host} cannot be logged in to ({last})", hint=f"try it by hand: ssh {self.host}")
+        return DeploymentError(f"{self.host} cannot be logged in to ({last})", hint=f"try it by hand: ssh {self.host}")

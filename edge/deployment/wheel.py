@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DeploymentError
 
 PACKAGE = Path(__file__).resolve().parents[2]
 #: Files of an installation that are made when a wheel is installed, and are not part of it.
@@ -50,7 +50,7 @@ def _build(folder: Path) -> Path:
     wheels = sorted(folder.glob("edgeemo-*.whl"))
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise EdgeemoError(f"the wheel of {PACKAGE} cannot be built ({reason})", hint="is there a network to PyPI?")
+        raise DeploymentError(f"the wheel of {PACKAGE} cannot be built ({reason})", hint="is there a network to PyPI?")
     return wheels[0]
 
 
@@ -59,7 +59,7 @@ def _repack(folder: Path) -> Path:
     # Beside the package that runs: the working folder may hold the traces of another one.
     distribution = next(iter(importlib.metadata.distributions(name="edgeemo", path=[str(site)])), None)
     if distribution is None:
-        raise EdgeemoError(f"{PACKAGE} is not an installed edgeemo", hint="install it with pip, from a wheel")
+        raise DeploymentError(f"{PACKAGE} is not an installed edgeemo", hint="install it with pip, from a wheel")
     name = f"edgeemo-{distribution.version}"
     target = folder / f"{name}-py3-none-any.whl"
     record = []
@@ -75,5 +75,5 @@ def _repack(folder: Path) -> Path:
         path = f"{name}.dist-info/RECORD"
         archive.writestr(zipfile.ZipInfo(path, _EPOCH), "\n".join([*record, f"{path},,", ""]))
     if not any(line.startswith("edgeemo/cli.py,") for line in record):
-        raise EdgeemoError("the installed edgeemo does not list its files", hint="install it again from a wheel")
+        raise DeploymentError("the installed edgeemo does not list its files", hint="install it again from a wheel")
     return target

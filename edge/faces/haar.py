@@ -9,7 +9,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OptionError, RuntimeUnavailableError
 from ..vision.box import Box, largest_first
 
 #: Longest side in pixels of the image that Haar searches. Measured on a busy x86-64 core over 60 frames of 640x480
@@ -55,7 +55,7 @@ class HaarDetector:
 
     def __init__(self, *, long_side: int = LONG_SIDE) -> None:
         if long_side < WINDOW:
-            raise EdgeemoError("long_side out of range", expected=f"at least {WINDOW}", got=str(long_side))
+            raise OptionError("long_side out of range", expected=f"at least {WINDOW}", got=str(long_side))
         self._long_side = long_side
         self._cascade = _load_cascade()
 
@@ -107,7 +107,7 @@ def _load_cascade() -> cv2.CascadeClassifier:
         cascade = cv2.CascadeClassifier(str(path))
         if not cascade.empty():
             return cascade
-    raise EdgeemoError(
+    raise RuntimeUnavailableError(
         f"OpenCV {cv2.__version__} comes without {CASCADE}",
         hint="install it with: pip install 'opencv-python>=4.8,<5', or give --no-detect",
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OptionError
 from ..vision.box import Box
 from .face import Face
 
@@ -51,7 +51,7 @@ class Tracker:
     def __init__(self, *, smooth_s: float = SMOOTH_S, lost_s: float = LOST_S) -> None:
         for name, value in (("smoothing", smooth_s), ("time until a track is lost", lost_s)):
             if not (math.isfinite(value) and value >= 0):
-                raise EdgeemoError(f"{name} out of range", expected="0 seconds or more", got=str(value))
+                raise OptionError(f"{name} out of range", expected="0 seconds or more", got=str(value))
         self._smooth_s = smooth_s
         self._lost_s = lost_s
         self._tracks: list[_Track] = []

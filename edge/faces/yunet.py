@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 from ..common.files import existing
 from ..vision.box import Box, largest_first
 from ..vision.opencv import silence_opencv
@@ -40,7 +40,7 @@ class YuNetDetector:
 
     def __init__(self, path: str | Path, *, long_side: int = LONG_SIDE) -> None:
         path = existing(path, "a face model (ONNX)")
-        wrong = EdgeemoError(
+        wrong = ModelError(
             f"{path} is no YuNet face model",
             expected="face_detection_yunet_2023mar.onnx of the OpenCV Zoo",
             hint=f"its sha256 is {SHA256}",

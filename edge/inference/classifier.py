@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 from ..model.card import ModelCard, read_card
 from ..vision.preprocess import Encoder, fit
 from .delegate import uncompiled
@@ -50,14 +50,14 @@ class Classifier:
             session: the model, loaded already, in place of those two.
 
         Raises:
-            EdgeemoError: the model cannot be loaded, has no card, or contradicts its card.
+            ModelError: the model cannot be loaded, has no card, or contradicts its card.
         """
         session = session or load(path, runtime=runtime, threads=threads)
         # The Edge TPU's compiler does not copy the card.
         beside = uncompiled(Path(path))
         card = card or read_card(path) or (read_card(beside) if beside.is_file() else None)
         if card is None:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{path} has no model card",
                 expected="labels and preprocessing inside the model",
                 hint="make one with edgeemo models card, or give a card file with --card",
@@ -92,12 +92,12 @@ class Classifier:
         """The model's output tensor (1, ...) to probabilities, float32 (labels,).
 
         Raises:
-            EdgeemoError: the model gave values that are not numbers.
+            ModelError: the model gave values that are not numbers.
         """
         values = self.session.output.decode(output)[0].ravel()
         # Integers are always numbers.
         if not self.session.output.scale and not np.isfinite(values).all():
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self.session.path} gives values that are not numbers", hint="train or convert the model again"
             )
         found = as_probabilities(values, self.card)
@@ -150,27 +150,27 @@ def check_card(card: ModelCard, session: Inference) -> None:
     """Hold a card against its model.
 
     Raises:
-        EdgeemoError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
+        ModelError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
             normalization gives.
     """
     wanted, found = (1, *card.input.shape), session.input.shape
     if found != wanted:
         first = found == (1, card.input.depth, card.input.height, card.input.width)
-        raise EdgeemoError(
+        raise ModelError(
             f"the card of {session.path} contradicts the model's input",
             expected=f"{wanted} by the card",
             got=f"{found} in the model",
             hint="convert the model with its channels last" if first else "use the card that belongs to this model",
         )
     if session.input.dtype.kind in "iu" and not session.input.scale and card.input.normalization != "raw":
-        raise EdgeemoError(
+        raise ModelError(
             f"the card of {session.path} contradicts the model's input",
             expected=f"normalization 'raw': the input is {session.input.dtype} and has no scale",
             got=repr(card.input.normalization),
         )
     outputs = int(np.prod(session.output.shape))
     if outputs != card.outputs:
-        raise EdgeemoError(
+        raise ModelError(
             f"the card of {session.path} contradicts the model's output",
             expected=f"{card.outputs} outputs for labels {', '.join(card.labels)}",
             got=f"{outputs} in the model",

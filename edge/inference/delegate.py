@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import DelegateError, EdgeemoError
+from ..common.errors import DelegateError, OptionError
 
 #: The Edge TPU's library, as Google's packages install it on Linux.
 EDGETPU_LIBRARY = "libedgetpu.so.1"
@@ -47,18 +47,18 @@ class DelegateSpec:
             options: each ``key=value``.
 
         Raises:
-            EdgeemoError: not of these forms.
+            OptionError: not of these forms.
         """
         pairs = [option.partition("=") for option in options]
         if wrong := [option for option, (key, equals, _) in zip(options, pairs, strict=True) if not (key and equals)]:
-            raise EdgeemoError("a delegate option is malformed", expected="key=value", got=repr(wrong[0]))
+            raise OptionError("a delegate option is malformed", expected="key=value", got=repr(wrong[0]))
         own = tuple((key, value) for key, _, value in pairs)
         if match := _EDGETPU.fullmatch(text):
             device = match[1] or ""
             place = (("device", f":{device}" if device.isdigit() else device),) if device else ()
             return cls(text, EDGETPU_LIBRARY, (*place, *own))
         if not text or text.startswith("edgetpu:"):
-            raise EdgeemoError(
+            raise OptionError(
                 "unknown delegate", expected="edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:N or a path", got=repr(text)
             )
         return cls(text, text, own)

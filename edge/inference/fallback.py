@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import DelegateError, EdgeemoError
+from ..common.errors import DelegateError, ModelError
 from ..common.files import existing
 from .delegate import DelegateSpec, is_compiled, needs_delegate, uncompiled
 from .interpreter import Inference, Tensor, load
@@ -128,7 +128,7 @@ def _check_alike(one: Inference, other: Inference) -> None:
         return replace(tensor, index=0)
 
     if facts(one.input) != facts(other.input) or facts(one.output) != facts(other.output):
-        raise EdgeemoError(
+        raise ModelError(
             f"{other.path} cannot stand in for {one.path}",
             expected="the same input and output",
             hint="put the model from which it was compiled beside it",

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..common.console import quiet_native
-from ..common.errors import EdgeemoError
+from ..common.errors import FileError, ModelError, OptionError, RuntimeUnavailableError
 from ..common.files import existing
 from ..model.card import TFLITE_MAGIC
 from ..vision.preprocess import dequantize, quantize
@@ -111,7 +111,7 @@ class Session:
     def __init__(self, interpreter: Any, runtime: str, path: str, *, delegate: DelegateSpec | None = None) -> None:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{path} is not a classifier",
                 expected="one input and one output",
                 got=f"{len(inputs)} and {len(outputs)}",
@@ -147,14 +147,14 @@ class Session:
         """Run the model once more on the input that was given last, and leave the output where it is.
 
         Raises:
-            EdgeemoError: the runtime or the delegate failed.
+            ModelError: the runtime or the delegate failed.
         """
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
             if self._delegate is not None:
                 raise lost(self._delegate, error) from error
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self.path} failed while it ran ({' '.join(str(error).split())[:160]})",
                 hint="convert the model again",
             ) from error
@@ -220,14 +220,14 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate:
     """
     path = existing(path, "a .tflite model")
     if threads < 1:
-        raise EdgeemoError("threads out of range", expected="at least 1", got=str(threads))
+        raise OptionError("threads out of range", expected="at least 1", got=str(threads))
     name, module = _runtime(runtime)
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="a .tflite model")
+        raise FileError(f"{path} is a folder", expected="a .tflite model")
     data = path.read_bytes()
     if data[4:8] != TFLITE_MAGIC:
         got = "an empty file" if not data else "other contents"
-        raise EdgeemoError(f"{path} is not a TFLite model", expected="a .tflite file", got=got)
+        raise ModelError(f"{path} is not a TFLite model", expected="a .tflite file", got=got)
 
     compiled = is_compiled(data)
 
@@ -252,10 +252,10 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate:
     return Session(interpreter, name, str(path), delegate=delegate)
 
 
-def damaged(path: Path, error: object) -> EdgeemoError:
+def damaged(path: Path, error: object) -> ModelError:
     """The error that says that a model file is damaged or uses what the runtime lacks."""
     reason = " ".join(str(error).split())[:160]
-    return EdgeemoError(
+    return ModelError(
         f"{path} cannot be loaded, it is damaged or needs operators that this runtime lacks ({reason})",
         hint="copy or convert the model again",
     )
@@ -263,7 +263,7 @@ def damaged(path: Path, error: object) -> EdgeemoError:
 
 def _runtime(runtime: str) -> tuple[str, Any]:
     if runtime != "auto" and runtime not in RUNTIMES:
-        raise EdgeemoError("unknown runtime", expected="auto or one of " + ", ".join(RUNTIMES), got=repr(runtime))
+        raise OptionError("unknown runtime", expected="auto or one of " + ", ".join(RUNTIMES), got=repr(runtime))
     for name in installed() if runtime == "auto" else [runtime]:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
@@ -271,7 +271,7 @@ def _runtime(runtime: str) -> tuple[str, Any]:
         except ImportError:
             continue
     wanted = "no TFLite runtime" if runtime == "auto" else f"the runtime {runtime!r}"
-    raise EdgeemoError(
+    raise RuntimeUnavailableError(
         f"{wanted} can be imported" if runtime == "auto" else f"{wanted} cannot be imported",
         hint="install one: pip install ai-edge-litert, or pip install tflite-runtime 'numpy<2'",
     )

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common.errors import DelegateError, EdgeemoError, FrameLost, Stopped
+from ..common.errors import DelegateError, EdgeemoError, FrameLost, ModelError, Stopped
 from .delegate import DelegateSpec
 from .fallback import Warn
 from .subprocess_child import ERROR, FACTS, HEAD, INPUT, LOAD, OUTPUT, WARNING, message, tensor_of
@@ -89,7 +89,7 @@ class IsolatedSession:
             self._load()
         except _Gone as gone:
             self._give_up()
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self.path} cannot be loaded in a process of its own ({gone})",
                 hint="the model, the runtime or the delegate is damaged: install or convert it again",
             ) from None
@@ -158,7 +158,7 @@ class IsolatedSession:
         while now - self._recent[0] > self._patience.window_s:
             self._recent.popleft()
         if len(self._recent) > self._patience.restarts:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self.path} {reason}, {len(self._recent)} times within {self._patience.window_s / 60:g} min",
                 hint="use another model, runtime or delegate",
             )

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError, RuntimeUnavailableError
 from ..model.card import split_model
 from ..tflite.graph import Graph
 from .edgetpu import MAPPED
@@ -72,7 +72,7 @@ def compile_model(model: bytes, where: str) -> Compilation:
     """
     program = shutil.which(PROGRAM)
     if program is None:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             f"{PROGRAM} is not on the PATH",
             hint="install it as https://coral.ai/docs/edgetpu/compiler says (x86-64 Linux), or leave out --compile",
         )
@@ -90,13 +90,15 @@ def compile_model(model: bytes, where: str) -> Compilation:
                 cwd=folder,
             )
         except subprocess.TimeoutExpired as error:
-            raise EdgeemoError(f"{PROGRAM} did not finish {where} in {_SECONDS} s") from error
+            raise RuntimeUnavailableError(f"{PROGRAM} did not finish {where} in {_SECONDS} s") from error
         except OSError as error:
-            raise EdgeemoError(f"{program} cannot be started ({error.strerror})", hint="install it anew") from error
+            raise RuntimeUnavailableError(
+                f"{program} cannot be started ({error.strerror})", hint="install it anew"
+            ) from error
         said = done.stderr + done.stdout
         log = Path(folder) / "model_edgetpu.log"
         if done.returncode or not log.is_file():
-            raise EdgeemoError(f"{PROGRAM} refused {where} ({_last_words(said) or f'exit code {done.returncode}'})")
+            raise ModelError(f"{PROGRAM} refused {where} ({_last_words(said) or f'exit code {done.returncode}'})")
         return Compilation(_read_log(log, where), _facts(said))
 
 
@@ -106,7 +108,7 @@ def _read_log(path: Path, where: str) -> Counter[tuple[str, str]]:
         if match := _ROW.match(line):
             rows[match[1], match[3]] += int(match[2])
     if not rows:
-        raise EdgeemoError(f"the log of {PROGRAM} for {where} lists no operators")
+        raise ModelError(f"the log of {PROGRAM} for {where} lists no operators")
     return rows
 
 

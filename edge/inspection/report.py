@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import EdgeemoError
+from ..common.errors import EdgeemoError, FileError
 from ..common.files import existing, sha256
 from ..common.tables import aligned
 from ..model.card import ModelCard, card_of, read_card_beside
@@ -56,13 +56,13 @@ class Inspection:
             compiler: run the Edge TPU compiler too.
 
         Raises:
-            EdgeemoError: it is not there, not a model, or damaged; or the compiler is missing or refuses it.
+            FileError: it is not there, not a model, or damaged; or the compiler is missing or refuses it.
         """
         path = existing(path, "a .tflite model")
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise EdgeemoError(
+            raise FileError(
                 f"{path} cannot be read ({error.strerror})", expected="a .tflite model", hint="check the path"
             ) from error
         graph = read_graph(data, str(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import FileError, ModelError
 from ..common.files import existing
 from ..inference.classifier import Classifier
 from ..model.card import ModelCard, Quantization, card_of
@@ -35,10 +35,10 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a .tflite model") from error
+        raise FileError(f"{path} cannot be read ({error.strerror})", expected="a .tflite model") from error
     graph = read_graph(data, str(path))
     if card_of(data, str(path)) is not None:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} carries a card already", hint="see it with edgeemo models show, or give another with --card"
         )
     # A card that stands beside it is about to be replaced: it must not describe the model here.
@@ -60,7 +60,7 @@ def method_of(graph: Graph) -> str:
 
 def _try(path: Path, card: ModelCard) -> None:
     """Raises:
-    EdgeemoError: the answers to black, white and noise are not probabilities, or not logits.
+    ModelError: the answers to black, white and noise are not probabilities, or not logits.
     """
     classifier = Classifier.open(path, card=card)
     session, source = classifier.session, np.random.default_rng(0)
@@ -68,19 +68,19 @@ def _try(path: Path, card: ModelCard) -> None:
     faces += [source.integers(0, 256, card.input.shape, np.uint8) for _ in range(_TRIALS)]
     answers = np.stack([session.output.decode(session.invoke(classifier.encode(face)))[0].ravel() for face in faces])
     if not np.isfinite(answers).all():
-        raise EdgeemoError(f"{path} gives values that are not numbers", hint="convert the model again")
+        raise ModelError(f"{path} gives values that are not numbers", hint="convert the model again")
     within = answers.min() > -_SUM and answers.max() < 1 + _SUM
     sums = answers.sum(axis=1)
     likely = bool(within and (card.task == "binary" or np.abs(sums - 1).max() < _SUM))
     got = f"values from {answers.min():.3g} to {answers.max():.3g}, sums from {sums.min():.3g} to {sums.max():.3g}"
     if not likely and not card.logits:
-        raise EdgeemoError(
+        raise ModelError(
             f"the answers of {path} are not probabilities",
             expected="values from 0 to 1" + ("" if card.task == "binary" else " that sum to 1"),
             got=got,
             hint="if they are logits, say so with --logits",
         )
     if likely and card.logits and card.task == "multiclass":
-        raise EdgeemoError(
+        raise ModelError(
             f"the answers of {path} are probabilities already", expected="logits", got=got, hint="leave out --logits"
         )

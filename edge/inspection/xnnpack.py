@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import RuntimeUnavailableError
 from ..inference.interpreter import load, version
 from ..tflite.graph import Graph, Operator
 
@@ -67,12 +67,12 @@ def taken(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[in
         Name and version of the runtime, and the positions of the operators that were delegated.
 
     Raises:
-        EdgeemoError: the model cannot be loaded as a classifier, or the runtime does not tell.
+        RuntimeUnavailableError: the model cannot be loaded as a classifier, or the runtime does not tell.
     """
     session = load(path, runtime=runtime)
     delegated = session.delegated
     if delegated is None:
-        raise EdgeemoError(f"{session.runtime} does not tell what it delegates")
+        raise RuntimeUnavailableError(f"{session.runtime} does not tell what it delegates")
     return f"{session.runtime} {version(session.runtime)}".strip(), delegated
 
 

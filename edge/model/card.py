@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import EdgeemoError
+from ..common.errors import FileError, ModelError
 from ..common.files import existing, write_bytes
 from ..vision.preprocess import NORMALIZATIONS, InputSpec
 
@@ -124,17 +124,17 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise EdgeemoError("unknown task in a model card", expected=" or ".join(TASKS), got=repr(self.task))
+            raise ModelError("unknown task in a model card", expected=" or ".join(TASKS), got=repr(self.task))
         if not -0.5 <= self.margin <= 2:
-            raise EdgeemoError("margin in a model card out of range", expected="-0.5 to 2", got=str(self.margin))
+            raise ModelError("margin in a model card out of range", expected="-0.5 to 2", got=str(self.margin))
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise EdgeemoError(
+            raise ModelError(
                 "labels in a model card do not fit", expected="at least two different names", got=str(self.labels)
             )
         if self.task == "binary" and len(self.labels) != 2:
-            raise EdgeemoError("a binary card", expected="exactly two labels", got=str(len(self.labels)))
+            raise ModelError("a binary card", expected="exactly two labels", got=str(len(self.labels)))
         if type(self.temperature) not in (int, float) or not 0 < self.temperature < math.inf:
-            raise EdgeemoError(
+            raise ModelError(
                 "the temperature in a model card does not fit", expected="a number above 0", got=repr(self.temperature)
             )
 
@@ -164,27 +164,27 @@ class ModelCard:
             where: file name for messages.
 
         Raises:
-            EdgeemoError: a field is missing, unknown, or of another schema.
+            ModelError: a field is missing, unknown, or of another schema.
         """
         if not isinstance(value, dict) or "labels" not in value or "input" not in value:
-            raise EdgeemoError(f"{where} is not an edgeemo model card", expected="an object with labels and input")
+            raise ModelError(f"{where} is not an edgeemo model card", expected="an object with labels and input")
         fields = dict(value)
         schema = fields.pop("schema", 1)
         if schema == 1:
             fields = _renamed(fields)
         elif schema != SCHEMA:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), hint="update edgeemo"
             )
         if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
             # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
-            raise EdgeemoError(
+            raise ModelError(
                 f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
                 hint="update edgeemo, or fix the card",
             )
         if isinstance(fields["input"], dict) and "normalization" not in fields["input"]:
             # A default would ruin many a model without a word.
-            raise EdgeemoError(
+            raise ModelError(
                 f"{where} does not say how pixels become values",
                 expected=f"input.normalization: {', '.join(NORMALIZATIONS)}, or mean=M;std=S",
                 hint="ask whoever trained the model",
@@ -198,7 +198,7 @@ class ModelCard:
             return cls(**fields)
         except TypeError as error:
             reason = str(error).split("__init__() ")[-1]
-            raise EdgeemoError(f"{where} is not a valid model card ({reason})", hint="write the card anew") from error
+            raise ModelError(f"{where} is not a valid model card ({reason})", hint="write the card anew") from error
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the card") -> ModelCard:
@@ -206,7 +206,7 @@ class ModelCard:
         try:
             return cls.from_dict(json.loads(text), where)
         except ValueError as error:
-            raise EdgeemoError(f"{where} is not JSON ({error})", hint="write the card anew") from error
+            raise ModelError(f"{where} is not JSON ({error})", hint="write the card anew") from error
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -261,13 +261,13 @@ def read_card_file(path: str | Path) -> ModelCard:
     """A card that stands in a JSON file of its own, for a model that carries none.
 
     Raises:
-        EdgeemoError: it is not there, cannot be read, or is not a card.
+        FileError: it is not there, cannot be read, or is not a card.
     """
     path = existing(path, "a model card (JSON)")
     try:
         return ModelCard.from_json(path.read_bytes(), str(path))
     except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a model card (JSON)") from error
+        raise FileError(f"{path} cannot be read ({error.strerror})", expected="a model card (JSON)") from error
 
 
 def card_of(data: bytes, where: str) -> ModelCard | None:
@@ -293,16 +293,14 @@ def card_of(data: bytes, where: str) -> ModelCard | None:
 def _unpacked(archive: zipfile.ZipFile, where: str) -> bytes:
     size = archive.getinfo(CARD_NAME).file_size
     if size > _LARGEST_CARD:
-        raise EdgeemoError(
+        raise ModelError(
             f"the card in {where} is too large", expected=f"at most {_LARGEST_CARD:,} bytes", got=f"{size:,}"
         )
     try:
         # No more than it says of itself is ever unpacked.
         return archive.read(CARD_NAME)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise EdgeemoError(
-            f"the card in {where} is damaged ({error})", hint="copy or convert the model again"
-        ) from error
+        raise ModelError(f"the card in {where} is damaged ({error})", hint="copy or convert the model again") from error
 
 
 def with_card(model: bytes, card: ModelCard) -> bytes:

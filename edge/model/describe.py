@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 from ..tflite.graph import Graph
 from ..vision.preprocess import CHANNELS, InputSpec
 from .card import ModelCard, read_card_beside, read_card_file
@@ -56,21 +56,21 @@ def describe(
         beside: look for one beside it.
 
     Raises:
-        EdgeemoError: it is no classifier of images, too little is known of it, or what was said contradicts it.
+        ModelError: it is no classifier of images, too little is known of it, or what was said contradicts it.
     """
     if len(inputs) != 1 or len(outputs) != 1:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} is not a classifier of images",
             expected="one input and one output",
             got=f"{len(inputs)} and {len(outputs)}",
         )
     shape, answers = inputs[0], outputs[0][-1] if outputs[0] else None
     if len(shape) != 4:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} does not take images", expected="an input (batch, height, width, channels)", got=str(shape)
         )
     if _fixed(shape[0]) and shape[0] != 1:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} takes {shape[0]} images at once",
             expected="a batch of one, or one that is free",
             hint="save or convert it again with such a batch",
@@ -88,11 +88,11 @@ def shapes_of(path: Path, graph: Graph) -> tuple[list[tuple[int, ...]], list[tup
     """Shapes of the inputs and outputs of a .tflite, as :func:`describe` takes them.
 
     Raises:
-        EdgeemoError: height, width or channels are free: they would have to be fixed before every run.
+        ModelError: height, width or channels are free: they would have to be fixed before every run.
     """
     inputs, outputs = ([tensor.signature for tensor in tensors] for tensors in (graph.inputs, graph.outputs))
     if any(side < 0 for shape in inputs for side in shape[1:]):
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} has a dynamic input size",
             expected="a .tflite with a fixed height, width and number of channels",
             got=", ".join(map(str, inputs)),
@@ -104,20 +104,20 @@ def shapes_of(path: Path, graph: Graph) -> tuple[list[tuple[int, ...]], list[tup
 def _made(path: Path, description: Description, shape: tuple[int | None, ...], answers: int | None) -> ModelCard:
     missing = [name for name in ("labels", "normalization") if not getattr(description, name)]
     if missing:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} does not tell what it was trained for",
             expected=" and ".join(f"--{name}" for name in missing) + ", or --card FILE",
             hint="a wrong normalization ruins a model without a word, so none is assumed",
         )
     height, width = description.height or shape[1], description.width or shape[2]
     if not _fixed(height) or not _fixed(width):
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} has a dynamic input size", got=str(tuple(shape)), hint="fix it with --height and --width"
         )
     names = {depth: name for name, depth in CHANNELS.items()}
     channels = description.channels or names.get(shape[3] or 0, "")
     if not channels:
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} does not take images",
             expected="1 or 3 channels",
             got=str(shape[3]),
@@ -138,14 +138,14 @@ def _fixed(side: int | None) -> bool:
 def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], answers: int | None) -> None:
     wrong = [(side, given) for side, given in zip(shape[1:], card.input.shape, strict=True) if _fixed(side)]
     if any(side != given for side, given in wrong):
-        raise EdgeemoError(
+        raise ModelError(
             f"what was said of {path} contradicts its input",
             expected=" x ".join(str(side) for side in shape[1:]),
             got=" x ".join(map(str, card.input.shape)),
             hint="correct --height, --width, --channels or the card",
         )
     if _fixed(answers) and answers != card.outputs:
-        raise EdgeemoError(
+        raise ModelError(
             f"what was said of {path} contradicts its output",
             expected=f"labels for {answers} outputs",
             got=f"{len(card.labels)} labels: {', '.join(card.labels)}",

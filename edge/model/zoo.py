@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import EdgeemoError
+from ..common.errors import EdgeemoError, FileError, ModelError
 from ..common.files import existing, sha256, write_text
 from ..tflite.graph import read_graph
 from .card import TFLITE_MAGIC, ModelCard, card_of
@@ -85,16 +85,16 @@ class Catalog:
             folder: with ``manifest.json``; the package's own by default.
 
         Raises:
-            EdgeemoError: there is none, or it is not a manifest.
+            ModelError: there is none, or it is not a manifest.
         """
         path = existing(Path(folder) / MANIFEST, "a list of models")
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
             if value["schema"] != SCHEMA:
-                raise EdgeemoError(f"{path} has another format", expected=f"schema {SCHEMA}", got=str(value["schema"]))
+                raise ModelError(f"{path} has another format", expected=f"schema {SCHEMA}", got=str(value["schema"]))
             entries = tuple(Entry(**entry) for entry in value["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EdgeemoError(
+            raise ModelError(
                 f"{path} is not a list of models ({error})", hint="make it anew: edgeemo models manifest --write"
             ) from error
         return cls(Path(folder), entries)
@@ -108,11 +108,11 @@ class Catalog:
         """One model, by its name; ``nano`` is short for ``edgeemo-nano``.
 
         Raises:
-            EdgeemoError: there is none of that name; the message names those that are there.
+            ModelError: there is none of that name; the message names those that are there.
         """
         if found := self.find(name):
             return found
-        raise EdgeemoError(
+        raise ModelError(
             f"unknown model {name!r}",
             expected=f"a path, or one of {', '.join(self.names)}",
             hint="see edgeemo models list",
@@ -163,14 +163,14 @@ def make_manifest(folder: str | Path = FOLDER) -> str:
     """The manifest of the .tflite files below a folder, as JSON text; the same files give the same text.
 
     Raises:
-        EdgeemoError: a file is not a model, has no card, or two have the same name.
+        ModelError: a file is not a model, has no card, or two have the same name.
     """
     folder = existing(folder, "a folder of models")
     entries = [_entry(path, folder) for path in _models(folder)]
     entries.sort(key=lambda entry: entry.name)
     for one, two in itertools.pairwise(entries):
         if one.name == two.name:
-            raise EdgeemoError(f"{one.file} and {two.file} have the same name", hint="rename one of them")
+            raise ModelError(f"{one.file} and {two.file} have the same name", hint="rename one of them")
     value = {"schema": SCHEMA, "models": [asdict(entry) for entry in entries]}
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
@@ -224,10 +224,10 @@ def _entry(path: Path, folder: Path) -> Entry:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})") from error
+        raise FileError(f"{path} cannot be read ({error.strerror})") from error
     card = card_of(data, str(path))
     if card is None:
-        raise EdgeemoError(f"{path} has no model card", expected="models made by edgeemo quantize")
+        raise ModelError(f"{path} has no model card", expected="models made by edgeemo quantize")
     macs = read_graph(data, str(path)).macs
     file = path.relative_to(folder).as_posix()
     return Entry(path.stem, file, sha256(data), len(data), macs, _facts(card))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ..common.errors import EdgeemoError
+from ..common.errors import FileError, OptionError
 from ..common.files import existing
 from ..faces.face import largest
 from ..faces.tracker import UNCERTAIN
@@ -68,23 +68,23 @@ class Broker:
             parts = urlsplit(text if "://" in text else f"mqtt://{text}")
             port = parts.port
         except ValueError as error:
-            raise EdgeemoError("not a broker for --mqtt", expected=form) from error
+            raise OptionError("not a broker for --mqtt", expected=form) from error
         if parts.username is not None or parts.password is not None:
-            raise EdgeemoError(
+            raise OptionError(
                 "the broker for --mqtt has credentials in it, which everybody on this machine can read",
                 hint=f"give them in the environment: {USER}, and {PASSWORD} or {PASSWORD_FILE}",
             )
         if parts.scheme not in _SCHEMES or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise EdgeemoError("not a broker for --mqtt", expected=form, got=repr(text))
+            raise OptionError("not a broker for --mqtt", expected=form, got=repr(text))
         user = environment.get(USER)
         password = environment.get(PASSWORD)
         if name := environment.get(PASSWORD_FILE):
             try:
                 password = existing(name, f"a password ({PASSWORD_FILE})").read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise EdgeemoError(f"{name} cannot be read as a password", hint=f"check {PASSWORD_FILE}") from error
+                raise FileError(f"{name} cannot be read as a password", hint=f"check {PASSWORD_FILE}") from error
         if password is not None and user is None:
-            raise EdgeemoError("a password for --mqtt without a user", hint=f"set {USER}")
+            raise OptionError("a password for --mqtt without a user", hint=f"set {USER}")
         if ca is not None:
             existing(ca, "a certificate authority (PEM)")
         return cls(parts.hostname, port or _SCHEMES[parts.scheme], parts.scheme == "mqtts", user, password, ca)
@@ -128,7 +128,7 @@ class MqttSink(ThreadedSink):
         self._broker = broker
         self.device = default_device() if device is None else device
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.device):
-            raise EdgeemoError(
+            raise OptionError(
                 "the name for --mqtt-name does not fit",
                 expected="1 to 64 letters, digits, - and _",
                 got=repr(self.device),
@@ -162,7 +162,7 @@ class MqttSink(ThreadedSink):
             try:
                 client.tls_set(ca_certs=self._broker.ca)
             except (OSError, ssl.SSLError) as error:
-                raise EdgeemoError(
+                raise FileError(
                     f"{self._broker.ca} is not a certificate authority", expected="certificates in PEM"
                 ) from error
         client.on_connect = self._on_connect

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
-from ..common.errors import EdgeemoError, OptionError
+from ..common.errors import FileError, OptionError, OutputError
 from ..common.files import existing, new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
 from .base import Sink
@@ -80,7 +80,7 @@ class SinkOptions:
     def __post_init__(self) -> None:
         shows = [name for name, wanted in (("--video", self.video), ("--window", self.window)) if wanted]
         if self.privacy and shows:
-            raise EdgeemoError(
+            raise OptionError(
                 f"--privacy and {' and '.join(shows)} do not go together: under privacy no frame is stored or shown",
                 hint="leave one of them out",
             )
@@ -213,7 +213,7 @@ def _token() -> str | None:
     try:
         return existing(name, f"a token ({TOKEN_FILE})").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise EdgeemoError(f"{name} cannot be read as a token", hint=f"check {TOKEN_FILE}") from error
+        raise FileError(f"{name} cannot be read as a token", hint=f"check {TOKEN_FILE}") from error
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def _output(name: str | None, *, force: bool) -> Iterator[tuple[TextIO, Path | N
     if name is None:
         # Python's own word for a descriptor that was closed at the start.
         if sys.stdout is None:
-            raise EdgeemoError("standard output is closed", hint="give --out FILE, or --no-lines")
+            raise OutputError("standard output is closed", hint="give --out FILE, or --no-lines")
         yield sys.stdout, None
         return
     path = new_file(name, force=force)

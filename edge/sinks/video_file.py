@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OptionError
 from ..common.files import new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
 from ..vision.opencv import silence_opencv
@@ -65,7 +65,7 @@ class VideoSink(ThreadedSink):
         super().__init__(str(path), size=QUEUE, until=until)
         self._path = Path(path)
         if self._path.suffix.lower() not in FORMATS:
-            raise EdgeemoError(f"{path} has no known video format", expected=" or ".join(FORMATS))
+            raise OptionError(f"{path} has no known video format", expected=" or ".join(FORMATS))
         new_file(path, force=force)
         self._fps = fps
         self._live = live

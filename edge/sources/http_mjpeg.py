@@ -16,7 +16,7 @@ import urllib.request
 from functools import partial
 from typing import Any
 
-from ..common.errors import EdgeemoError
+from ..common.errors import CameraError
 from .jpeg import JpegSplitter, decode_jpeg
 from .live.camera import CameraLost, Capture, CapturedFrame
 from .live.gap_detector import GapDetector
@@ -75,8 +75,8 @@ class HttpCamera:
             return StreamCamera(self._address).open()
         return MjpegCapture(response, keeper.sockets[-1], self.name)
 
-    def _failure(self, reason: str) -> EdgeemoError:
-        return EdgeemoError(
+    def _failure(self, reason: str) -> CameraError:
+        return CameraError(
             f"camera {self.name} cannot be opened ({reason})", hint="check its address, power and network"
         )
 

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from ..common.errors import EdgeemoError
+from ..common.errors import FileError, OptionError
 from ..common.files import existing
 from ..vision.image import is_image
 from .base import Source, Warn, warn_on_stderr
@@ -41,7 +41,7 @@ def open_source(
         EdgeemoError: nothing is there, a folder without images, or something that cannot be read from.
     """
     if raw is not None and text != "-":
-        raise EdgeemoError("--raw is for standard input", expected="--source -")
+        raise OptionError("--raw is for standard input", expected="--source -")
     if text == "-":
         return RedirectedFile(raw) if stdin_is_file() else LiveSource(PipeCamera(raw), limits=limits)
     if camera := _camera(text):
@@ -50,7 +50,7 @@ def open_source(
     if path.is_dir():
         return ImageSource.of_folder(path, warn=warn)
     if not stat.S_ISREG(path.stat().st_mode):
-        raise EdgeemoError(f"{path} is not a file", expected=_WANTED)
+        raise FileError(f"{path} is not a file", expected=_WANTED)
     return ImageSource([path], warn=warn) if is_image(path) else VideoSource(path, warn=warn)
 
 
@@ -58,7 +58,7 @@ def _camera(text: str) -> Camera | None:
     if text.isascii() and text.isdigit():
         # Linux has at most 256 video devices; larger numbers would select other back ends of OpenCV.
         if len(text) > 3 or int(text) > 255:
-            raise EdgeemoError("no such camera", expected="a number from 0 to 255", got=text)
+            raise OptionError("no such camera", expected="a number from 0 to 255", got=text)
         return V4l2Camera(int(text))
     if match := _PICAMERA.fullmatch(text):
         from .picamera import PiCamera

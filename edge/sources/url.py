@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OptionError
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
@@ -35,19 +35,19 @@ class CameraUrl:
         """Take a URL apart.
 
         Raises:
-            EdgeemoError: it is none, or of another kind. The message shows nothing of it but its scheme.
+            OptionError: it is none, or of another kind. The message shows nothing of it but its scheme.
         """
         wanted = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         scheme = text.split("://")[0].lower()
         if scheme not in SCHEMES:
-            raise EdgeemoError("the source is an address of an unknown kind", expected=wanted, got=f"{scheme[:20]}://")
+            raise OptionError("the source is an address of an unknown kind", expected=wanted, got=f"{scheme[:20]}://")
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise EdgeemoError(f"the {scheme}:// address of the source is malformed", hint="check it") from error
+            raise OptionError(f"the {scheme}:// address of the source is malformed", hint="check it") from error
         if not host or any(character.isspace() or not character.isprintable() for character in text):
-            raise EdgeemoError(f"the {scheme}:// address of the source is malformed", expected=f"{scheme}://host/path")
+            raise OptionError(f"the {scheme}:// address of the source is malformed", expected=f"{scheme}://host/path")
         place = f"[{host}]" if ":" in host else host
         place += f":{port}" if port else ""
         return cls(

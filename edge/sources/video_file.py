@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DataError
 from ..common.files import existing
 from ..vision.opencv import to_rgb
 from .base import Frame, RecordedSource, Warn, warn_on_stderr
@@ -39,7 +39,7 @@ class VideoSource(RecordedSource):
 
     def __enter__(self) -> VideoSource:
         if self.path.stat().st_size == 0:
-            raise EdgeemoError(f"{self.path} is empty", expected="a video", got="0 bytes")
+            raise DataError(f"{self.path} is empty", expected="a video", got="0 bytes")
         # Absolute, because FFmpeg takes a colon in a relative name for a protocol.
         self._capture = open_capture(str(self.path.absolute()), cv2.CAP_FFMPEG, _DEADLINES)
         if self._capture is None:
@@ -72,8 +72,8 @@ class VideoSource(RecordedSource):
         if frames < _WHOLE * promised:
             self._warn(f"{self.path} ends after {frames:,} of its {promised:,} frames, the rest cannot be decoded")
 
-    def _undecodable(self) -> EdgeemoError:
-        return EdgeemoError(
+    def _undecodable(self) -> DataError:
+        return DataError(
             f"{self.path} cannot be decoded",
             expected="a video that OpenCV reads, such as .mp4, .avi or .mkv, an image, or a folder of images",
             hint="convert it, for example with ffmpeg",

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 from ..model.card import TFLITE_MAGIC, split_model
 from .flatbuffer import Buffer, Table
 from .schema import ACTIVATIONS, OPERATORS, OPTIONS, TYPES
@@ -132,7 +132,7 @@ def read_graph(model: bytes, where: str = "the model") -> Graph:
         where: file name for messages.
 
     Raises:
-        EdgeemoError: it is no TFLite model, or it is cut or damaged.
+        ModelError: it is no TFLite model, or it is cut or damaged.
     """
     data = split_model(model)[0]
     try:
@@ -140,7 +140,7 @@ def read_graph(model: bytes, where: str = "the model") -> Graph:
             raise ValueError("the mark TFL3 is missing")
         return _graph(Buffer(data).root)
     except (ValueError, IndexError, struct.error) as error:
-        raise EdgeemoError(f"{where} is not a readable TFLite model ({error})", hint="convert it again") from error
+        raise ModelError(f"{where} is not a readable TFLite model ({error})", hint="convert it again") from error
 
 
 def _graph(root: Table) -> Graph:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Box:
         width, height: in pixels, at least 1.
 
     Raises:
-        EdgeemoError: width or height below 1.
+        DataError: width or height below 1.
     """
 
     x: int
@@ -29,7 +29,7 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise EdgeemoError("an empty box", expected="at least 1x1", got=f"{self.width}x{self.height}")
+            raise DataError("an empty box", expected="at least 1x1", got=f"{self.width}x{self.height}")
 
     @property
     def area(self) -> int:

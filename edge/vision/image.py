@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DataError, FileError
 from ..common.files import existing
 
 #: Refuse images with more pixels than this before they are decoded. The largest Pi camera gives 64 megapixels.
@@ -35,10 +35,10 @@ def decode(data: bytes, where: str) -> np.ndarray:
         uint8 (h, w) for gray images, (h, w, 3) RGB for all others.
 
     Raises:
-        EdgeemoError: empty, cut, not an image, or larger than :data:`MAX_PIXELS`.
+        DataError: empty, cut, not an image, or larger than :data:`MAX_PIXELS`.
     """
     if not data:
-        raise EdgeemoError(f"{where} is empty", expected="an image", got="0 bytes")
+        raise DataError(f"{where} is empty", expected="an image", got="0 bytes")
     try:
         with warnings.catch_warnings():
             # Pillow's own bomb check warns at a size that is ordinary for us; ours follows at once.
@@ -46,7 +46,7 @@ def decode(data: bytes, where: str) -> np.ndarray:
             image = Image.open(io.BytesIO(data))
         width, height = image.size
         if width * height > MAX_PIXELS:
-            raise EdgeemoError(
+            raise DataError(
                 f"{where} is too large to decode",
                 expected=f"at most {MAX_PIXELS:,} pixels",
                 got=f"{width:,} x {height:,}",
@@ -57,28 +57,28 @@ def decode(data: bytes, where: str) -> np.ndarray:
         ImageOps.exif_transpose(image, in_place=True)
         return _to_uint8(image)
     except Image.DecompressionBombError as error:
-        raise EdgeemoError(
+        raise DataError(
             f"{where} is too large to decode", expected=f"at most {MAX_PIXELS:,} pixels", hint="reduce it first"
         ) from error
     except UnidentifiedImageError as error:
-        raise EdgeemoError(f"{where} is not an image", expected="PNG, JPEG or another image format") from error
+        raise DataError(f"{where} is not an image", expected="PNG, JPEG or another image format") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise EdgeemoError(f"{where} is a damaged image ({error})", hint="replace or remove it") from error
+        raise DataError(f"{where} is a damaged image ({error})", hint="replace or remove it") from error
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read an image file; see :func:`decode`.
 
     Raises:
-        EdgeemoError: it is not there, a folder, or cannot be decoded.
+        FileError: it is not there, a folder, or cannot be decoded.
     """
     path = existing(path, "an image")
     if path.is_dir():
-        raise EdgeemoError(f"{path} is a folder", expected="an image", hint="name the files in it")
+        raise FileError(f"{path} is a folder", expected="an image", hint="name the files in it")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EdgeemoError(f"{path} cannot be read ({error.strerror})") from error
+        raise FileError(f"{path} cannot be read ({error.strerror})") from error
     return decode(data, str(path))
 
 

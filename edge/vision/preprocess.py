@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError
 
 #: Normalizations by name: value = pixel * scale + offset, a pair for each color channel (R, G, B), or one for all.
 #: ``imagenet`` is the per-channel mean and standard deviation used for DenseNet and ResNet weights.
@@ -51,13 +51,13 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
-            raise EdgeemoError("unknown channels", expected=" or ".join(CHANNELS), got=repr(self.channels))
+            raise ModelError("unknown channels", expected=" or ".join(CHANNELS), got=repr(self.channels))
         if self.channels != "rgb" and any(len(numbers) > 1 for numbers in scale_and_offset(self.normalization)):
-            raise EdgeemoError(
+            raise ModelError(
                 f"normalization {self.normalization!r} does not fit", expected="channels 'rgb'", got=self.channels
             )
         if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
-            raise EdgeemoError("input size out of range", expected="1 to 4096", got=f"{self.height}x{self.width}")
+            raise ModelError("input size out of range", expected="1 to 4096", got=f"{self.height}x{self.width}")
 
     @property
     def depth(self) -> int:
@@ -78,7 +78,7 @@ def scale_and_offset(normalization: str) -> tuple[tuple[float, ...], tuple[float
         normalization: see :class:`InputSpec`.
 
     Raises:
-        EdgeemoError: not of this form.
+        ModelError: not of this form.
     """
     if normalization in NORMALIZATIONS:
         return NORMALIZATIONS[normalization]
@@ -89,7 +89,7 @@ def scale_and_offset(normalization: str) -> tuple[tuple[float, ...], tuple[float
             mean, std = mean * (count // len(mean)), std * (count // len(std))
             return tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True))
     known = ", ".join(NORMALIZATIONS)
-    raise EdgeemoError("unknown normalization", expected=f"one of {known}, or mean=M;std=S", got=repr(normalization))
+    raise ModelError("unknown normalization", expected=f"one of {known}, or mean=M;std=S", got=repr(normalization))
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -114,14 +114,14 @@ def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
         uint8 (height, width, channels); possibly a view of ``face`` when nothing was to be done.
 
     Raises:
-        EdgeemoError: not an 8-bit gray or RGB image, or an empty one.
+        ModelError: not an 8-bit gray or RGB image, or an empty one.
     """
     if face.dtype != np.uint8 or face.ndim not in (2, 3) or (face.ndim == 3 and face.shape[2] not in (1, 3)):
-        raise EdgeemoError(
+        raise ModelError(
             "not a face crop", expected="uint8 (h, w), (h, w, 1) or (h, w, 3)", got=f"{face.dtype} {face.shape}"
         )
     if face.size == 0:
-        raise EdgeemoError("an empty face crop", expected="at least one pixel", got=f"shape {face.shape}")
+        raise ModelError("an empty face crop", expected="at least one pixel", got=f"shape {face.shape}")
     plane = face[:, :, 0] if face.ndim == 3 and face.shape[2] == 1 else face
     if spec.channels == "gray" and plane.ndim == 3:
         plane = cv2.cvtColor(plane, cv2.COLOR_RGB2GRAY)

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from ...edge.common.errors import EdgeemoError, OptionError
+from ...edge.common.errors import ModelError, OptionError, RecipeError, RuntimeUnavailableError
 from ...edge.common.tables import aligned
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.inspection.report import Inspection
@@ -58,7 +58,7 @@ def command(
     Example: edgeemo inspect kdef-binary, or edgeemo inspect edge-res-int8
     """
     if os.path.isfile(target) and target.endswith(_KERAS):
-        raise EdgeemoError(
+        raise ModelError(
             f"{target} is a Keras model",
             expected="a .tflite, a run folder or a recipe",
             hint="convert it with edgeemo quantize --method float32, or rank its operators with edgeemo sensitivity",
@@ -85,7 +85,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | Non
     try:
         from ...train.config.recipe import load_recipe, recipe_names
     except ImportError as error:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             f"{recipe!r} is no model, and recipes need packages that are not installed here",
             expected=f"a .tflite file or one of {', '.join(Catalog.open().names)}",
             hint="for recipes, install it with: pip install 'edgeemo[train]'",
@@ -93,7 +93,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | Non
     if recipe not in recipe_names() and os.path.isfile(own := os.path.join(recipe, "recipe.toml")):
         recipe = own
     if not recipe.endswith(".toml") and recipe not in recipe_names():
-        raise EdgeemoError(
+        raise RecipeError(
             f"unknown recipe or model {recipe!r}",
             expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalog.open().names)}) or a path",
         )

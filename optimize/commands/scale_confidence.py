@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.common.errors import EdgeemoError, OptionError
+from ...edge.common.errors import ModelError, OptionError
 from ...edge.common.files import new_file
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
     targets, probabilities = predict_dataset(plain, dataset)
     found = fit_temperature(targets, probabilities, floor=classifier.floor)
     if not found.helps:
-        raise EdgeemoError(
+        raise ModelError(
             f"no temperature makes {model} better calibrated: the likeliest, {found.value:g}, leaves a calibration "
             f"error of {found.after.calibration_error:.4f} where {found.before.calibration_error:.4f} was",
             hint=f"leave it as it is; a perfect model would show {found.chance:.4f} on {found.n:,} images by chance",
@@ -93,7 +93,7 @@ def _split(source: str, split: str) -> Dataset:
 
     dataset = read_evaluation_set(source, split)
     if others := sorted({sample.split for sample in dataset.samples} - {"validation"}):
-        raise EdgeemoError(
+        raise ModelError(
             f"a temperature is fitted on validation images, and {dataset.name} has others here",
             expected="split validation",
             got=", ".join(others),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...edge.common.errors import EdgeemoError, GateError, OptionError
+from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
 from ...train.datasets.selection import Choice
@@ -95,7 +95,7 @@ def command(
         reports.append(new_file(kept, force=force))
     first, second = open_predictor(reference, runtime=runtime), open_predictor(candidate, runtime=runtime)
     if first.card.labels != second.card.labels:
-        raise EdgeemoError(
+        raise DataError(
             "the two models cannot be compared",
             expected=f"labels {', '.join(first.card.labels)} in both",
             got=", ".join(second.card.labels),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.tflite.flatbuffer import Buffer
 from ...edge.tflite.graph import Operator, TensorInfo, read_graph
 from ...edge.vision.preprocess import InputSpec, normalize
@@ -47,11 +47,11 @@ def round_weights(data: bytes, reference: bytes, spec: InputSpec, calibration: n
         The same model with other int8 weights, each within a few steps of what it was.
 
     Raises:
-        EdgeemoError: no layer of the one was found in the other.
+        ModelError: no layer of the one was found in the other.
     """
     rounding = GptqRounding(reference, spec, calibration)
     if not rounding.layers(data):
-        raise EdgeemoError(
+        raise ModelError(
             "no layer was found whose weights could be rounded anew",
             expected="int8 weights of convolutions or dense layers, stored in the model itself",
             hint="leave --rounding away",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.vision.preprocess import InputSpec
 from ...train.datasets.dataset import Dataset
 
@@ -23,14 +23,14 @@ def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
         uint8 (n, height, width, channels).
 
     Raises:
-        EdgeemoError: no images, or random noise, or images of one color.
+        DataError: no images, or random noise, or images of one color.
     """
     if not len(dataset):
-        raise EdgeemoError("the calibration set is empty", expected="training faces")
+        raise DataError("the calibration set is empty", expected="training faces")
     pixels = dataset.pixels(spec)
     found = neighbor_correlation(pixels)
     if found < MIN_CORRELATION:
-        raise EdgeemoError(
+        raise DataError(
             f"the calibration set {dataset.name} looks like random noise or one flat color, not like faces",
             expected=f"neighboring pixels that correlate above {MIN_CORRELATION}, as in any image of a face",
             got=f"{found:.2f}",
@@ -50,15 +50,15 @@ def check_calibration(pixels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
         The same pixels.
 
     Raises:
-        EdgeemoError: none at all, another size, another number of channels, or not 8-bit pixels.
+        DataError: none at all, another size, another number of channels, or not 8-bit pixels.
     """
     wanted = f"uint8 images of {spec.height} x {spec.width} pixels and {spec.depth} channels"
     if pixels is None or not len(pixels):
-        raise EdgeemoError(
+        raise DataError(
             "static quantization needs calibration faces", expected=wanted, got="none", hint="give them with --data"
         )
     if pixels.dtype != np.uint8 or pixels.shape[1:] != spec.shape:
-        raise EdgeemoError(
+        raise DataError(
             "the calibration faces do not fit the model",
             expected=wanted,
             got=f"{pixels.dtype} of shape {pixels.shape}",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from math import prod
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.tflite.graph import Graph, Operator, TensorInfo, read_graph
 
 #: Operators that carry weights, and the place of the weights among their inputs.
@@ -100,7 +100,7 @@ def verify_granularity(data: bytes, *, per_channel: bool) -> None:
     """Count the scales of the convolutions' weights.
 
     Raises:
-        EdgeemoError: one scale for all channels where one for each was promised, or the other way round.
+        ModelError: one scale for all channels where one for each was promised, or the other way round.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -114,7 +114,7 @@ def verify_granularity(data: bytes, *, per_channel: bool) -> None:
     counts = [len(t["quantization_parameters"]["scales"]) for t in details if t["name"] in convolutions]
     many = sum(count > 1 for count in counts)
     if many != (len(counts) if per_channel else 0):
-        raise EdgeemoError(
+        raise ModelError(
             "the scales of the converted weights are not what was asked for",
             expected="a scale for each output channel" if per_channel else "one scale for each tensor",
             got=f"{many} tensors with a scale for each channel, {len(counts) - many} with one",
@@ -142,7 +142,7 @@ def _edges(graph: Graph) -> set[str]:
 
 
 def _refuse(what: str, expected: str, got: str, hint: str | None = None) -> None:
-    raise EdgeemoError(f"the converted model is not {what}", expected=expected, got=got, hint=hint)
+    raise ModelError(f"the converted model is not {what}", expected=expected, got=got, hint=hint)
 
 
 def _float32(graph: Graph) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import OptionError, RecipeError
 from ...train.config.recipe import Recipe
 from ...train.config.sections import Qat
 
@@ -50,7 +50,7 @@ class QatOptions:
     def __post_init__(self) -> None:
         for name, value in (("epochs", self.epochs), ("steps", self.steps)):
             if value is not None and value < 1:
-                raise EdgeemoError(f"the {name} of quantization-aware training are too few", expected="1 or more")
+                raise OptionError(f"the {name} of quantization-aware training are too few", expected="1 or more")
 
     def recipe(self, trained: Recipe) -> Recipe:
         """The recipe by which the training goes on.
@@ -59,12 +59,12 @@ class QatOptions:
             trained: with which the float model was trained.
 
         Raises:
-            EdgeemoError: an unknown value, or another network, input, task or other roles.
+            OptionError: an unknown value, or another network, input, task or other roles.
         """
         recipe = trained.changed(self.overrides)
         for section in ("architecture", "input", "task", "data"):
             if getattr(recipe, section) != getattr(trained, section):
-                raise EdgeemoError(
+                raise RecipeError(
                     f"{section} cannot be changed any more",
                     expected="values of how it is trained, as qat.learning_rate=1e-6",
                     hint="train another float model for it",

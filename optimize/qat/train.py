@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.inference.classifier import Classifier, as_probabilities
 from ...edge.vision.preprocess import normalize
 from ...train.backend import keras, set_seed
@@ -134,7 +134,7 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
         A new model with the trained weights and default 8-bit ranges (convolutions per channel).
 
     Raises:
-        EdgeemoError: a layer cannot be quantized; the message names it and the reason.
+        ModelError: a layer cannot be quantized; the message names it and the reason.
     """
     with warnings.catch_warnings():
         # Deprecations inside the library are not ours to hint.
@@ -166,7 +166,7 @@ def quantization_aware(model: Any, *, skip: Collection[str] = ()) -> Any:
             return tfmot.quantize_apply(annotated)
     except (ValueError, RuntimeError, AttributeError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise EdgeemoError(
+        raise ModelError(
             f"{model.name} cannot be trained quantization-aware ({reason})",
             hint="use --method int8, or leave the named layer in floating point with --qat-skip LAYER",
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.common.files import existing
 from ...train.config.recipe import Recipe, load_recipe, recipe_names
 from ...train.fit.run import Run, Settings
@@ -24,7 +24,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
     wrote tells what was known earlier: a run takes the place of its recipe there, a model that of its method.
 
     Raises:
-        EdgeemoError: a source is none of these, or holds two models of one method.
+        DataError: a source is none of these, or holds two models of one method.
     """
     systems: list[System] = []
     earlier: list[System] = []
@@ -40,7 +40,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
         files = sorted(path.rglob("*.tflite")) if path.is_dir() else [path]
         models = [model for file in files if (model := Model.read(file))]
         if not models:
-            raise EdgeemoError(f"{path} holds no model with a card", expected="a run folder or a .tflite model")
+            raise DataError(f"{path} holds no model with a card", expected="a run folder or a .tflite model")
         for model in models:
             loose.setdefault(model.recipe, []).append(model)
     for name, models in loose.items():
@@ -99,7 +99,7 @@ def _parameters(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
+        raise DataError(f"{path} is damaged ({error})", hint="train again") from error
 
 
 def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
@@ -109,7 +109,7 @@ def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
         found = [model for model in models if model.method == method]
         usual = [model for model in found if model.path.stem == f"{name}-{method}"]
         if len(found) > 1 and len(usual) != 1:
-            raise EdgeemoError(
+            raise DataError(
                 f"there are several {method} models of {name} ({', '.join(str(model.path) for model in found)})",
                 hint=f"name one of them {name}-{method}.tflite, or give files instead of their folder",
             )

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import FileError
 from ...edge.model.card import card_of, split_model
 from ...edge.tflite.graph import read_graph
 from .figures import Change, Figure
@@ -47,12 +47,12 @@ class Model:
         """A model with its card, or None for one without.
 
         Raises:
-            EdgeemoError: it cannot be read, or its card is broken.
+            FileError: it cannot be read, or its card is broken.
         """
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise EdgeemoError(f"{path} cannot be read ({error.strerror})", expected="a .tflite model") from error
+            raise FileError(f"{path} cannot be read ({error.strerror})", expected="a .tflite model") from error
         card = card_of(data, str(path))
         if card is None:
             return None

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from .figures import Change, Figure
 from .model import Model
 from .system import ALL_METHODS, METHODS, System
@@ -62,12 +62,12 @@ def read_systems(path: Path) -> list[System]:
     """The systems of a file that ``edgeemo results --json`` has written.
 
     Raises:
-        EdgeemoError: it is no such file.
+        DataError: it is no such file.
     """
     try:
         return [_system(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"{path} holds no systems ({type(error).__name__}: {error})",
             expected="what edgeemo results --json writes",
         ) from error

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, write_text
 from .figures import Figure
 from .system import ALL_METHODS, METHODS, System
@@ -127,9 +127,9 @@ def replace_block(readme: str | Path, table: str) -> None:
         # Bytes, so that the ends of lines stay what they are.
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise EdgeemoError(f"{path} cannot be read ({error})", expected="a Markdown file") from error
+        raise FileError(f"{path} cannot be read ({error})", expected="a Markdown file") from error
     if (text.count(START), text.count(END)) != (1, 1) or text.index(START) > text.index(END):
-        raise EdgeemoError(
+        raise DataError(
             f"{path} has no place for the table",
             expected=f"one line {START} and, below it, one line {END}",
             hint="put both where the table is to stand",

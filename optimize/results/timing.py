@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing
 
 
@@ -52,7 +52,7 @@ def read_records(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     """Lines of ``records.jsonl`` files.
 
     Raises:
-        EdgeemoError: no such file, or a line that is not a benchmark record.
+        FileError: no such file, or a line that is not a benchmark record.
     """
     records = []
     for name in paths:
@@ -60,7 +60,7 @@ def read_records(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise EdgeemoError(f"{path} cannot be read ({error})", expected="benchmark records (.jsonl)") from error
+            raise FileError(f"{path} cannot be read ({error})", expected="benchmark records (.jsonl)") from error
         for number, line in enumerate(lines, 1):
             if line.strip():
                 records.append(_record(line, f"{path}, line {number}"))
@@ -104,7 +104,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
         if missing or not isinstance(value["device"], dict):
             raise ValueError(f"{', '.join(missing) or 'device'} missing")
     except (ValueError, TypeError, KeyError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"{where} is not a benchmark record ({error})", expected="what edgeemo benchmark --out writes"
         ) from error
     return dict(value)
@@ -122,7 +122,7 @@ def _timing(one: Mapping[str, Any], two: Mapping[str, Any], *, older: bool) -> T
     pairs = list(zip(one["rounds_ms"], two["rounds_ms"], strict=False))
     ratios = [second / first for first, second in pairs if first > 0]
     if not ratios:
-        raise EdgeemoError(f"the records of run {one['run']} have no rounds", hint="measure again: edgeemo benchmark")
+        raise DataError(f"the records of run {one['run']} have no rounds", hint="measure again: edgeemo benchmark")
     device = one["device"]
     place = f"{device.get('board') or device.get('cpu') or device.get('machine')}, {device.get('cores')} cores"
     threads = f"{one['threads']} thread" + ("s" if one["threads"] != 1 else "")

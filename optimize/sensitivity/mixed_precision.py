@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.tables import aligned
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
@@ -253,7 +253,7 @@ class _Trial:
 def _require_enough(n: int, max_drop: float) -> None:
     least = -score_interval(0, 0, n)[0]
     if least > max_drop:
-        raise EdgeemoError(
+        raise ModelError(
             f"a gate of {max_drop:g} points cannot be passed on {n:,} faces, not even by the float model itself",
             expected=f"--max-drop {math.ceil(100 * least) / 100:.2f} or more, or more faces",
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.proportion import Accuracy
 from ...edge.common.tables import aligned
 from ...train.evaluation.calibration_error import expected_calibration_error
@@ -187,10 +187,10 @@ def compare_accuracy(
         labels: class names.
 
     Raises:
-        EdgeemoError: no images, or different numbers of them.
+        ModelError: no images, or different numbers of them.
     """
     if not len(targets) or reference.shape != candidate.shape or len(reference) != len(targets):
-        raise EdgeemoError(
+        raise ModelError(
             "the two models cannot be paired",
             expected="probabilities of both for the same images",
             got=f"{len(targets)} labels, shapes {reference.shape} and {candidate.shape}",

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RecipeError
 from ...edge.vision.preprocess import InputSpec
 from .cnn3 import cnn3
 from .cnn38 import cnn38
@@ -42,17 +42,17 @@ def build(name: str, spec: InputSpec, outputs: int, *, l2: float = 0.0, options:
         tf_keras.Model: float32 (batch, height, width, channels) -> (batch, outputs) probabilities.
 
     Raises:
-        EdgeemoError: unknown name or option, or pretrained weights that are not there.
+        RecipeError: unknown name or option, or pretrained weights that are not there.
     """
     if name not in ARCHITECTURES:
-        raise EdgeemoError("unknown architecture", expected="one of " + ", ".join(ARCHITECTURES), got=repr(name))
+        raise RecipeError("unknown architecture", expected="one of " + ", ".join(ARCHITECTURES), got=repr(name))
     builder = ARCHITECTURES[name]
     known = [
         p.name for p in inspect.signature(builder).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "l2"
     ]
     if unknown := sorted(set(options or {}) - set(known)):
-        raise EdgeemoError(f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known))
+        raise RecipeError(f"architecture {name!r} has no option {unknown[0]!r}", expected="one of " + ", ".join(known))
     try:
         return builder(spec.shape, outputs, l2=l2, **(options or {}))
     except (TypeError, ValueError, IndexError) as error:
-        raise EdgeemoError(f"architecture {name!r} cannot be built with these options ({error})") from error
+        raise RecipeError(f"architecture {name!r} cannot be built with these options ({error})") from error

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RecipeError
 from ...edge.common.files import existing
 from ..backend import keras
 
@@ -27,13 +27,13 @@ def backbone(name: str, inputs: Any, weights: str) -> Any:
             downloads; or an HDF5 file with the weights of this network without its top.
 
     Raises:
-        EdgeemoError: the weights are not there, or they are another network's.
+        RecipeError: the weights are not there, or they are another network's.
     """
     make = getattr(keras.applications, name)
     if weights == "none":
         return make(include_top=False, weights=None, input_tensor=inputs)
     if inputs.shape[-1] != 3:
-        raise EdgeemoError(
+        raise RecipeError(
             f"pretrained weights of {name} do not fit gray input",
             expected="input.channels rgb",
             hint="or train from scratch with --weights none",
@@ -44,7 +44,7 @@ def backbone(name: str, inputs: Any, weights: str) -> Any:
         with _download():
             return make(include_top=False, weights="imagenet", input_tensor=inputs)
     except Exception as error:  # tf_keras raises bare Exception when a download fails
-        raise EdgeemoError(
+        raise RecipeError(
             f"the ImageNet weights of {name} are not in {Path.home() / '.keras' / 'models'} and cannot be downloaded "
             f"({_first_line(error)})",
             hint=_MEND,
@@ -67,8 +67,8 @@ def _from_file(name: str, make: Any, inputs: Any, path: Path) -> Any:
     return model
 
 
-def _not_of(name: str, path: Path, error: Exception) -> EdgeemoError:
-    return EdgeemoError(
+def _not_of(name: str, path: Path, error: Exception) -> RecipeError:
+    return RecipeError(
         f"{path} does not hold weights of {name} without its top ({_first_line(error)})",
         expected="an HDF5 file, as densenet169_weights_tf_dim_ordering_tf_kernels_notop.h5",
     )

@@ -7,7 +7,7 @@ import json
 import click
 
 from ...edge.commands.group import CommandGroup
-from ...edge.common.errors import EdgeemoError, OptionError
+from ...edge.common.errors import DataError, OptionError
 from ...edge.common.files import existing, new_file, write_text
 from ...edge.common.tables import aligned
 from ...edge.model.card import read_card
@@ -100,7 +100,7 @@ def pack_command(
         place = existing(find_model(model), "a .tflite model")
         card = read_card(place)
         if card is None:
-            raise EdgeemoError(f"{place} has no model card", expected="the test role and the input of the model")
+            raise DataError(f"{place} has no model card", expected="the test role and the input of the model")
     whole = read_evaluation_set(
         path, split, skip_bad=skip_bad, choice=choice, holdout=holdout_of([card]) if card else None
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...edge.common.errors import EdgeemoError, OptionError
+from ...edge.common.errors import DataError, OptionError
 from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, data_cleaning, tell_left_out
@@ -193,7 +193,7 @@ def _absolute(source: str) -> str:
 def _free(out: str) -> None:
     """Refuse an existing run before minutes of reading, with the word that goes on with it."""
     if (Path(out) / "run.json").is_file():
-        raise EdgeemoError(f"{out} is a run already", hint=f"go on with --resume {out}, or choose another folder")
+        raise DataError(f"{out} is a run already", hint=f"go on with --resume {out}, or choose another folder")
     made = not Path(out).exists()
     new_folder(out, force=None)
     if made:

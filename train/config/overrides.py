@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RecipeError
 
 
 def apply_override(table: dict[str, Any], text: str) -> None:
@@ -21,12 +21,12 @@ def apply_override(table: dict[str, Any], text: str) -> None:
         text: ``section.key=value``; the value is TOML, or a plain word. ``part.1.key`` is the first of ``[[part]]``.
 
     Raises:
-        EdgeemoError: it cannot be read, or leads to no place in the table.
+        RecipeError: it cannot be read, or leads to no place in the table.
     """
     key, separator, value = text.partition("=")
     *sections, last = key.strip().split(".")
     if not separator or not last or not all(sections):
-        raise EdgeemoError(f"override {text!r} cannot be read", expected="section.key=value, as schedule.epochs=5")
+        raise RecipeError(f"override {text!r} cannot be read", expected="section.key=value, as schedule.epochs=5")
     try:
         parsed = tomlkit.parse(f"x = {value}").unwrap()["x"]
     except TOMLKitError:
@@ -35,14 +35,14 @@ def apply_override(table: dict[str, Any], text: str) -> None:
     for section in sections:
         if isinstance(place, list):
             if not section.isdecimal() or not 1 <= int(section) <= len(place):
-                raise EdgeemoError(f"override {text!r} does not fit", expected=f"a number from 1 to {len(place)}")
+                raise RecipeError(f"override {text!r} does not fit", expected=f"a number from 1 to {len(place)}")
             place = place[int(section) - 1]
         else:
             place = place.setdefault(section, {})
         if not isinstance(place, dict | list):
-            raise EdgeemoError(f"override {text!r} does not fit", expected="a section before the last dot")
+            raise RecipeError(f"override {text!r} does not fit", expected="a section before the last dot")
     if isinstance(place, list):
-        raise EdgeemoError(f"override {text!r} does not fit", expected="the number of a part, as phase.1.epochs=5")
+        raise RecipeError(f"override {text!r} does not fit", expected="the number of a part, as phase.1.epochs=5")
     place[last] = parsed
 
 
@@ -71,13 +71,13 @@ def from_table(cls: type, table: Any, where: str, prefix: str = "") -> Any:
         prefix: of the keys in messages, as ``section.``.
 
     Raises:
-        EdgeemoError: an unknown or missing key, or a value of the wrong type.
+        RecipeError: an unknown or missing key, or a value of the wrong type.
     """
     if not isinstance(table, dict):
-        raise EdgeemoError(f"{where}: {prefix.rstrip('.')} is not a section", got=repr(table))
+        raise RecipeError(f"{where}: {prefix.rstrip('.')} is not a section", got=repr(table))
     hints = typing.get_type_hints(cls)
     if unknown := sorted(set(table) - set(hints)):
-        raise EdgeemoError(f"{where} has an unknown key {prefix}{unknown[0]}", expected="one of " + ", ".join(hints))
+        raise RecipeError(f"{where} has an unknown key {prefix}{unknown[0]}", expected="one of " + ", ".join(hints))
     values = {}
     for key, value in table.items():
         kind = hints[key]
@@ -89,7 +89,7 @@ def from_table(cls: type, table: Any, where: str, prefix: str = "") -> Any:
         return cls(**values)
     except TypeError as error:
         missing = str(error).rsplit(":", 1)[-1].strip()
-        raise EdgeemoError(f"{where} lacks {prefix}{missing}") from error
+        raise RecipeError(f"{where} lacks {prefix}{missing}") from error
 
 
 def _checked(kind: Any, value: Any, where: str, key: str) -> Any:
@@ -104,5 +104,5 @@ def _checked(kind: Any, value: Any, where: str, key: str) -> Any:
         or (isinstance(value, bool) and plain is not bool)
         or not isinstance(value, plain)
     ):
-        raise EdgeemoError(f"{where}: {key} has the wrong type", expected=plain.__name__, got=repr(value))
+        raise RecipeError(f"{where}: {key} has the wrong type", expected=plain.__name__, got=repr(value))
     return value

@@ -11,7 +11,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RecipeError
 from ...edge.model.card import TASKS
 from ...edge.vision.preprocess import InputSpec
 from .overrides import apply_override, extended, from_table
@@ -83,7 +83,7 @@ class Recipe:
             *((f"phase.{number}.epochs", phase.epochs, 1, 100_000) for number, phase in enumerate(self.phase, start=1)),
         ):
             if not low <= value <= high:
-                raise EdgeemoError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
+                raise RecipeError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
 
     @property
     def plan(self) -> tuple[Phase, ...]:
@@ -117,12 +117,12 @@ class Recipe:
         """Outputs of the network for so many classes.
 
         Raises:
-            EdgeemoError: a binary task, and not two classes.
+            RecipeError: a binary task, and not two classes.
         """
         if self.task != "binary":
             return classes
         if classes != 2:
-            raise EdgeemoError(
+            raise RecipeError(
                 f"recipe {self.name} tells two classes apart", expected="data with two classes", got=str(classes)
             )
         return 1
@@ -164,7 +164,7 @@ def _recipe_file(name_or_path: str) -> Path:
     if not name_or_path.endswith(".toml") or (path.name == name_or_path and not path.exists()):
         path = FOLDER / f"{name_or_path.removesuffix('.toml')}.toml"
     if not path.is_file():
-        raise EdgeemoError(
+        raise RecipeError(
             f"unknown recipe {name_or_path!r}",
             expected=f"one of {', '.join(recipe_names())}",
             hint="or give the path of a .toml file",
@@ -180,15 +180,15 @@ def _read_table(path: Path, *heirs: Path) -> dict[str, Any]:
         heirs: the files that extend it.
     """
     if path.resolve() in [heir.resolve() for heir in heirs]:
-        raise EdgeemoError(f"{path} extends itself", expected="a recipe that ends in one without extends")
+        raise RecipeError(f"{path} extends itself", expected="a recipe that ends in one without extends")
     try:
         table: dict[str, Any] = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except (TOMLKitError, UnicodeDecodeError, OSError) as error:
-        raise EdgeemoError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
+        raise RecipeError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
     if (parent := table.pop("extends", None)) is None:
         return table
     if not isinstance(parent, str):
-        raise EdgeemoError(f"{path}: extends is not a recipe", expected="its name or path", got=repr(parent))
+        raise RecipeError(f"{path}: extends is not a recipe", expected="its name or path", got=repr(parent))
     beside = path.parent / parent
     file = beside if parent.endswith(".toml") and beside.is_file() else _recipe_file(parent)
     return extended(_read_table(file, path, *heirs), table)
@@ -206,4 +206,4 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
 
 def _one_of(key: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise EdgeemoError(f"recipe {key} is unknown", expected=f"one of {', '.join(known)}", got=repr(value))
+        raise RecipeError(f"recipe {key} is unknown", expected=f"one of {', '.join(known)}", got=repr(value))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.common.files import existing
 from .dataset import Dataset, Sample
 
@@ -136,7 +136,7 @@ def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -
         tests: remove test images too; otherwise they always stay.
 
     Raises:
-        EdgeemoError: the list is not there, has neither column, or matches nothing.
+        DataError: the list is not there, has neither column, or matches nothing.
     """
     path = existing(path, "a CSV with a column row or key")
     try:
@@ -145,14 +145,14 @@ def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -
             columns = reader.fieldnames or []
             lines = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EdgeemoError(f"{path} is not a readable CSV ({error})") from error
+        raise DataError(f"{path} is not a readable CSV ({error})") from error
     if not {"row", "key"} & set(columns):
-        raise EdgeemoError(f"{path} does not list images", expected="a column row or key", got=", ".join(columns[:5]))
+        raise DataError(f"{path} does not list images", expected="a column row or key", got=", ".join(columns[:5]))
     rows = {int(line["row"]) for line in lines if (line.get("row") or "").isdecimal()}
     keys = {line["key"] for line in lines if line.get("key")}
     kept = dataset.where(lambda s: (s.split == "test" and not tests) or not (s.row in rows or s.key in keys))
     if len(kept) == len(dataset):
-        raise EdgeemoError(
+        raise DataError(
             f"{path} names no {'' if tests else 'training '}image of {dataset.name}",
             expected="rows of fer2013.csv or keys of this data set",
             hint="check that the list belongs to this data set",

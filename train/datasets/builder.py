@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, EdgeemoError
 from .dataset import Bad, Dataset, Sample, pixel_digest
 from .labels import canonical_name, ordered
 from .lazy_images import HELD_BYTES, Image, Images
@@ -73,7 +73,7 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         skip_bad: leave out what cannot be read (it is listed in ``Dataset.bad``) instead of refusing the whole.
 
     Raises:
-        EdgeemoError: no images, or a broken one while ``skip_bad`` is false.
+        DataError: no images, or a broken one while ``skip_bad`` is false.
     """
     broken: list[Bad] = []
     good: list[tuple[Entry, str, Image]] = []
@@ -91,12 +91,12 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
         held += pixels.nbytes if hold else 0
         good.append((entry, pixel_digest(pixels), pixels if hold else entry.pixels))
     if broken and not skip_bad:
-        raise EdgeemoError(
+        raise DataError(
             f"{name} has {len(broken):,} broken of {len(good) + len(broken):,} images ({_named(broken)})",
             hint="repair or remove them, or leave them out with --skip-bad",
         )
     if not good:
-        raise EdgeemoError(f"{name} has no readable images", expected="<class>/* or train/<class>/*, test/<class>/*")
+        raise DataError(f"{name} has no readable images", expected="<class>/* or train/<class>/*, test/<class>/*")
     labels = ordered(canonical_name(entry.label) for entry, _, _ in good)
     position = {label: index for index, label in enumerate(labels)}
     samples = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, OptionError
 from .dataset import Dataset, class_counts
 from .labels import canonical_name
 
@@ -33,7 +33,7 @@ def parse_classes(text: str) -> tuple[ClassChoice, ...]:
         text: classes in the order of the labels to be; synonyms of the emotions are understood.
 
     Raises:
-        EdgeemoError: an empty name, or a name or a source that comes twice.
+        OptionError: an empty name, or a name or a source that comes twice.
     """
     choices = []
     for item in text.split(","):
@@ -41,11 +41,11 @@ def parse_classes(text: str) -> tuple[ClassChoice, ...]:
         parts = tuple(canonical_name(part) for part in (sources if renamed else name).split("+"))
         label = name.strip().lower() if renamed else "+".join(parts)
         if not label or not all(parts):
-            raise EdgeemoError("the classes cannot be read", expected=_EXPECTED, got=repr(text))
+            raise OptionError("the classes cannot be read", expected=_EXPECTED, got=repr(text))
         choices.append(ClassChoice(label, parts))
     for names in ([choice.name for choice in choices], [part for choice in choices for part in choice.sources]):
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise EdgeemoError(f"class {twice[0]!r} is chosen twice", expected=_EXPECTED, got=repr(text))
+            raise OptionError(f"class {twice[0]!r} is chosen twice", expected=_EXPECTED, got=repr(text))
     return tuple(choices)
 
 
@@ -60,14 +60,12 @@ def choose_classes(dataset: Dataset, choices: tuple[ClassChoice, ...]) -> Datase
         choices: from :func:`parse_classes`.
 
     Raises:
-        EdgeemoError: a class has no images here; the message names those that have.
+        DataError: a class has no images here; the message names those that have.
     """
     counts = dict(zip(dataset.labels, class_counts(dataset).tolist(), strict=True))
     known = [name for name, count in counts.items() if count]
     if missing := [part for choice in choices for part in choice.sources if not counts.get(part)]:
-        raise EdgeemoError(
-            f"{dataset.name} has no images of class {missing[0]!r}", expected="one of " + ", ".join(known)
-        )
+        raise DataError(f"{dataset.name} has no images of class {missing[0]!r}", expected="one of " + ", ".join(known))
     position = {part: index for index, choice in enumerate(choices) for part in choice.sources}
     kept = dataset.where(lambda sample: dataset.labels[sample.label] in position)
     samples = tuple(replace(s, label=position[dataset.labels[s.label]]) for s in kept.samples)

@@ -16,7 +16,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import OptionError
 from .dataset import Dataset
 from .lazy_images import Images
 
@@ -55,10 +55,10 @@ def corrupt(image: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> np
         uint8 of the same shape.
 
     Raises:
-        EdgeemoError: unknown kind or severity.
+        OptionError: unknown kind or severity.
     """
     if kind not in STRENGTHS or severity not in SEVERITIES:
-        raise EdgeemoError(
+        raise OptionError(
             "unknown corruption", expected=f"one of {', '.join(KINDS)}, severity 1 to 5", got=f"{kind!r} {severity}"
         )
     return _HOW[kind](image, STRENGTHS[kind][severity - 1], seed)

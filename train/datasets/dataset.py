@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.vision.preprocess import InputSpec, fit
 from .lazy_images import Images
 
@@ -132,12 +132,12 @@ class Dataset:
         """The samples of a split (``train``, ``test``) or of a part by the source's own name (``PublicTest``).
 
         Raises:
-            EdgeemoError: there are none.
+            DataError: there are none.
         """
         chosen = self.where(lambda sample: name in (sample.split, sample.part))
         if not len(chosen):
             known = sorted({s.split for s in self.samples} | {s.part for s in self.samples if s.part})
-            raise EdgeemoError(f"{self.name} has no images in split {name!r}", expected=" or ".join(known))
+            raise DataError(f"{self.name} has no images in split {name!r}", expected=" or ".join(known))
         return chosen
 
     def relabeled(self, labels: Sequence[str]) -> Dataset:
@@ -147,13 +147,13 @@ class Dataset:
             labels: the model's labels; they must contain every class that has images here.
 
         Raises:
-            EdgeemoError: a class here is unknown to the model.
+            DataError: a class here is unknown to the model.
         """
         if tuple(labels) == self.labels:
             return self
         present = {self.labels[sample.label] for sample in self.samples}
         if missing := sorted(present - set(labels)):
-            raise EdgeemoError(
+            raise DataError(
                 f"{self.name} has classes that the model does not know: {', '.join(missing)}",
                 expected=f"a subset of {', '.join(labels)}",
                 hint="choose the model's classes with --classes, or use a data set that has no others",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.common.files import existing
 from .dataset import Dataset
 from .labels import CANONICAL, canonical_name
@@ -62,7 +62,7 @@ def read_votes(path: str | Path) -> Votes:
     """Read a fer2013new.csv.
 
     Raises:
-        EdgeemoError: not there, another table, or a row whose votes are no numbers.
+        DataError: not there, another table, or a row whose votes are no numbers.
     """
     path = existing(path, "the published fer2013new.csv of FER+")
     usages, rows = [], []
@@ -71,7 +71,7 @@ def read_votes(path: str | Path) -> Votes:
             reader = csv.DictReader(stream)
             header = reader.fieldnames or []
             if not {"Usage", *VOTED} <= set(header):
-                raise EdgeemoError(
+                raise DataError(
                     f"{path} is not a table of FER+ votes",
                     expected="columns Usage, Image name, " + ", ".join(VOTED),
                     got=", ".join(header[:5]) or "an empty file",
@@ -79,13 +79,13 @@ def read_votes(path: str | Path) -> Votes:
             for row, line in enumerate(reader):
                 votes = [(line[column] or "").strip() for column in VOTED]
                 if not all(vote.isascii() and vote.isdecimal() for vote in votes):
-                    raise EdgeemoError(
+                    raise DataError(
                         f"{path} row {row} has votes that are not numbers", expected="ten whole numbers", got=str(votes)
                     )
                 usages.append((line["Usage"] or "").strip())
                 rows.append([int(vote) for vote in votes])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EdgeemoError(f"{path} is not a readable CSV ({error})", expected="fer2013new.csv") from error
+        raise DataError(f"{path} is not a readable CSV ({error})", expected="fer2013new.csv") from error
     return Votes(path.name, tuple(usages), np.array(rows, np.int64).reshape(-1, len(VOTED)))
 
 
@@ -101,7 +101,7 @@ def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
         The data set in canonical labels; how many images were left out, and why, is in its ``notes``.
 
     Raises:
-        EdgeemoError: the images have no row, or the table is that of other rows, or nothing is left.
+        DataError: the images have no row, or the table is that of other rows, or nothing is left.
     """
     if mode is Mode.HEAD:
         return dataset
@@ -122,7 +122,7 @@ def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
             soft = (soft + np.eye(len(CANONICAL), dtype=np.float32)[dataset.targets]) / 2
     kept = [index for index, reason in enumerate(reasons) if not reason]
     if not kept:
-        raise EdgeemoError(f"{votes.name} leaves no image of {dataset.name}", expected="votes for emotions")
+        raise DataError(f"{votes.name} leaves no image of {dataset.name}", expected="votes for emotions")
     changed = replace(dataset, name=f"{dataset.name} (FER+ {mode.value})", samples=samples, soft=soft).take(kept)
     return replace(changed, notes=(*dataset.notes, _note(mode, dataset, reasons)))
 
@@ -132,16 +132,16 @@ def _joined(dataset: Dataset, votes: Votes) -> np.ndarray:
     hint = "give the published fer2013new.csv, and FER-2013 in a form that keeps its rows"
     for sample in dataset.samples:
         if sample.row is None:
-            raise EdgeemoError(f"{sample.key} has no row of fer2013.csv to find its FER+ votes by", hint=hint)
+            raise DataError(f"{sample.key} has no row of fer2013.csv to find its FER+ votes by", hint=hint)
         if sample.row >= len(votes.usages):
-            raise EdgeemoError(
+            raise DataError(
                 f"{votes.name} has no votes for row {sample.row} of {dataset.name}",
                 expected=f"rows up to {max(s.row or 0 for s in dataset.samples)}",
                 got=f"{len(votes.usages):,} rows",
                 hint=hint,
             )
         if sample.part in ("Training", "PublicTest", "PrivateTest") and sample.part != votes.usages[sample.row]:
-            raise EdgeemoError(
+            raise DataError(
                 f"{votes.name} is not the table of {dataset.name}",
                 expected=f"{sample.part} in row {sample.row}",
                 got=votes.usages[sample.row] or "nothing",

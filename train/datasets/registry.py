@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, FileError, OptionError
 from ...edge.common.files import existing
 from .builder import build
 from .dataset import Dataset, Sample, pixel_digest
@@ -56,10 +56,10 @@ def read_dataset(source: str | Path, *, skip_bad: bool = False) -> Dataset:
             with open(path, newline="", encoding="utf-8") as stream:
                 return build(name, csv_entries(stream, name), skip_bad=skip_bad)
         except OSError as error:
-            raise EdgeemoError(f"{path} cannot be read ({error.strerror})") from error
+            raise FileError(f"{path} cannot be read ({error.strerror})") from error
     if path.suffix.lower() == ".zip":
         return _read_zip(path, skip_bad)
-    raise EdgeemoError(
+    raise DataError(
         f"{path} is not a data set", expected="a folder, a .zip, or fer2013.csv", got=f"a {path.suffix or 'plain'} file"
     )
 
@@ -131,14 +131,14 @@ def _synthetic_options(text: str) -> dict[str, int]:
     for item in filter(None, text.split(",")):
         key, _, value = item.partition("=")
         if key not in options or not value.isdecimal():
-            raise EdgeemoError(
+            raise OptionError(
                 "options of the synthetic data set do not fit",
                 expected="synthetic:" + ",".join(f"{k}={v}" for k, v in _SYNTHETIC_DEFAULTS.items()),
                 got=repr(item),
             )
         options[key] = int(value)
     if not SIZES[0] <= options["size"] <= SIZES[1]:
-        raise EdgeemoError(
+        raise OptionError(
             "faces of that size cannot be drawn",
             expected=f"size={SIZES[0]} to size={SIZES[1]} pixels",
             got=f"size={options['size']}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, OptionError
 from .classes import choose_classes, parse_classes
 from .dataset import Dataset
 from .ferplus import Mode, read_votes, with_votes
@@ -32,7 +32,7 @@ class Choice:
             parse_classes(self.classes)
         if self.ferplus_mode not in [mode.value for mode in Mode]:
             known = ", ".join(mode.value for mode in Mode)
-            raise EdgeemoError("unknown mode of FER+", expected=f"one of {known}", got=repr(self.ferplus_mode))
+            raise OptionError("unknown mode of FER+", expected=f"one of {known}", got=repr(self.ferplus_mode))
 
     def apply(self, dataset: Dataset) -> Dataset:
         """The chosen part.
@@ -53,11 +53,11 @@ def choose_angles(dataset: Dataset, angles: tuple[str, ...]) -> Dataset:
     """The images that were taken from these angles.
 
     Raises:
-        EdgeemoError: there are none from one of them.
+        DataError: there are none from one of them.
     """
     known = sorted({sample.view for sample in dataset.samples} - {""})
     if missing := [angle for angle in angles if angle not in known]:
-        raise EdgeemoError(
+        raise DataError(
             f"{dataset.name} has no images from angle {missing[0]!r}",
             expected=f"one of {', '.join(known)}" if known else "a data set that tells angles, as KDEF",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, EdgeemoError, OptionError
 from ...edge.model.card import ModelCard
 from .dataset import Dataset, class_counts
 from .sampling import draw, fold_numbers
@@ -34,7 +34,7 @@ class Holdout:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 0.5:
-            raise EdgeemoError("test fraction out of range", expected="above 0, at most 0.5", got=str(self.share))
+            raise OptionError("test fraction out of range", expected="above 0, at most 0.5", got=str(self.share))
 
     @staticmethod
     def needed_by(dataset: Dataset) -> bool:
@@ -47,15 +47,15 @@ class Holdout:
         Stratified by class. Nobody and no image stands in both; see :func:`sampling.draw`.
 
         Raises:
-            EdgeemoError: nothing to draw from, or nothing would be left.
+            DataError: nothing to draw from, or nothing would be left.
         """
         pool = "train" if any(sample.split == "train" for sample in dataset.samples) else "all"
         places = [index for index, sample in enumerate(dataset.samples) if sample.split == pool]
         if not places:
-            raise EdgeemoError(f"{dataset.name} has no images to draw a test role from", expected=f"split {pool}")
+            raise DataError(f"{dataset.name} has no images to draw a test role from", expected=f"split {pool}")
         tested = {places[index] for index in draw(dataset.take(places), self.share, self.seed, _TEST_STREAM)}
         if len(tested) == len(places):
-            raise EdgeemoError(f"{dataset.name} is too small to be divided", expected="images of at least two people")
+            raise DataError(f"{dataset.name} is too small to be divided", expected="images of at least two people")
         chosen = set(places)
         samples = [
             # The source's name of the split would let `--split train` find a test image.
@@ -73,11 +73,11 @@ def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
     """The test role that the trainings of some models left out, as their cards tell it; None when none tells.
 
     Raises:
-        EdgeemoError: they left out different ones, so that no images are new to all of them.
+        DataError: they left out different ones, so that no images are new to all of them.
     """
     found = {_recorded(card) for card in cards if card.provenance.holdout}
     if len(found) > 1:
-        raise EdgeemoError(
+        raise DataError(
             "the models were trained with different test roles",
             expected="one share and one seed",
             got="; ".join(sorted(f"{h.share:g} by seed {h.seed}" for h in found)),
@@ -90,7 +90,7 @@ def _recorded(card: ModelCard) -> Holdout:
     try:
         return Holdout(**card.provenance.holdout)
     except (TypeError, EdgeemoError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"the card of {card.name} tells a test role that cannot be drawn",
             expected="share (above 0, at most 0.5) and seed",
             got=str(card.provenance.holdout),
@@ -137,10 +137,10 @@ def training_data(
             all that is not in the test split, and ``validation`` is not used.
 
     Raises:
-        EdgeemoError: no training images, a number out of range, or a class that is too small to be divided.
+        OptionError: no training images, a number out of range, or a class that is too small to be divided.
     """
     if not 0 < validation <= 0.5:
-        raise EdgeemoError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
+        raise OptionError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
     splits = {sample.split for sample in dataset.samples}
     if folds:
         return _fold(dataset.where(lambda sample: sample.split != "test"), folds, fold, seed)
@@ -152,7 +152,7 @@ def training_data(
 
 def _fold(pool: Dataset, folds: int, fold: int, seed: int) -> TrainingData:
     if not 0 <= fold < folds:
-        raise EdgeemoError("fold out of range", expected=f"0 to {folds - 1}", got=str(fold))
+        raise OptionError("fold out of range", expected=f"0 to {folds - 1}", got=str(fold))
     return _divided(pool, np.flatnonzero(fold_numbers(pool, folds, seed) == fold).tolist())
 
 
@@ -162,7 +162,7 @@ def _divided(pool: Dataset, validation: list[int]) -> TrainingData:
     data = TrainingData(pool.take(rest), replace(pool.take(sorted(chosen)), soft=None))
     for label in range(len(pool.labels)):
         if not (data.train.targets == label).any():
-            raise EdgeemoError(
+            raise DataError(
                 f"class {pool.labels[label]!r} of {pool.name} is too small to be divided",
                 expected="at least two different images"
                 + (", of two people" if any(sample.group for sample in pool.samples) else ""),
@@ -191,10 +191,10 @@ def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
     The seats of the classes are dealt by largest remainders, and none goes without while there are enough for all.
 
     Raises:
-        EdgeemoError: size below 1.
+        OptionError: size below 1.
     """
     if size < 1:
-        raise EdgeemoError("number of images out of range", expected="at least 1", got=str(size))
+        raise OptionError("number of images out of range", expected="at least 1", got=str(size))
     if size >= len(dataset):
         return dataset
     targets = dataset.targets

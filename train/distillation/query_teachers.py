@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.vision.preprocess import InputSpec
 from ..checkpoint import Unfinished
 from ..config.recipe import Recipe
@@ -123,7 +123,7 @@ def _same_questions(other: Teaching, images: Dataset, shown: Views | None) -> No
         if expected == got and list(other.digests) != [sample.digest for sample in images.samples]:
             expected, got = "the images in this order", "in another"
     if expected != got:
-        raise EdgeemoError(
+        raise DataError(
             "the other teachers were asked about other versions of the images",
             expected=expected,
             got=got,
@@ -134,13 +134,13 @@ def _same_questions(other: Teaching, images: Dataset, shown: Views | None) -> No
 def _fits(teacher: Predictor, dataset: Dataset, views: Views | None) -> None:
     card = teacher.card
     if sorted(card.labels) != sorted(dataset.labels):
-        raise EdgeemoError(
+        raise DataError(
             f"{card.name} cannot teach these images",
             expected="a network for " + ", ".join(dataset.labels),
             got="one for " + ", ".join(card.labels),
         )
     if views and not views.fit(card.input):
-        raise EdgeemoError(
+        raise DataError(
             f"{card.name} cannot be shown the student's versions of the images",
             expected=f"an input of {views.height}x{views.width}x{views.channels}, as the student's",
             got="x".join(map(str, card.input.shape)),

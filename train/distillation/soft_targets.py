@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, RecipeError
 from ...edge.common.files import atomic_path, existing, sha256_file
 from ..config.recipe import Recipe
 from ..datasets.dataset import Dataset
@@ -51,7 +51,7 @@ class Teaching:
         where they are the mean of several.
 
         Raises:
-            EdgeemoError: not there, or not such a file.
+            DataError: not there, or not such a file.
         """
         file = existing(path, "what edgeemo teach has written (.npz)")
         try:
@@ -61,7 +61,7 @@ class Teaching:
                 views = Views.from_json(str(arrays["views"]), str(file)) if "views" in arrays else None
                 teachers = int(arrays["teachers"]) if "teachers" in arrays else 1
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise EdgeemoError(
+            raise DataError(
                 f"{file} is not a teacher's file ({error})", expected="what edgeemo teach writes (.npz)"
             ) from error
         shape: tuple[int, ...] = (len(digests), len(labels))
@@ -69,14 +69,14 @@ class Teaching:
         if views:
             shape, told = (views.number, *shape), f"{told} in {views.number} versions"
         if probabilities.shape != shape or (views and views.images != len(digests)):
-            raise EdgeemoError(
+            raise DataError(
                 f"{file} is damaged", expected=told, got=" x ".join(map(str, probabilities.shape)) or "one number"
             )
         sums = probabilities.sum(axis=-1)
         if teachers < 1:
-            raise EdgeemoError(f"{file} is damaged", expected="the answers of one teacher or more", got=str(teachers))
+            raise DataError(f"{file} is damaged", expected="the answers of one teacher or more", got=str(teachers))
         if not (np.isfinite(sums).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
-            raise EdgeemoError(
+            raise DataError(
                 f"{file} does not hold probabilities",
                 expected="rows of numbers from 0 to 1 that sum to 1",
                 hint="write a softmax, not its logits",
@@ -116,10 +116,10 @@ class Teaching:
         """Where the images of a data set stand here, int64 (n,).
 
         Raises:
-            EdgeemoError: other classes, or images that the teachers were not shown.
+            DataError: other classes, or images that the teachers were not shown.
         """
         if sorted(self.labels) != sorted(dataset.labels):
-            raise EdgeemoError(
+            raise DataError(
                 "the teacher tells other classes apart",
                 expected=", ".join(dataset.labels),
                 got=", ".join(self.labels),
@@ -128,7 +128,7 @@ class Teaching:
         rows = {digest: row for row, digest in enumerate(self.digests)}
         found = [rows.get(sample.digest, -1) for sample in dataset.samples]
         if unknown := found.count(-1):
-            raise EdgeemoError(
+            raise DataError(
                 f"the teacher was not shown {unknown:,} of {len(found):,} training images",
                 hint="make its file anew from this data: edgeemo teach RUN... --data ... --out FILE",
             )
@@ -187,12 +187,12 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     settings = recipe.loss
     if not settings.teacher:
         if file:
-            raise EdgeemoError(
+            raise RecipeError(
                 "the recipe gives the teacher no weight", hint="give it one, as --set loss.teacher=0.7, or no --teacher"
             )
         return Taught(train)
     if not file:
-        raise EdgeemoError(
+        raise RecipeError(
             "the recipe learns from a teacher (loss.teacher) but there is none",
             hint="give --teacher FILE, as edgeemo teach writes it, or --set loss.teacher=0",
         )
@@ -203,7 +203,7 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
     teaching.views.hold_to(recipe, file)
     rows = teaching.rows(train)
     if teaching.views.version(0, rows).whole.mean() < _WHOLE:
-        raise EdgeemoError(
+        raise DataError(
             f"{file} tells of images blended with others that this training does not have",
             expected=f"most of the teachers' {teaching.views.images:,} images",
             got=f"{len(rows):,}",

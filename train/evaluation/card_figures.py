@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.files import existing, new_file, write_bytes
 from ...edge.common.proportion import Accuracy
 from ...edge.inference.classifier import Classifier
@@ -40,14 +40,14 @@ class Record:
     def __init__(self, path: str | Path, names: Collection[str], *, force: bool = False) -> None:
         self.path = existing(path, "a .tflite").resolve()
         if not self.path.is_file():
-            raise EdgeemoError(f"figures cannot be recorded in {path}", expected="a .tflite with its card")
+            raise ModelError(f"figures cannot be recorded in {path}", expected="a .tflite with its card")
         new_file(self.path, force=True)
         self._bytes = self.path.read_bytes()
         card = card_of(self._bytes, str(path))
         if card is None:
-            raise EdgeemoError(f"{path} has no model card to record figures in", expected="a .tflite with its card")
+            raise ModelError(f"{path} has no model card to record figures in", expected="a .tflite with its card")
         if not force and (found := [name for name in names if name in card.metrics]):
-            raise EdgeemoError(
+            raise ModelError(
                 f"the card of {path} has recorded figures already ({', '.join(found)})",
                 hint="measure without --record, or replace them with --force",
             )
@@ -57,10 +57,10 @@ class Record:
         """Put figures into the card, atomically; the model's own bytes stay as they are.
 
         Raises:
-            EdgeemoError: the file has become another one since it was opened.
+            ModelError: the file has become another one since it was opened.
         """
         if not self.path.is_file() or self.path.read_bytes() != self._bytes:
-            raise EdgeemoError(f"{self.path} has changed while it was measured", hint="measure again")
+            raise ModelError(f"{self.path} has changed while it was measured", hint="measure again")
         card = replace(self._card, metrics={**self._card.metrics, **figures})
         write_bytes(self.path, with_card(self._bytes, card))
         return card
@@ -131,11 +131,11 @@ def check_recordable(dataset: Dataset) -> None:
     """Refuse to call figures test figures that were measured on anything else.
 
     Raises:
-        EdgeemoError: an image here is not in the test role.
+        ModelError: an image here is not in the test role.
     """
     others = sorted({sample.split for sample in dataset.samples} - {"test"})
     if others:
-        raise EdgeemoError(
+        raise ModelError(
             f"only figures of test images are recorded, and {dataset.name} has others here",
             expected="split test",
             got=", ".join(others),

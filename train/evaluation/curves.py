@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,12 @@ def rank(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, ...]
         labels: class names; of two, the second is the positive one.
 
     Raises:
-        EdgeemoError: a probability is not a number.
+        DataError: a probability is not a number.
     """
     from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
     if broken := int((~np.isfinite(probabilities)).any(axis=1).sum()):
-        raise EdgeemoError(
+        raise DataError(
             "the model's probabilities are not numbers",
             expected="finite values",
             got=f"NaN or infinity for {broken:,} of {len(targets):,} images",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.inference.classifier import Classifier, as_probabilities
 from ...edge.model.card import ModelCard
 from ...edge.model.zoo import find_model
@@ -57,7 +57,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
         runtime, threads: for a .tflite.
 
     Raises:
-        EdgeemoError: neither, or it cannot be loaded.
+        ModelError: neither, or it cannot be loaded.
     """
     path = Path(path)
     if path.is_dir():
@@ -69,7 +69,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
         card, model_path = run.card, run.model_path
         return KerasPredictor(card, load_model(model_path, compile=False))
     if path.exists() and path.suffix in (".keras", ".h5", ".hdf5"):
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} is a bare Keras model without a card",
             expected="a run folder or a .tflite",
             hint="give its run folder",

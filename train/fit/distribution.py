@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import OptionError, RuntimeUnavailableError
 from ..backend import tf
 from ..inputs.batches import Batches
 
@@ -70,12 +70,12 @@ def open_strategy(name: str) -> Strategy:
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return Strategy(tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices(kind)]))
     if name != "multiworker":
-        raise EdgeemoError("unknown strategy", expected="one of " + ", ".join(NAMES), got=repr(name))
+        raise OptionError("unknown strategy", expected="one of " + ", ".join(NAMES), got=repr(name))
     worker, workers = _place(os.environ.get("TF_CONFIG", ""))
     try:
         return Strategy(tf.distribute.MultiWorkerMirroredStrategy(), worker, workers)
     except (tf.errors.OpError, RuntimeError) as error:
-        raise EdgeemoError(
+        raise RuntimeUnavailableError(
             f"the workers of TF_CONFIG cannot be joined ({str(error).splitlines()[0]})",
             hint="see that no other process has this worker's port, and that every worker has the same list",
         ) from error
@@ -84,11 +84,11 @@ def open_strategy(name: str) -> Strategy:
 def _place(config: str) -> tuple[int, int]:
     """Number of this process and number of processes."""
     if not config:
-        raise EdgeemoError("--strategy multiworker needs TF_CONFIG in the environment", expected=_EXAMPLE)
+        raise OptionError("--strategy multiworker needs TF_CONFIG in the environment", expected=_EXAMPLE)
     try:
         table = json.loads(config)
         cluster, task = table["cluster"], table["task"]
         names = [(kind, index) for kind in ("chief", "worker") for index in range(len(cluster.get(kind, ())))]
         return names.index((task["type"], int(task["index"]))), len(names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EdgeemoError("TF_CONFIG does not name this worker's place", expected=_EXAMPLE, got=config) from error
+        raise OptionError("TF_CONFIG does not name this worker's place", expected=_EXAMPLE, got=config) from error

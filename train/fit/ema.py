@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import FileError, ModelError
 from ...edge.common.files import atomic_path
 from ..backend import keras, tf
 
@@ -87,12 +87,12 @@ def lend_averages(model: Any, path: Path) -> None:
     """Give a model the averages that :meth:`Averages.save` has written.
 
     Raises:
-        EdgeemoError: the file is not there, damaged, or of another model.
+        ModelError: the file is not there, damaged, or of another model.
     """
     weights = model.weights
     averages = _read(path)
     if any(place >= len(weights) or weights[place].shape != array.shape for place, array in averages.items()):
-        raise EdgeemoError(f"{path} has averages of another model", hint="train again")
+        raise ModelError(f"{path} has averages of another model", hint="train again")
     for place, array in averages.items():
         weights[place].assign(array)
 
@@ -103,4 +103,4 @@ def _read(path: Path) -> dict[int, np.ndarray]:
         with open(path, "rb") as stream, np.load(stream) as table:
             return {int(name): table[name] for name in table.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise EdgeemoError(f"{path} cannot be read ({error})", hint="train again") from error
+        raise FileError(f"{path} cannot be read ({error})", hint="train again") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError, RuntimeUnavailableError
 from ...edge.common.files import atomic_path, write_json
 from ...edge.common.proportion import Accuracy
 from ...edge.inference.classifier import as_probabilities
@@ -88,7 +88,7 @@ def train(
                 verbose=0,
             )
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-            raise EdgeemoError(
+            raise RuntimeUnavailableError(
                 "another worker is gone, or cannot be reached any more",
                 hint=f"start all of them again with --resume {run.folder}",
             ) from error
@@ -115,11 +115,11 @@ def training_batches(
         replicas: that share a batch.
 
     Raises:
-        EdgeemoError: there are more replicas than images in a batch.
+        ModelError: there are more replicas than images in a batch.
     """
     size, task = recipe.schedule.batch, recipe.task
     if (smallest := min(size, len(data.train), len(data.validation))) < replicas:
-        raise EdgeemoError(
+        raise ModelError(
             f"batches of {smallest} images cannot be shared by {replicas} replicas",
             expected="an image for each of them in training and validation",
             hint="raise schedule.batch, or train on fewer devices",
@@ -208,7 +208,7 @@ class _Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.pace.row(logs)
         if row["loss"] != row["loss"]:
-            raise EdgeemoError(
+            raise ModelError(
                 f"training diverged in epoch {epoch + 1} (the loss is not a number)",
                 hint=f"lower it with --set {self.stage.rate_key}=...",
             )

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, ModelError
 from ...edge.common.files import atomic_path, existing, write_json, write_text
 from ...edge.model.card import ModelCard
 from ..config.recipe import Data, Recipe, load_recipe
@@ -107,11 +107,11 @@ class Run:
         """An existing run.
 
         Raises:
-            EdgeemoError: not there, or not a run folder.
+            ModelError: not there, or not a run folder.
         """
         path = existing(folder, "a run folder")
         if not (path / "recipe.toml").is_file() or not (path / "run.json").is_file():
-            raise EdgeemoError(
+            raise ModelError(
                 f"{path} is not a run folder",
                 expected="a folder that edgeemo train has made, with recipe.toml and run.json",
             )
@@ -138,7 +138,7 @@ class Run:
             choice["angles"] = tuple(choice.get("angles", ()))
             return Settings(**{**table, "exclude": tuple(table.get("exclude", ())), "choice": Choice(**choice)})
         except (ValueError, TypeError, AttributeError) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
+            raise ModelError(f"{path} is damaged ({error})", hint="train again") from error
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -150,7 +150,7 @@ class Run:
             with open(path, newline="", encoding="utf-8") as stream:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
         except (ValueError, TypeError, csv.Error) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
+            raise ModelError(f"{path} is damaged ({error})", hint="train again") from error
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -161,7 +161,7 @@ class Run:
         try:
             return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
         except (ValueError, AttributeError) as error:
-            raise EdgeemoError(f"{path} is damaged ({error})", hint="train again") from error
+            raise ModelError(f"{path} is damaged ({error})", hint="train again") from error
 
     def hold_to(self, data: TrainingData, **others: str) -> None:
         """Note the images with which the run begins; later, refuse others.
@@ -171,7 +171,7 @@ class Run:
             others: hashes of what else is learned from.
 
         Raises:
-            EdgeemoError: the run has finished epochs, and they saw other images.
+            DataError: the run has finished epochs, and they saw other images.
         """
         hashes = {**data.hashes, **others}
         begun = self.hashes
@@ -180,7 +180,7 @@ class Run:
             return
         if begun != hashes:
             what = next((name for name in hashes if begun.get(name) != hashes[name]), "train")
-            raise EdgeemoError(
+            raise DataError(
                 f"{self.settings.data} is not the data with which {self.folder} was begun",
                 expected=f"content hash {begun.get(what, '')[:16]} of {what}",
                 got=hashes.get(what, "")[:16],
@@ -233,7 +233,7 @@ class Run:
     def _finished(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self.folder} has not finished training ({name} is missing)",
                 hint=f"go on with: edgeemo train --resume {self.folder}",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.files import existing
 from ...edge.model.card import ModelCard
 from ..datasets.splits import TrainingData
@@ -57,14 +57,14 @@ def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
         Whether the classifier's weights were taken as well.
 
     Raises:
-        EdgeemoError: the file cannot be read, or it holds another architecture.
+        ModelError: the file cannot be read, or it holds another architecture.
     """
     given = {layer.name: layer for layer in load_model(path, compile=False).layers if layer.weights}
     own = {layer.name: layer for layer in model.layers if layer.weights and layer.name != VOTES}
     others = {name for name in own.keys() | given.keys() if _shapes(own.get(name)) != _shapes(given.get(name))}
     if strange := others - {EMOTION, VOTES}:
         name = min(strange)
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} is not of the recipe's architecture",
             expected=f"{name} with {_text(own.get(name))}",
             got=_text(given.get(name)),

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.vision.preprocess import InputSpec
 from ..config.overrides import from_table
 from ..config.recipe import Recipe
@@ -92,12 +92,12 @@ class Views:
         """Make sure that a recipe's images are fitted and changed in the same way.
 
         Raises:
-            EdgeemoError: it has another input, or changes images otherwise.
+            DataError: it has another input, or changes images otherwise.
         """
         student = Views.for_student(recipe, number=self.number, images=self.images, seed=self.seed, blend=self.blend)
         if student != self:
             expected, got = self.told_apart(student)
-            raise EdgeemoError(
+            raise DataError(
                 f"{file} tells of other versions of the images than this recipe makes",
                 expected=expected,
                 got=got,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, RecipeError
 from ...edge.common.files import sha256_file
 from ..backend import keras
 from ..config.sections import Loss
@@ -60,17 +60,17 @@ def votes_to_learn(settings: Loss, choice: Choice, train: Dataset) -> tuple[np.n
         Shares as from :func:`vote_shares` or None, and the SHA-256 of their file under ``votes``.
 
     Raises:
-        EdgeemoError: a head without votes, votes for a head that is not there, or votes for other images.
+        RecipeError: a head without votes, votes for a head that is not there, or votes for other images.
     """
     if not settings.ferplus_head:
         if choice.ferplus and choice.ferplus_mode == Mode.HEAD.value:
-            raise EdgeemoError(
+            raise RecipeError(
                 "the recipe has no second head to learn the FER+ votes",
                 hint="give it a weight, as --set loss.ferplus_head=0.4, or choose another --ferplus-mode",
             )
         return None, {}
     if not choice.ferplus:
-        raise EdgeemoError(
+        raise RecipeError(
             "the recipe has a second head (loss.ferplus_head) but there are no votes for it",
             hint="give --ferplus fer2013new.csv --ferplus-mode head, or --set loss.ferplus_head=0",
         )
@@ -89,7 +89,7 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
         these.
 
     Raises:
-        EdgeemoError: the table is that of other images, or none has votes.
+        DataError: the table is that of other images, or none has votes.
     """
     counts = votes.counts[:, : len(VOTED_EMOTIONS)]
     totals = counts.sum(axis=1)
@@ -98,7 +98,7 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
         if sample.row is None or sample.row >= len(totals):
             continue
         if sample.part in _PARTS and sample.part != votes.usages[sample.row]:
-            raise EdgeemoError(
+            raise DataError(
                 f"{votes.name} is not the table of {dataset.name}",
                 expected=f"{sample.part} in row {sample.row}",
                 got=votes.usages[sample.row] or "nothing",
@@ -107,7 +107,7 @@ def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
         if totals[sample.row]:
             shares[index] = counts[sample.row] / totals[sample.row]
     if not shares.any():
-        raise EdgeemoError(
+        raise DataError(
             f"{votes.name} has no votes for the images of {dataset.name}",
             expected="FER-2013 in a form that keeps its rows",
             hint="train without the second head: --set loss.ferplus_head=0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.files import sha256
 from .. import architectures
 from ..backend import keras, precision
@@ -61,13 +61,13 @@ def load_model(path: Any, *, compile: bool = True) -> Any:
     """Load a .keras file of tf_keras.
 
     Raises:
-        EdgeemoError: it cannot be read.
+        ModelError: it cannot be read.
     """
     try:
         return keras.models.load_model(path, compile=compile)
     except (OSError, ValueError, KeyError, TypeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EdgeemoError(
+        raise ModelError(
             f"{path} cannot be loaded as a Keras model ({first})", expected="a .keras or .h5 file of tf_keras"
         ) from error
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...common.errors import EdgeemoError
+from ...common.errors import OptionError
 
 #: A token that somebody chose is at least so long.
 TOKEN_LENGTH = 16
@@ -49,7 +49,7 @@ class AccessControl:
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None, token: str | None, cookie: str) -> None:
         if token is not None and len(token) < TOKEN_LENGTH:
-            raise EdgeemoError("the token of the web page is too short", expected=f"{TOKEN_LENGTH} characters or more")
+            raise OptionError("the token of the web page is too short", expected=f"{TOKEN_LENGTH} characters or more")
         self._app = app
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
         self._token = token

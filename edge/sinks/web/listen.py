@@ -7,7 +7,7 @@ import re
 import socket
 from dataclasses import dataclass
 
-from ...common.errors import EdgeemoError
+from ...common.errors import OutputError
 
 _FORM = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]/\s]+)):(?P<port>\d{1,5})")
 
@@ -29,11 +29,11 @@ class ListenAddress:
         """Read HOST:PORT or [IPV6]:PORT.
 
         Raises:
-            EdgeemoError: it is something else.
+            OutputError: it is something else.
         """
         found = _FORM.fullmatch(text)
         if found is None or int(found["port"]) > 65535:
-            raise EdgeemoError("not an address for --web", expected="HOST:PORT, such as 127.0.0.1:8080", got=repr(text))
+            raise OutputError("not an address for --web", expected="HOST:PORT, such as 127.0.0.1:8080", got=repr(text))
         return cls(found["six"] or found["host"], int(found["port"]))
 
     @property
@@ -57,7 +57,7 @@ class ListenAddress:
         """A listening socket, and the address with the port that it got.
 
         Raises:
-            EdgeemoError: the host is not this machine's, or the port is taken or not ours to take.
+            OutputError: the host is not this machine's, or the port is taken or not ours to take.
         """
         try:
             family, kind, protocol, _, place = socket.getaddrinfo(
@@ -65,14 +65,14 @@ class ListenAddress:
             )[0]
             server = socket.socket(family, kind, protocol)
         except OSError as error:
-            raise EdgeemoError(f"the web page cannot listen on {self} ({error.strerror})") from error
+            raise OutputError(f"the web page cannot listen on {self} ({error.strerror})") from error
         try:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(place)
             server.listen(64)
         except OSError as error:
             server.close()
-            raise EdgeemoError(
+            raise OutputError(
                 f"the web page cannot listen on {self} ({error.strerror})", hint="choose another address for --web"
             ) from error
         return server, ListenAddress(self.host, server.getsockname()[1])

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import ModelError
 from .activation import fuse_relu, separate_activations
 from .depthwise import scale_by_depthwise
 from .float_boundary import FloatBoundary, add_boundaries
@@ -57,7 +57,7 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
         skip: layers that stay in floating point; nothing is refused for their sake.
 
     Raises:
-        EdgeemoError: a layer cannot be quantized; the message names it and the reason. Or a layer of ``skip`` is not in
+        ModelError: a layer cannot be quantized; the message names it and the reason. Or a layer of ``skip`` is not in
             the network any more when all rules are done.
     """
     network, nested = read_network(model)
@@ -74,7 +74,7 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
     for name in skip:
         if name not in known:
             gone = [line.split(": ", 1)[1] for line in changes if line.startswith(f"{name}: ")]
-            raise EdgeemoError(
+            raise ModelError(
                 f"layer {name!r} cannot be left in floating point",
                 expected="one of " + ", ".join(known),
                 got=gone[-1] if gone else "no such layer",

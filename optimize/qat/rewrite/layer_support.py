@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Iterator
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import ModelError
 from ....train.backend import keras
 from .float_boundary import FloatBoundary
 from .fold_batchnorm import trains_folded
@@ -77,7 +77,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
         skip: layers that stay in floating point.
 
     Raises:
-        EdgeemoError: a layer cannot be quantized.
+        ModelError: a layer cannot be quantized.
     """
     found, refused = {}, {}
     for node in network.nodes:
@@ -90,7 +90,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
     if refused:
         reasons = "; ".join(f"layer {name}: {reason}" for name, reason in refused.items())
         options = " ".join(f"--qat-skip {name}" for name in dict.fromkeys(_to_skip(network, refused)))
-        raise EdgeemoError(
+        raise ModelError(
             f"{network.name} cannot be trained quantization-aware ({reasons})",
             hint=f"leave it in floating point with {options}, or use --method int8",
         )

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ..builder import Entry
 from ..dataset import Bad
 from ..labels import CANONICAL
@@ -25,7 +25,7 @@ def csv_entries(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
         name: of the file, for messages.
 
     Raises:
-        EdgeemoError: the header is not that of fer2013.csv.
+        DataError: the header is not that of fer2013.csv.
     """
     # One row of pixels is about 9,000 characters; a broken quote may join many rows into one field.
     csv.field_size_limit(1 << 24)
@@ -35,7 +35,7 @@ def csv_entries(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
         header = [column.strip() for column in reader.fieldnames or []]
         reader.fieldnames = header
         if not set(header) >= _COLUMNS:
-            raise EdgeemoError(
+            raise DataError(
                 f"{name} is not a fer2013.csv", expected="columns emotion, pixels, Usage", got=", ".join(header[:5])
             )
         for row, fields in enumerate(reader):
@@ -55,18 +55,18 @@ def csv_entries(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
                     row,
                 )
     except (UnicodeDecodeError, csv.Error) as error:
-        raise EdgeemoError(f"{name} is not a readable CSV ({error})", expected="the published fer2013.csv") from error
+        raise DataError(f"{name} is not a readable CSV ({error})", expected="the published fer2013.csv") from error
 
 
 def _pixels(text: str, where: str) -> np.ndarray:
     try:
         values = np.array(text.split(), np.int64)
     except (ValueError, OverflowError) as error:
-        raise EdgeemoError(f"{where} has pixels that are not numbers", expected="0 to 255") from error
+        raise DataError(f"{where} has pixels that are not numbers", expected="0 to 255") from error
     if len(values) != SIDE * SIDE:
-        raise EdgeemoError(f"{where} is short or long", expected=f"{SIDE * SIDE:,} pixels", got=f"{len(values):,}")
+        raise DataError(f"{where} is short or long", expected=f"{SIDE * SIDE:,} pixels", got=f"{len(values):,}")
     if values.min() < 0 or values.max() > 255:
-        raise EdgeemoError(
+        raise DataError(
             f"{where} has pixels out of range", expected="0 to 255", got=f"{values.min()} to {values.max()}"
         )
     return values.astype(np.uint8).reshape(SIDE, SIDE)

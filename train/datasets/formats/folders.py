@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.vision.image import decode, is_image, read_image
 from ..builder import Entry, split_of
 from ..dataset import Bad
@@ -43,12 +43,12 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """Open a zip.
 
     Raises:
-        EdgeemoError: it is cut or not a zip.
+        DataError: it is cut or not a zip.
     """
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"{path} is cut or not a zip ({error})", expected="a complete zip archive", hint="download it again"
         ) from error
 
@@ -57,12 +57,12 @@ def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
     """The bytes of one file in a zip.
 
     Raises:
-        EdgeemoError: it is damaged or locked with a password.
+        DataError: it is damaged or locked with a password.
     """
     try:
         return archive.read(member)
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as error:
-        raise EdgeemoError(f"{member} in the zip is damaged ({error})", hint="download the archive again") from error
+        raise DataError(f"{member} in the zip is damaged ({error})", hint="download the archive again") from error
 
 
 def _image_in(archive: zipfile.ZipFile, member: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.common.files import atomic_path, sha256_file
 from ....edge.vision.image import decode
 from ....edge.vision.preprocess import InputSpec, fit
@@ -118,7 +118,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
     try:
         contents = json.loads(read_member(archive, CONTENTS))
         if contents["format"] != _FORMAT:
-            raise EdgeemoError(
+            raise DataError(
                 f"{where} is packed in another format",
                 expected=f"format {_FORMAT}",
                 got=str(contents["format"]),
@@ -131,7 +131,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
         if not all(isinstance(s.label, int) and 0 <= s.label < len(labels) for s in samples):
             raise ValueError("a label is not one of its classes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", hint="pack it anew"
         ) from error
     members = frozenset(archive.namelist())
@@ -156,5 +156,5 @@ def _image(archive: zipfile.ZipFile, member: str) -> np.ndarray:
     return decode(read_member(archive, member), member)
 
 
-def _changed(where: str, how: str) -> EdgeemoError:
-    return EdgeemoError(f"{where} is not what was packed ({how})", hint="copy or pack it anew")
+def _changed(where: str, how: str) -> DataError:
+    return DataError(f"{where} is not what was packed ({how})", hint="copy or pack it anew")
