@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ...edge.common.errors import GateError, OptionError
+from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...edge.model.zoo import FOLDER
 from ..qat.options import QatOptions
@@ -115,7 +115,7 @@ def command(
     target = new_file(out or _beside(float_model, method), force=force)
     roles = model_splits(float_model, data)
     if max_drop is not None and roles is None:
-        raise OptionError("the gate needs faces to measure with", hint="give them with --data")
+        raise DataError("the gate needs faces to measure with", hint="give them with --data")
     result = quantize(
         float_model,
         method,
@@ -194,7 +194,7 @@ def _beside(float_model: FloatModel, method: str) -> Path:
 
 def _study(float_model: FloatModel, roles: TrainingData | None, where: str, force: bool, as_json: bool) -> None:
     if roles is None:
-        raise OptionError("a study needs faces to calibrate on and to measure with", hint="give them with --data")
+        raise DataError("a study needs faces to calibrate on and to measure with", hint="give them with --data")
     folder = new_folder(where, force=force)
     from ...edge.line import Line
     from ..sensitivity.calibration_study import plot_study, study

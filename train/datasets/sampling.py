@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from ...edge.common.errors import OptionError
+from ...edge.common.errors import DataError
 from .dataset import Dataset
 
 
@@ -37,11 +37,11 @@ def fold_numbers(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
         seed: of the draw.
 
     Raises:
-        OptionError: fewer than two folds, or more than there are people or different images.
+        DataError: fewer than two folds, or more than there are people or different images.
     """
     units = _units(dataset)
     if not 2 <= folds <= len(units):
-        raise OptionError(
+        raise DataError(
             "number of folds out of range",
             expected=f"2 to {len(units)}, the number of people or different images in {dataset.name}",
             got=str(folds),

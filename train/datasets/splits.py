@@ -34,7 +34,7 @@ class Holdout:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 0.5:
-            raise OptionError("test fraction out of range", expected="above 0, at most 0.5", got=str(self.share))
+            raise DataError("test fraction out of range", expected="above 0, at most 0.5", got=str(self.share))
 
     @staticmethod
     def needed_by(dataset: Dataset) -> bool:
@@ -140,7 +140,7 @@ def training_data(
         OptionError: no training images, a number out of range, or a class that is too small to be divided.
     """
     if not 0 < validation <= 0.5:
-        raise OptionError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
+        raise DataError("validation fraction out of range", expected="above 0, at most 0.5", got=str(validation))
     splits = {sample.split for sample in dataset.samples}
     if folds:
         return _fold(dataset.where(lambda sample: sample.split != "test"), folds, fold, seed)
@@ -152,7 +152,7 @@ def training_data(
 
 def _fold(pool: Dataset, folds: int, fold: int, seed: int) -> TrainingData:
     if not 0 <= fold < folds:
-        raise OptionError("fold out of range", expected=f"0 to {folds - 1}", got=str(fold))
+        raise DataError("fold out of range", expected=f"0 to {folds - 1}", got=str(fold))
     return _divided(pool, np.flatnonzero(fold_numbers(pool, folds, seed) == fold).tolist())
 
 

@@ -302,17 +302,19 @@ def test_what_is_missing_is_one_sentence(
 @needs_gcc
 @needs_qemu
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        pytest.param([], "no emulated Python is named, expected --arm-python PATH or EDGEEMO_ARM_PYTHON", id="unnamed"),
-        pytest.param(["--arm-python", "none"], "none is not there, expected an emulated Python", id="not there"),
-        pytest.param(["--arm-python", __file__], "cannot be started (Permission denied)", id="no program"),
-        pytest.param(["--arm-python", __file__, "--threads", "2"], "instructions are counted with one", id="threads"),
+        pytest.param(
+            [], 2, "no emulated Python is named, expected --arm-python PATH or EDGEEMO_ARM_PYTHON", id="unnamed"
+        ),
+        pytest.param(["--arm-python", "none"], 1, "none is not there, expected an emulated Python", id="not there"),
+        pytest.param(["--arm-python", __file__], 1, "cannot be started (Permission denied)", id="no program"),
+        pytest.param(["--arm-python", __file__, "--threads", "2"], 2, "instructions are counted with", id="threads"),
     ],
 )
-def test_errors_of_the_command(arguments: list[str], message: str) -> None:
+def test_errors_of_the_command(arguments: list[str], code: int, message: str) -> None:
     result = CliRunner().invoke(command, [str(INT8), "--instructions", *arguments], env={"EDGEEMO_ARM_PYTHON": ""})
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == code, result.output
     (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert message in sentence
     assert result.stdout == ""

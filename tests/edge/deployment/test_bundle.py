@@ -437,12 +437,12 @@ PACK = ("deploy", "--model", "MODEL", "--bundle", "b.tar.gz")
         (["deploy", "pi@x", "--model", "MODEL", "--bundle", "b.tar.gz"], 2, "name either a HOST or a file"),
         (["deploy", "--model", "MODEL", "--bundle", "there.tar.gz"], 1, "there.tar.gz exists already"),
         (["deploy", "--model", "absent.tflite", "--bundle", "b.tar.gz"], 1, "absent.tflite is not there"),
-        (["deploy", "--model", "MODEL", "--bundle", "b.tar.gz", "--source", "a\nb"], 1, "--source must be one line"),
-        ([*PACK, "--run-options", "--wbe :1"], 1, "edgeemo run does not take these --run-options (No such option"),
-        ([*PACK, "--run-options", "two.tflite"], 1, "does not take these --run-options (Got unexpected extra argument"),
-        ([*PACK, "--run-options", "--privacy --video a.avi"], 1, "(--privacy and --video do not go together"),
-        ([*PACK, "--run-options", "'"], 1, "--run-options cannot be taken apart, got"),
-        ([*PACK, "--extra", "gui"], 1, "no such extra, expected one of "),
+        (["deploy", "--model", "MODEL", "--bundle", "b.tar.gz", "--source", "a\nb"], 2, "--source must be one line"),
+        ([*PACK, "--run-options", "--wbe :1"], 2, "edgeemo run does not take these --run-options (No such option"),
+        ([*PACK, "--run-options", "two.tflite"], 2, "does not take these --run-options (Got unexpected extra argument"),
+        ([*PACK, "--run-options", "--privacy --video a.avi"], 2, "(--privacy and --video do not go together"),
+        ([*PACK, "--run-options", "'"], 2, "--run-options cannot be taken apart, got"),
+        ([*PACK, "--extra", "gui"], 2, "no such extra, expected one of "),
     ],
 )
 def test_bad_use_is_one_sentence(

@@ -209,7 +209,7 @@ def test_event_files_are_written(short: tuple[Path, Result], event_points: Point
             1,
             "there are no votes for it",
         ),
-        (("demo", "--data", "synthetic", "--out", "run", "--strategy", "multiworker"), 1, "needs TF_CONFIG"),
+        (("demo", "--data", "synthetic", "--out", "run", "--strategy", "multiworker"), 2, "needs TF_CONFIG"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_made(
