@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..edge.common.errors import EdgeemoError
+from ..edge.common.errors import ModelError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
 from ..edge.line import Line
@@ -64,7 +64,7 @@ class Quantized:
     def compared(self) -> AccuracyChange:
         """The drift, for those who gave data."""
         if self.accuracy_change is None:
-            raise EdgeemoError(f"{self.path} was not compared with the float model", hint="give --data")
+            raise ModelError(f"{self.path} was not compared with the float model", hint="give --data")
         return self.accuracy_change
 
     @property
@@ -113,12 +113,12 @@ def quantize(
         quiet: show no progress.
 
     Raises:
-        EdgeemoError: unknown method, unfinished run, no data, or a model that cannot be converted.
+        ModelError: unknown method, unfinished run, no data, or a model that cannot be converted.
     """
     check_method(method, calibration_method, rounding)
     float_model = FloatModel.of_run(float_model) if isinstance(float_model, Run) else float_model
     if data is None and method in (*CALIBRATED, "qat"):
-        raise EdgeemoError(
+        raise ModelError(
             f"{method} needs faces to {'train on' if method == 'qat' else 'calibrate on'}",
             expected="faces of the kind the model was trained on",
             hint="give them with --data; float32, float16 and dynamic do without",
@@ -134,25 +134,25 @@ def quantize(
 
 def check_method(method: str, calibration_method: str = "minmax", rounding: str = "nearest") -> None:
     """Raises:
-    EdgeemoError: unknown, or an estimator where there is nothing to estimate, or a rounding where no faces are seen.
+    ModelError: unknown, or an estimator where there is nothing to estimate, or a rounding where no faces are seen.
     """
     if method not in METHODS:
-        raise EdgeemoError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
+        raise ModelError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
     if calibration_method not in CALIBRATION_METHODS:
-        raise EdgeemoError(
+        raise ModelError(
             "unknown calibration method",
             expected="one of " + ", ".join(CALIBRATION_METHODS),
             got=repr(calibration_method),
         )
     if calibration_method != "minmax" and method not in ("int8", "int8-float-io"):
-        raise EdgeemoError(
+        raise ModelError(
             f"{method} has no activation ranges to estimate",
             expected=f"--calibration-method {calibration_method} with int8 or int8-float-io",
         )
     if rounding not in ROUNDINGS:
-        raise EdgeemoError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
+        raise ModelError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
     if rounding != "nearest" and method not in CALIBRATED:
-        raise EdgeemoError(
+        raise ModelError(
             f"{method} does not look at faces, by which weights could be rounded",
             expected=f"--rounding {rounding} with {', '.join(CALIBRATED)}",
         )
@@ -198,7 +198,7 @@ def _quantization_aware(
     float_model: FloatModel, out: Path, data: TrainingData, qat: QatOptions, quiet: bool
 ) -> Quantized:
     if not float_model.trainable or float_model.recipe is None:
-        raise EdgeemoError(
+        raise ModelError(
             f"{float_model.path} cannot be trained quantization-aware",
             expected="a run, or a model of tf_keras with a recipe that tells how to train it (--recipe)",
             got=float_model.kind,

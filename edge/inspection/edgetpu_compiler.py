@@ -68,7 +68,7 @@ def compile_model(model: bytes, where: str) -> Compilation:
         where: file name for messages.
 
     Raises:
-        EdgeemoError: the compiler is not installed, refuses the model, takes too long, or writes no log.
+        ModelError: the compiler is not installed, refuses the model, takes too long, or writes no log.
     """
     program = shutil.which(PROGRAM)
     if program is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import cv2
 
-from ..common.errors import EdgeemoError
+from ..common.errors import OutputError
 from .base import ThreadedSink, Update
 from .overlay import annotate
 
@@ -37,12 +37,12 @@ class WindowSink(ThreadedSink):
     def __init__(self, *, title: str, stop: Callable[[], None]) -> None:
         super().__init__("window", size=1)
         if not has_windows():
-            raise EdgeemoError(
+            raise OutputError(
                 "this OpenCV has no windows (it is the headless build)",
                 hint="pip uninstall opencv-python-headless && pip install 'opencv-python<5', or use --web",
             )
         if not has_screen():
-            raise EdgeemoError("there is no screen for --window", hint="start it from the desktop, or use --web")
+            raise OutputError("there is no screen for --window", hint="start it from the desktop, or use --web")
         self._title = title
         self._stop = stop
         self._shape = (640, 480)

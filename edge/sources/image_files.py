@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..common.errors import EdgeemoError
+from ..common.errors import DataError, EdgeemoError, FileError
 from ..common.files import existing
 from ..vision.image import SUFFIXES, is_image, read_image
 from ..vision.opencv import to_rgb
@@ -39,9 +39,9 @@ class ImageSource(RecordedSource):
         try:
             paths = sorted(path for path in folder.iterdir() if is_image(path))
         except OSError as error:
-            raise EdgeemoError(f"{folder} cannot be read ({error.strerror})") from error
+            raise FileError(f"{folder} cannot be read ({error.strerror})") from error
         if not paths:
-            raise EdgeemoError(
+            raise DataError(
                 f"{folder} has no images",
                 expected="files ending in " + " ".join(SUFFIXES),
                 hint="name another folder",
@@ -62,4 +62,4 @@ class ImageSource(RecordedSource):
                 continue
             yield Frame(index, None, image, str(path))
         if self.skipped == len(self._paths):
-            raise EdgeemoError(f"none of the {self.skipped:,} images can be read", hint="name another folder")
+            raise DataError(f"none of the {self.skipped:,} images can be read", hint="name another folder")

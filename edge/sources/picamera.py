@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import CameraError, EdgeemoError
 from .live.camera import CameraLost, CapturedFrame
 
 #: What the model gets its faces from, and what the detector searches: the image processor reduces for nothing.
@@ -44,13 +44,13 @@ class PiCamera:
         """Open, configure and start it.
 
         Raises:
-            EdgeemoError: no picamera2, no such camera, in use, or of pixel formats that are not known here.
+            CameraError: no picamera2, no such camera, in use, or of pixel formats that are not known here.
         """
         library = _library()
         listed = library.global_camera_info()
         if self._number >= len(listed):
             names = ", ".join(str(about.get("Model", "?")) for about in listed) or "none"
-            raise EdgeemoError(
+            raise CameraError(
                 f"camera {self.name} is not there",
                 expected="a camera of libcamera",
                 got=names,
@@ -68,7 +68,7 @@ class PiCamera:
             # The pipeline may have changed what was asked for, in silence.
             got = device.camera_configuration()
             if got["main"]["format"] not in _TO_RGB:
-                raise EdgeemoError(
+                raise CameraError(
                     f"camera {self.name} gives unknown pixels",
                     expected=" or ".join(_TO_RGB),
                     got=str(got["main"]["format"]),
@@ -82,8 +82,8 @@ class PiCamera:
             raise
         return PiCapture(device, got)
 
-    def _failure(self, error: Exception) -> EdgeemoError:
-        return EdgeemoError(
+    def _failure(self, error: Exception) -> CameraError:
+        return CameraError(
             f"camera {self.name} cannot be opened ({' '.join(str(error).split())})",
             hint="check its cable, and that no other program uses it",
         )
@@ -167,7 +167,7 @@ def _library() -> Any:
     try:
         return importlib.import_module("picamera2").Picamera2
     except ImportError as error:
-        raise EdgeemoError(
+        raise CameraError(
             "picamera2 cannot be imported",
             hint="on Raspberry Pi OS: sudo apt install python3-picamera2; make the venv with --system-site-packages",
         ) from error

@@ -7,7 +7,7 @@ import time
 
 import cv2
 
-from ..common.errors import EdgeemoError
+from ..common.errors import CameraError
 from ..vision.opencv import to_rgb
 from .live.camera import CameraLost, CapturedFrame
 from .opencv_capture import open_capture
@@ -41,11 +41,11 @@ class StreamCamera:
         """Connect.
 
         Raises:
-            EdgeemoError: no stream there.
+            CameraError: no stream there.
         """
         capture = open_capture(self._address.url, cv2.CAP_FFMPEG, _DEADLINES)
         if capture is None:
-            raise EdgeemoError(
+            raise CameraError(
                 f"camera {self.name} cannot be opened (no answer, no such stream, or a wrong password)",
                 hint="check its address, user, password, power and network",
             )

@@ -16,7 +16,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import CameraError, OptionError
 from ..vision.opencv import to_rgb
 from .base import Frame, RecordedSource
 from .jpeg import JpegSplitter, decode_jpeg
@@ -57,14 +57,14 @@ class RawFormat:
         """Read ``WxH:FORMAT``.
 
         Raises:
-            EdgeemoError: not of this form.
+            OptionError: not of this form.
         """
         match = _RAW.fullmatch(text)
         if match is None or match[3] not in _FORMATS or not int(match[1]) or not int(match[2]):
-            raise EdgeemoError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
+            raise OptionError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
         width, height = int(match[1]), int(match[2])
         if match[3] == "yuv420" and (width % 2 or height % 2):
-            raise EdgeemoError("yuv420 needs an even width and height", got=f"{width}x{height}")
+            raise OptionError("yuv420 needs an even width and height", got=f"{width}x{height}")
         return cls(width, height, match[3])
 
     @property
@@ -180,9 +180,9 @@ class RedirectedFile(RecordedSource):
             raise no_images()
 
 
-def no_images() -> EdgeemoError:
+def no_images() -> CameraError:
     """The error for an input without any image."""
-    return EdgeemoError(
+    return CameraError(
         f"{NAME} has no images",
         expected="JPEG images one after the other, or raw pixels with --raw WxH:FORMAT",
         hint="for example: rpicam-vid -t 0 --codec mjpeg -o - | edgeemo run model.tflite --source -",
@@ -193,12 +193,12 @@ def stdin_is_file() -> bool:
     """Whether standard input is a file, which waits for us, rather than a pipe.
 
     Raises:
-        EdgeemoError: it is closed, or a terminal.
+        CameraError: it is closed, or a terminal.
     """
     try:
         mode = os.fstat(0).st_mode
     except OSError:
-        raise EdgeemoError(f"{NAME} is closed", hint="pipe images into it") from None
+        raise CameraError(f"{NAME} is closed", hint="pipe images into it") from None
     if sys.stdin is not None and os.isatty(0):
         raise no_images()
     return stat.S_ISREG(mode)

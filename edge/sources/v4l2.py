@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from ..common.errors import EdgeemoError
+from ..common.errors import CameraError
 from ..vision.opencv import READ_TIMEOUT_S, to_rgb
 from .live.camera import CameraLost, CapturedFrame
 from .opencv_capture import open_capture
@@ -92,7 +92,7 @@ def device_index(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _cannot_open(name: str, index: int | None) -> EdgeemoError:
+def _cannot_open(name: str, index: int | None) -> CameraError:
     device = Path(name)
     present = sorted(str(path) for path in Path("/dev").glob("video*"))
     if device.exists() and not os.access(device, os.R_OK | os.W_OK):
@@ -104,4 +104,4 @@ def _cannot_open(name: str, index: int | None) -> EdgeemoError:
     else:
         hint = "there is no camera on this machine: plug one in"
     shown = name if index is None or name != f"/dev/video{index}" else f"{index} ({name})"
-    return EdgeemoError(f"camera {shown} cannot be opened", hint=hint)
+    return CameraError(f"camera {shown} cannot be opened", hint=hint)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError, MissingExtraError
+from ...edge.common.errors import EdgeemoError, MissingExtraError, ModelError
 from ...edge.tflite.graph import Operator, read_graph
 from ..graph.passes import run_passes
 from ..silence import silence
@@ -141,7 +141,7 @@ def _run(model: bytes, recipe: Any, ranges: dict[str, Any] | None) -> bytes:
         ) from error
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise EdgeemoError(f"ai-edge-quantizer refused the model ({reason})") from error
+        raise ModelError(f"ai-edge-quantizer refused the model ({reason})") from error
     return run_passes(bytes(made.quantized_model))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import EdgeemoError, ModelError
 from ...edge.vision.preprocess import InputSpec, normalize
 from ...train.backend import tf
 from ..graph.passes import run_passes
@@ -120,7 +120,7 @@ def _converter(model: Any, spec: InputSpec) -> Any:
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise _exhausted() from error
     except Exception as error:
-        raise EdgeemoError(f"the model does not run on an input of {_shape(spec)} ({_reason(error)})") from error
+        raise ModelError(f"the model does not run on an input of {_shape(spec)} ({_reason(error)})") from error
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
 
 
@@ -133,7 +133,7 @@ def _convert(converter: Any) -> bytes:
     except EdgeemoError:
         raise
     except Exception as error:
-        raise EdgeemoError(f"the TFLite converter refused the model ({_reason(error)})") from error
+        raise ModelError(f"the TFLite converter refused the model ({_reason(error)})") from error
     return run_passes(data)
 
 

@@ -74,7 +74,7 @@ def verify_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
         Names and counts of the floating-point operators.
 
     Raises:
-        EdgeemoError: another layer is, or the weights of one of them are not. (Input and output are float32 where the
+        ModelError: another layer is, or the weights of one of them are not. (Input and output are float32 where the
             first or the last layer is skipped.)
     """
     graph = read_graph(data)
@@ -83,16 +83,14 @@ def verify_skipped(data: bytes, skip: Collection[str]) -> Counter[str]:
     owners = [_owners(operator, skip, last=operator.outputs[0].index in ends) for operator in floating]
     others = [operator.name for operator, owner in zip(floating, owners, strict=True) if not owner]
     if others:
-        raise EdgeemoError(
+        raise ModelError(
             "the converted model has more in floating point than what was left out",
             expected=f"floating-point operators in {', '.join(skip)} alone",
             got=", ".join(f"{count} {name}" for name, count in Counter(others).items()),
         )
     weighted = [operator for operator in graph.operators if operator.name in WEIGHTED and not operator.floating]
     if gone := [name for operator in weighted for name in _owners(operator, skip, last=False)]:
-        raise EdgeemoError(
-            f"the converter has quantized {', '.join(gone)}", expected="floating point, as was asked for"
-        )
+        raise ModelError(f"the converter has quantized {', '.join(gone)}", expected="floating point, as was asked for")
     return graph.floating
 
 

@@ -182,7 +182,7 @@ def taught(recipe: Recipe, file: str, train: Dataset) -> Taught:
         train: the training role.
 
     Raises:
-        EdgeemoError: a weight without a file, a file without a weight, or a file of other images or versions.
+        DataError: a weight without a file, a file without a weight, or a file of other images or versions.
     """
     settings = recipe.loss
     if not settings.teacher:

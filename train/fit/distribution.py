@@ -62,7 +62,7 @@ def open_strategy(name: str) -> Strategy:
             the environment variable TF_CONFIG names, and waits for them.
 
     Raises:
-        EdgeemoError: unknown name, TF_CONFIG does not fit, or its address cannot be served.
+        OptionError: unknown name, TF_CONFIG does not fit, or its address cannot be served.
     """
     if name == "none":
         return Strategy(tf.distribute.get_strategy())

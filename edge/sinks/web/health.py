@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from ...common.errors import EdgeemoError
+from ...common.errors import OptionError
 from ..base import SourceState, Update
 
 #: Seconds without a classified frame after which a runner counts as ill: twice as long as a camera may stay silent
@@ -46,7 +46,7 @@ class Health:
 
     def __init__(self, *, within_s: float = WITHIN_S) -> None:
         if not (math.isfinite(within_s) and within_s > 0):
-            raise EdgeemoError("time to count as healthy out of range", expected="seconds", got=str(within_s))
+            raise OptionError("time to count as healthy out of range", expected="seconds", got=str(within_s))
         self._within_s = within_s
         self._last: float | None = None
         self._state = SourceState.STARTING

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
-from ...common.errors import EdgeemoError
+from ...common.errors import CameraError, EdgeemoError
 from ..base import Frame, SourceState, SourceStatus
 from .camera import Camera, CapturedFrame, StreamEnded
 from .capture_thread import CaptureThread
@@ -137,7 +137,7 @@ class LiveSource:
             self.stop()
             if isinstance(failed, EdgeemoError):
                 raise failed
-            raise EdgeemoError(
+            raise CameraError(
                 f"camera {self.name} cannot be opened within {self._limits.open_s:g} s",
                 hint="unplug it and plug it in again, or restart it",
             )
@@ -255,7 +255,7 @@ class LiveSource:
         self._attempts += 1
         if limits.retries is not None and self._attempts > limits.retries:
             attempts = "1 attempt" if limits.retries == 1 else f"{limits.retries} attempts"
-            raise EdgeemoError(
+            raise CameraError(
                 f"camera {self.name} is lost and did not come back in {attempts} ({reason})",
                 hint="check its cable, power and network, and that no other program uses it, then start again",
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import ModelError
 from ....train.backend import keras
 
 _WANTED = "a Functional or Sequential model with one input and one output"
@@ -127,19 +127,19 @@ def read_network(model: Any) -> tuple[Network, list[str]]:
         The network, and the names of the nested models.
 
     Raises:
-        EdgeemoError: it is another kind of model, or a layer is called in a way that a graph of layers cannot say.
+        ModelError: it is another kind of model, or a layer is called in a way that a graph of layers cannot say.
     """
     if not isinstance(model, keras.Model) or not model.built or model.inputs is None:
-        raise EdgeemoError(f"{getattr(model, 'name', model)} is not a graph of layers", expected=_WANTED)
+        raise ModelError(f"{getattr(model, 'name', model)} is not a graph of layers", expected=_WANTED)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise EdgeemoError(
+        raise ModelError(
             f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs", expected=_WANTED
         )
     source = Node(model.input_names[0], keras.layers.InputLayer, {}, shape=tuple(model.input_shape[1:]))
     nested: list[str] = []
     network = Network(model.name, source, _expand(model, [source], nested)[0])
     if network.output is source:
-        raise EdgeemoError(f"{model.name} has no layers", expected=_WANTED)
+        raise ModelError(f"{model.name} has no layers", expected=_WANTED)
     rename(network)
     return network, nested
 
@@ -157,7 +157,7 @@ def rename(network: Network) -> None:
 
 def _expand(model: Any, inputs: list[Node], nested: list[str]) -> list[Node]:
     if not getattr(model, "_is_graph_network", False):
-        raise EdgeemoError(f"{model.name} is not a graph of layers", expected=_WANTED)
+        raise ModelError(f"{model.name} is not a graph of layers", expected=_WANTED)
     # The tensors of one call of a layer, and what they come from. Keras has no public way to walk the calls.
     made = {id(tensor): node for tensor, node in zip(model.inputs, inputs, strict=True)}
     for call in _calls(model):
@@ -166,7 +166,7 @@ def _expand(model: Any, inputs: list[Node], nested: list[str]) -> list[Node]:
             continue
         options = {key: value for key, value in call.call_kwargs.items() if value is not None}
         if type(layer).__module__.endswith("tf_op_layer") or options:
-            raise EdgeemoError(_operator(layer, options), hint=_OPERATOR_HINT)
+            raise ModelError(_operator(layer, options), hint=_OPERATOR_HINT)
         given = [made[id(tensor)] for tensor in call.keras_inputs]
         if isinstance(layer, keras.Model):
             nested.append(layer.name)
@@ -175,7 +175,7 @@ def _expand(model: Any, inputs: list[Node], nested: list[str]) -> list[Node]:
             results = [_node(layer, given, call)]
         outputs = call.outputs if isinstance(call.outputs, (list, tuple)) else [call.outputs]
         if len(outputs) != len(results):
-            raise EdgeemoError(f"layer {layer.name} has {len(outputs)} outputs", expected="one tensor from each layer")
+            raise ModelError(f"layer {layer.name} has {len(outputs)} outputs", expected="one tensor from each layer")
         made.update((id(tensor), node) for tensor, node in zip(outputs, results, strict=True))
     return [made[id(tensor)] for tensor in model.outputs]
 
@@ -211,4 +211,4 @@ def _layer(node: Node) -> Any:
     try:
         return node.type.from_config({**node.config, "name": node.name, "dtype": "float32"})
     except (TypeError, ValueError, KeyError, NotImplementedError) as error:
-        raise EdgeemoError(f"layer {node.name} cannot be made again from its configuration ({error})") from error
+        raise ModelError(f"layer {node.name} cannot be made again from its configuration ({error})") from error

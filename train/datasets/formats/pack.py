@@ -113,7 +113,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
         where: name of the file, for messages.
 
     Raises:
-        EdgeemoError: it is of a newer format, damaged, or was changed after it was packed.
+        DataError: it is of a newer format, damaged, or was changed after it was packed.
     """
     try:
         contents = json.loads(read_member(archive, CONTENTS))
