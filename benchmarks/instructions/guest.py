@@ -79,7 +79,7 @@ def _frames(classifier: Classifier, paths: Sequence[Path]) -> None:
         mark(Mark.DECODE)
         frame = decode(data, name)
         mark(Mark.DETECT)
-        boxes = detector(frame)
+        boxes = [one.box for one in detector.detect(frame)]
         mark(Mark.IDLE)
         for box in boxes:
             _classify(classifier, frame, box)

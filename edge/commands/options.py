@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from ..common.errors import OptionError
-from ..faces.haar import Detector, HaarDetector, WholeImage
-from ..faces.yunet import YuNetDetector
+from ..faces.detector import Detector
+from ..faces.registry import open_detector
 from ..inference.classifier import Classifier
 from ..inference.delegate import DelegateSpec
 from ..inference.fallback import load_or_fall_back
@@ -31,11 +31,13 @@ _OPTIONS = (
         metavar="MODEL",
         help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
     ),
-    click.option("--no-detect", is_flag=True, help="Every image is a face already: classify it as a whole."),
     click.option(
-        "--face-model",
-        metavar="FILE",
-        help="Find faces with YuNet, also turned ones: face_detection_yunet_2023mar.onnx. Else with OpenCV's cascade.",
+        "--detector",
+        default="auto",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="Face detector: haar (OpenCV's cascade), none (every image is a face already), the file of one, such as "
+        "face_detection_yunet_2023mar.onnx (YuNet: also turned faces), or the name of one of another package.",
     ),
     click.option(
         "--runtime",
@@ -144,7 +146,7 @@ class InferenceOptions:
 
     Args:
         model: of ``--model``, None without it.
-        runtime, threads, delegate, delegate_options, fallback, card, no_detect, face_model: as given.
+        runtime, threads, delegate, delegate_options, fallback, card, detector: as given.
     """
 
     model: str | None
@@ -154,8 +156,7 @@ class InferenceOptions:
     delegate_options: tuple[str, ...]
     fallback: bool
     card: str | None
-    no_detect: bool
-    face_model: str | None
+    detector: str
 
     def chosen_model(self, first: str | None) -> str:
         """The model of a command line: given as its first argument, or with --model, or else the default.
@@ -199,17 +200,12 @@ class InferenceOptions:
         return Classifier.open(model, card=own_card, session=session)
 
     def open_detector(self) -> Detector:
-        """The detector that the options describe.
+        """Return the detector that the options describe.
 
         Raises:
-            OptionError: the face model cannot be used.
-            OptionError: both were given.
+            EdgeemoError: it is unknown, or cannot be used.
         """
-        if self.face_model is not None and self.no_detect:
-            raise OptionError("--face-model and --no-detect do not go together")
-        if self.face_model is not None:
-            return YuNetDetector(self.face_model)
-        return WholeImage() if self.no_detect else HaarDetector()
+        return open_detector(self.detector)
 
 
 def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..inference.classifier import Classifier
 from ..vision.box import Box
+from .detector import Detection, Detector, largest_first
 from .face import Face
-from .haar import Detector
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def classify_frame(
         EdgeemoError: the model gives values that are not numbers.
     """
     start = time.perf_counter()
-    boxes = detector(frame) if small is None else _scaled(detector(small), small, frame)
+    boxes = [one.box for one in _find(frame, detector, small)]
     detect = time.perf_counter() - start
     preprocess = invoke = postprocess = 0.0
     faces = []
@@ -85,10 +85,12 @@ def classify_frame(
     return FrameResult(tuple(faces), times)
 
 
-def _scaled(boxes: list[Box], small: np.ndarray, frame: np.ndarray) -> list[Box]:
+def _find(frame: np.ndarray, detector: Detector, small: np.ndarray | None) -> list[Detection]:
     height, width = frame.shape[:2]
-    across, down = width / small.shape[1], height / small.shape[0]
-    return [box.scaled(across, down).inside(width, height) for box in boxes]
+    searched = frame if small is None else small
+    across, down = width / searched.shape[1], height / searched.shape[0]
+    found = detector.detect(searched)
+    return largest_first(replace(one, box=one.box.scaled(across, down).inside(width, height)) for one in found)
 
 
 def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> Face:

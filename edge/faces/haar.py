@@ -1,16 +1,16 @@
-"""Where the faces are in an image."""
+"""Faces found by OpenCV's boosted cascade."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from ..common.errors import OptionError, RuntimeUnavailableError
-from ..vision.box import Box, largest_first
+from ..vision.box import Box
+from .detector import Detection, Detector, largest_first
 
 #: Longest side in pixels of the image that Haar searches. Measured on a busy x86-64 core over 60 frames of 640x480
 #: with one face: 640 px 185 ms, 400 px 39 ms, 320 px 26 ms, the face found in 59 of the 60 each time (60 at 400 px).
@@ -28,30 +28,20 @@ SAME_FACE = 0.5
 CASCADE = "haarcascade_frontalface_default.xml"
 
 
-class Detector(Protocol):
-    """Anything that finds faces: a callable from a frame, uint8 (h, w) gray or (h, w, 3) RGB, to boxes inside it."""
-
-    def __call__(self, frame: np.ndarray) -> list[Box]: ...
-
-
-class WholeImage:
-    """The image is the face, as in FER-2013."""
-
-    def __call__(self, frame: np.ndarray) -> list[Box]:
-        return [Box(0, 0, frame.shape[1], frame.shape[0])]
-
-
-class HaarDetector:
+class HaarDetector(Detector):
     """Frontal faces by OpenCV's boosted cascade (Viola and Jones 2001, CVPR), which is in its wheel: no download.
 
     Its square boxes reach from the brows to the chin with a margin, as FER-2013's crops do.
 
     Args:
-        long_side: the frame is reduced until its longest side has at most so many pixels.
+        long_side: the image is reduced until its longest side has at most so many pixels.
 
     Raises:
-        EdgeemoError: this OpenCV has no cascades.
+        OptionError: an impossible size.
+        RuntimeUnavailableError: this OpenCV has no cascades.
     """
+
+    name = "haar"
 
     def __init__(self, *, long_side: int = LONG_SIDE) -> None:
         if long_side < WINDOW:
@@ -59,18 +49,18 @@ class HaarDetector:
         self._long_side = long_side
         self._cascade = _load_cascade()
 
-    def __call__(self, frame: np.ndarray) -> list[Box]:
+    def detect(self, image: np.ndarray) -> list[Detection]:
         """Find faces.
 
         Args:
-            frame: uint8 (h, w) gray or (h, w, 3) RGB.
+            image: uint8 (h, w) gray or (h, w, 3) RGB.
 
         Returns:
-            Square boxes inside the frame, largest first, one for each face.
+            Square boxes inside the image, largest first, one for each face.
         """
-        height, width = frame.shape[:2]
+        height, width = image.shape[:2]
         scale = min(1.0, self._long_side / max(height, width))
-        small = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        small = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if scale < 1:
             size = max(1, round(width * scale)), max(1, round(height * scale))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
@@ -79,7 +69,7 @@ class HaarDetector:
         )
         ranked = sorted(zip(found, votes, strict=True), key=lambda hit: -int(hit[1]))
         boxes = [_square(hit, scale).inside(width, height) for hit, _ in ranked]
-        return largest_first(merge(boxes))
+        return largest_first(Detection(box) for box in merge(boxes))
 
 
 def merge(boxes: list[Box]) -> list[Box]:
@@ -109,5 +99,5 @@ def _load_cascade() -> cv2.CascadeClassifier:
             return cascade
     raise RuntimeUnavailableError(
         f"OpenCV {cv2.__version__} comes without {CASCADE}",
-        hint="install it with: pip install 'opencv-python>=4.8,<5', or give --no-detect",
+        hint="install it with: pip install 'opencv-python>=4.8,<5', or choose another --detector",
     )

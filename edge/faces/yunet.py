@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.errors import ModelError
+from ..common.errors import ModelError, OptionError
 from ..common.files import existing
-from ..vision.box import Box, largest_first
+from ..vision.box import Box
 from ..vision.opencv import silence_opencv
+from .detector import Detection, Detector, largest_first
 from .haar import LONG_SIDE
 
 #: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
@@ -27,18 +28,27 @@ _SMALLEST = 64
 _OVERLAP, _MOST = 0.3, 100
 
 
-class YuNetDetector:
+class YuNetDetector(Detector):
     """Faces by YuNet (Wu et al. 2023, Machine Intelligence Research 20), also turned and half hidden ones.
 
     Args:
-        path: of the ONNX file.
-        long_side: the frame is reduced until its longest side has at most so many pixels.
+        path: its ONNX file.
+        long_side: the image is reduced until its longest side has at most so many pixels.
 
     Raises:
-        EdgeemoError: the file is not there or is something else, or this OpenCV is too old.
+        OptionError: no file.
+        ModelError: the file is not there or is something else, or this OpenCV is too old.
     """
 
-    def __init__(self, path: str | Path, *, long_side: int = LONG_SIDE) -> None:
+    name = "yunet"
+
+    def __init__(self, path: str | Path | None = None, *, long_side: int = LONG_SIDE) -> None:
+        if path is None:
+            raise OptionError(
+                "yunet needs its file",
+                expected="face_detection_yunet_2023mar.onnx of the OpenCV Zoo",
+                hint="choose it by that file: --detector FILE",
+            )
         path = existing(path, "a face model (ONNX)")
         wrong = ModelError(
             f"{path} is no YuNet face model",
@@ -54,23 +64,28 @@ class YuNetDetector:
         except (cv2.error, AttributeError) as error:
             raise wrong from error
 
-    def __call__(self, frame: np.ndarray) -> list[Box]:
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Return whether the file's name ends in .onnx."""
+        return path.suffix.lower() == ".onnx"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
         """Find faces.
 
         Args:
-            frame: uint8 (h, w) gray or (h, w, 3) RGB.
+            image: uint8 (h, w) gray or (h, w, 3) RGB.
 
         Returns:
-            Square boxes inside the frame, largest first, one for each face.
+            Square boxes inside the image with their scores, largest first, one for each face.
         """
-        height, width = frame.shape[:2]
+        height, width = image.shape[:2]
         scale = min(1.0, self._long_side / max(height, width))
-        image = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR if frame.ndim == 2 else cv2.COLOR_RGB2BGR)
+        small = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR)
         if scale < 1:
             size = max(1, round(width * scale)), max(1, round(height * scale))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        boxes = [_square(face, scale).inside(width, height) for face in self._find(image)]
-        return largest_first(boxes)
+            small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+        found = [Detection(_square(face, scale).inside(width, height), float(face[-1])) for face in self._find(small)]
+        return largest_first(found)
 
     def _find(self, image: np.ndarray) -> np.ndarray:
         """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR image."""

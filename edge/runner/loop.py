@@ -13,8 +13,8 @@ from types import FrameType
 
 from ..common.errors import FrameLost, Stopped
 from ..faces.analysis import FrameResult, classify_frame
+from ..faces.detector import Detector
 from ..faces.face import Face
-from ..faces.haar import Detector
 from ..faces.tracker import Tracker
 from ..inference.classifier import Classifier
 from ..sinks.base import Listener, SourceState, SourceStatus, Update

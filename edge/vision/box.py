@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +72,3 @@ class Box:
     def to_list(self) -> list[int]:
         """Return x, y, width and height, for JSON."""
         return [self.x, self.y, self.width, self.height]
-
-
-def largest_first(boxes: Iterable[Box]) -> list[Box]:
-    """Sort boxes by area, those of the same area in the order given."""
-    return sorted(boxes, key=lambda box: -box.area)

@@ -127,7 +127,7 @@ def test_run_gives_the_same_labels(faces: Path, tmp_path: Path) -> None:
     """``edgeemo run`` over a folder: its own loop and thread, as a process of its own."""
     for number, face in enumerate(np.load(faces)[:20]):
         Image.fromarray(face).save(tmp_path / f"{number:02d}.png")
-    arguments = ["-m", "edgeemo", "run", str(MODELS[0]), "--source", str(tmp_path), "--no-detect"]
+    arguments = ["-m", "edgeemo", "run", str(MODELS[0]), "--source", str(tmp_path), "--detector", "none"]
     process = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
     here, there = _labels(process.stdout), _labels(emulated(*arguments))
     assert len(here) == 20

@@ -113,7 +113,7 @@ def test_validate_pairs_two_binary_models(run: Run, models: dict[str, Path], two
 def test_predict_names_one_of_both(models: dict[str, Path], two_faces_zip: Path, tmp_path: Path) -> None:
     test = read_dataset(two_faces_zip).split("test")
     Image.fromarray(test.images[0]).save(tmp_path / "face.png")
-    result = invoke("predict", models["int8"], tmp_path / "face.png", "--no-detect", "--json")
+    result = invoke("predict", models["int8"], tmp_path / "face.png", "--detector", "none", "--json")
     assert result.exit_code == 0, result.output
     (face,) = json.loads(result.stdout)["images"][0]["faces"]
     expected = Classifier.open(models["int8"]).probabilities(test.images[0])

@@ -34,7 +34,6 @@ from edgeemo.edge.runner.loop import run_loop
 from edgeemo.edge.sinks.base import Update
 from edgeemo.edge.sinks.registry import SinkOptions, open_sinks
 from edgeemo.edge.sources import Frame, open_source
-from edgeemo.edge.vision.box import Box
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from edge.sources.streams.film import film
@@ -114,12 +113,6 @@ class Timed:
 
         return timed
 
-    def __call__(self, frame: np.ndarray) -> list[Box]:
-        began = now()
-        found: list[Box] = self._inner(frame)
-        self._watch.note("detect", began)
-        return found
-
     def __iter__(self) -> Iterator[Frame | None]:
         frames = iter(self._inner)
         while True:
@@ -185,7 +178,7 @@ def measure(model: str, *, frames: int, quality: int, source: str = "") -> Overh
         process, thread = time.process_time(), time.thread_time()
         run_loop(
             Timed(camera, watch),
-            Timed(HaarDetector(), watch),
+            Timed(HaarDetector(), watch, detect="detect"),
             classifier,
             [*(Timed(sink, watch, publish="publish") for sink in sinks), FrameEnd(watch)],
             tracker=Timed(Tracker(), watch, update="track"),

@@ -95,8 +95,8 @@ def test_both_models_agree(tiny_int8: Path, tiny_float: Path, photo: Path) -> No
     assert faces[0]["confidence"] == pytest.approx(faces[1]["confidence"], abs=0.1)
 
 
-def test_no_detect_takes_the_whole_image(tiny_int8: Path, blank: Path) -> None:
-    document = json.loads(predict(tiny_int8, blank, "--no-detect", "--json").output)
+def test_no_detector_takes_the_whole_image(tiny_int8: Path, blank: Path) -> None:
+    document = json.loads(predict(tiny_int8, blank, "--detector", "none", "--json").output)
     assert [face["box"] for face in document["images"][0]["faces"]] == [[0, 0, 64, 64]]
 
 

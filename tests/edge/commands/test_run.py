@@ -50,7 +50,7 @@ def test_folder_with_a_broken_image_goes_on(tiny_int8: Path, tmp_path: Path) -> 
     for name in ("a.png", "c.png"):
         Image.new("L", (48, 48), 99).save(tmp_path / name)
     (tmp_path / "b.png").write_text("x")
-    result = run(tiny_int8, "--source", tmp_path, "--no-detect")
+    result = run(tiny_int8, "--source", tmp_path, "--detector", "none")
     assert result.exit_code == 0
     assert [Path(line["source"]).name for line in events(result.stdout)] == ["a.png", "c.png"]
     warning, summary = result.stderr.splitlines()
@@ -76,7 +76,7 @@ def test_no_face_and_twenty_faces_in_one_image(tiny_int8: Path, tmp_path: Path) 
 
 def test_out_takes_the_lines(tiny_int8: Path, clip_avi: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "lines.jsonl"
-    result = run(tiny_int8, "--source", clip_avi, "--no-detect", "--max-frames", 5, "--out", out)
+    result = run(tiny_int8, "--source", clip_avi, "--detector", "none", "--max-frames", 5, "--out", out)
     assert (result.exit_code, result.stdout) == (0, "")
     assert len(events(out.read_text())) == 5
 
@@ -84,7 +84,7 @@ def test_out_takes_the_lines(tiny_int8: Path, clip_avi: Path, tmp_path: Path) ->
 def test_out_is_overwritten_only_by_force(tiny_int8: Path, clip_avi: Path, tmp_path: Path) -> None:
     out = tmp_path / "lines.jsonl"
     out.write_text("old")
-    arguments = (tiny_int8, "--source", clip_avi, "--no-detect", "--max-frames", 1, "--out", out)
+    arguments = (tiny_int8, "--source", clip_avi, "--detector", "none", "--max-frames", 1, "--out", out)
     refused = run(*arguments)
     assert refused.exit_code == 1
     assert "exists already; choose another name, or overwrite it with --force" in refused.stderr
@@ -94,7 +94,7 @@ def test_out_is_overwritten_only_by_force(tiny_int8: Path, clip_avi: Path, tmp_p
 
 
 def test_full_disk_is_one_sentence_and_the_summary_is_kept(tiny_int8: Path, clip_avi: Path) -> None:
-    result = run(tiny_int8, "--source", clip_avi, "--no-detect", "--out", "/dev/full", "--force")
+    result = run(tiny_int8, "--source", clip_avi, "--detector", "none", "--out", "/dev/full", "--force")
     assert result.exit_code == 1
     # The lines are written by a thread of their own: some frames may be classified before that is seen.
     assert result.stderr.splitlines()[-1] == (
@@ -161,7 +161,7 @@ def test_opencv_and_ffmpeg_are_not_heard(
     kept: int, first_word: str, start: Any, tiny_int8: Path, clip_avi: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "cut.avi").write_bytes(clip_avi.read_bytes()[:kept])
-    process = start("-m", "edgeemo", "run", tiny_int8, "--source", tmp_path / "cut.avi", "--no-detect")
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", tmp_path / "cut.avi", "--detector", "none")
     _, errors = process.communicate(timeout=30)
     # The warning is followed by the summary; neither is followed or preceded by anything else.
     lines = errors.splitlines()
@@ -184,7 +184,7 @@ def test_opencv_and_ffmpeg_are_not_heard(
 def test_signal_ends_a_camera_run_within_2_s(
     number: int, mood: str, start: Any, fake_camera: Any, tiny_int8: Path
 ) -> None:
-    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=fake_camera.env)
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", env=fake_camera.env)
     first = process.stdout.readline()
     fake_camera.be(mood)
     time.sleep(0.3)
@@ -222,7 +222,7 @@ def test_camera_shows_the_clip(start: Any, fake_camera: Any, tiny_int8: Path, cl
 def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
     mood: str, reason: str, start: Any, fake_camera: Any, tiny_int8: Path
 ) -> None:
-    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--max-retries", 1)
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", "--max-retries", 1)
     process = start(*arguments, "--stall-after", 0.5, env=fake_camera.env)
     process.stdout.readline()
     fake_camera.be(mood)
@@ -235,7 +235,7 @@ def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
 
 
 def test_camera_that_comes_back_is_classified_again(start: Any, fake_camera: Any, tiny_int8: Path) -> None:
-    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=fake_camera.env)
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", env=fake_camera.env)
     process.stdout.readline()
     fake_camera.be("unplug")
     warning = process.stderr.readline()
@@ -253,7 +253,20 @@ def test_signal_ends_a_run_that_looks_for_its_camera_within_2_s(
     mood: str, start: Any, fake_camera: Any, tiny_int8: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "lines.jsonl"
-    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--stall-after", 0.5, "--out", out)
+    arguments = (
+        "-m",
+        "edgeemo",
+        "run",
+        tiny_int8,
+        "--source",
+        "0",
+        "--detector",
+        "none",
+        "--stall-after",
+        0.5,
+        "--out",
+        out,
+    )
     process = start(*arguments, env=fake_camera.env)
     while not (out.exists() and out.read_text()):
         time.sleep(0.05)
@@ -279,7 +292,7 @@ def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp
             heard.append(manager.recv(1000).decode())
 
     env = {**fake_camera.env, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
-    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", "--out", tmp_path / "lines")
+    arguments = ("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", "--out", tmp_path / "lines")
     with manager:
         process = start(*arguments, env=env)
         hear("STATUS=running")
@@ -302,7 +315,7 @@ def test_clock_that_is_set_in_mid_run_changes_nothing(
     library = compile_library("clock.c", tmp_path / "clock.so")
     env = {**fake_camera.env, "CLOCK_FILE": str(tmp_path / "clock")}
     env["LD_PRELOAD"] += f" {library}"
-    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", env=env)
+    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", env=env)
     first = json.loads(process.stdout.readline())
     (tmp_path / "clock").write_text(str(seconds))
     began = time.monotonic()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.faces.analysis import classify_frame
-from edgeemo.edge.faces.haar import HaarDetector, WholeImage
+from edgeemo.edge.faces.haar import HaarDetector
+from edgeemo.edge.faces.whole_image import WholeImage
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, write_model
 from edgeemo.train.datasets.synthetic import make_faces

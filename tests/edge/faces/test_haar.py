@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.faces.haar import HaarDetector, WholeImage, merge
+from edgeemo.edge.faces.detector import Detector
+from edgeemo.edge.faces.haar import HaarDetector, merge
+from edgeemo.edge.faces.whole_image import WholeImage
 from edgeemo.edge.vision.box import Box
 
 
 @pytest.fixture(scope="module")
 def haar() -> HaarDetector:
     return HaarDetector()
+
+
+def boxes_of(detector: Detector, image: np.ndarray) -> list[Box]:
+    return [found.box for found in detector.detect(image)]
 
 
 def as_box(truth: Any) -> Box:
@@ -39,7 +45,7 @@ def test_merge_keeps_one_box_for_a_face(boxes: list[Box], kept: list[int]) -> No
 
 def test_haar_finds_the_face_of_a_clip(haar: HaarDetector, clip: list) -> None:
     chosen = clip[::4]
-    hits = [haar(frame) for frame, _ in chosen]
+    hits = [boxes_of(haar, frame) for frame, _ in chosen]
     right = sum(
         len(boxes) == 1 and boxes[0].overlap(as_box(truth)) > 0.8
         for boxes, (_, truth) in zip(hits, chosen, strict=True)
@@ -49,7 +55,7 @@ def test_haar_finds_the_face_of_a_clip(haar: HaarDetector, clip: list) -> None:
 
 def test_gray_frame_gives_the_same_boxes(haar: HaarDetector, clip: list) -> None:
     frame = clip[0][0]
-    assert haar(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) == haar(frame)
+    assert haar.detect(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) == haar.detect(frame)
 
 
 def test_boxes_are_square_inside_and_largest_first(haar: HaarDetector, clip: list) -> None:
@@ -58,7 +64,7 @@ def test_boxes_are_square_inside_and_largest_first(haar: HaarDetector, clip: lis
     both = np.full((480, 640 + small.shape[1], 3), 128, np.uint8)
     both[:, :640] = frame
     both[: small.shape[0], 640:] = small
-    boxes = haar(both)
+    boxes = boxes_of(haar, both)
     assert len(boxes) == 2
     assert boxes[0].area > boxes[1].area
     assert all(box.width == box.height and box == box.inside(both.shape[1], both.shape[0]) for box in boxes)
@@ -68,16 +74,16 @@ def test_reduced_search_gives_boxes_in_pixels_of_the_frame(haar: HaarDetector, c
     frame, truth = clip[0]
     large = cv2.resize(frame, None, fx=3, fy=3)
     expected = Box(*(3 * value for value in truth.box))
-    assert haar(large)[0].overlap(expected) > 0.8
+    assert haar.detect(large)[0].box.overlap(expected) > 0.8
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5000), (5000, 2, 3), (24, 24), (23, 23, 3), (480, 640, 3)], ids=str)
 def test_image_without_a_face_gives_none(haar: HaarDetector, shape: tuple[int, ...]) -> None:
-    assert haar(np.full(shape, 90, np.uint8)) == []
+    assert haar.detect(np.full(shape, 90, np.uint8)) == []
 
 
 def test_whole_image_is_one_box() -> None:
-    assert WholeImage()(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
+    assert boxes_of(WholeImage(), np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
 
 
 def test_opencv_without_cascades_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_crossing_drawn_faces_found_by_the_cascade_keep_their_identities() -> No
             x0, y0, width, height = truth.box
             centers[who] = (x, 240)
             _paste(frame, image[y0 : y0 + height, x0 : x0 + width], x, 240)
-        faces = faces_at(*detector(frame))
+        faces = faces_at(*(found.box for found in detector.detect(frame)))
         hidden += len(faces) < 2
         for track in tracker.update(faces, index / 8):
             if track.seen and abs(way) > 120:

@@ -41,7 +41,7 @@ def test_the_file_is_the_documented_one(face_model: Path) -> None:
 
 def test_it_finds_the_faces_of_a_clip(yunet: YuNetDetector, clip: list) -> None:
     chosen = clip[::10]
-    hits = [yunet(frame) for frame, _ in chosen]
+    hits = [[found.box for found in yunet.detect(frame)] for frame, _ in chosen]
     right = sum(
         len(boxes) == 1 and boxes[0].overlap(Box(*truth.box)) > 0.8
         for boxes, (_, truth) in zip(hits, chosen, strict=True)
@@ -55,7 +55,9 @@ def test_boxes_are_square_inside_and_largest_first(yunet: YuNetDetector, clip: l
     both = np.full((480, 640 + small.shape[1], 3), 128, np.uint8)
     both[:, :640] = frame
     both[: small.shape[0], 640:] = small
-    boxes = yunet(both)
+    found = yunet.detect(both)
+    boxes = [one.box for one in found]
+    assert all(one.score is not None and 0.7 <= one.score <= 1 for one in found)
     assert len(boxes) == 2
     assert boxes[0].area > boxes[1].area
     assert all(box.width == box.height and box == box.inside(both.shape[1], both.shape[0]) for box in boxes)
@@ -76,7 +78,7 @@ def used_memory() -> Iterator[None]:
     "shape", [(1, 1), (3, 5000), (5000, 2, 3), (23, 23, 3), (30, 300), (480, 640, 3), (480, 640)], ids=str
 )
 def test_image_without_a_face_gives_none(yunet: YuNetDetector, shape: tuple[int, ...]) -> None:
-    assert yunet(np.full(shape, 90, np.uint8)) == []
+    assert yunet.detect(np.full(shape, 90, np.uint8)) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"TFL3" * 100, "cut", "other", "absent"], ids=str)
@@ -101,9 +103,7 @@ def test_another_file_is_one_sentence(content: bytes | str, tmp_path: Path, tiny
 def test_predict_takes_it(face_model: Path, tiny_int8: Path, clip: list, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.cvtColor(clip[0][0], cv2.COLOR_RGB2BGR))
-    arguments = ["predict", str(tiny_int8), str(photo), "--face-model", str(face_model)]
+    arguments = ["predict", str(tiny_int8), str(photo), "--detector", str(face_model)]
     result = CliRunner().invoke(edgeemo, arguments)
     assert result.exit_code == 0, result.output
     assert "no face found" not in result.output
-    result = CliRunner().invoke(edgeemo, [*arguments, "--no-detect"])
-    assert (result.exit_code, "do not go together" in result.output) == (2, True)

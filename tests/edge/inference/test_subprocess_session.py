@@ -137,7 +137,19 @@ def test_float_inputs_pass(isolate: Any, tiny_float: Path) -> None:
 
 @pytest.mark.slow
 def test_run_goes_on_after_a_crash(start: Any, fake_camera: Any, library: Path, compiled: Path) -> None:
-    arguments = ["-m", "edgeemo", "run", compiled, "--source", "0", "--no-detect", "--isolate", "--delegate", library]
+    arguments = [
+        "-m",
+        "edgeemo",
+        "run",
+        compiled,
+        "--source",
+        "0",
+        "--detector",
+        "none",
+        "--isolate",
+        "--delegate",
+        library,
+    ]
     arguments += ["--delegate-option", "mode=crash", "--delegate-option", "after=20", "--max-frames", 50]
     process = start(*arguments, env=fake_camera.env)
     output, errors = process.communicate(timeout=60)
@@ -150,7 +162,19 @@ def test_run_goes_on_after_a_crash(start: Any, fake_camera: Any, library: Path, 
 def test_signal_ends_a_run_whose_model_hangs_within_2_s(
     start: Any, fake_camera: Any, library: Path, compiled: Path
 ) -> None:
-    arguments = ["-m", "edgeemo", "run", compiled, "--source", "0", "--no-detect", "--isolate", "--delegate", library]
+    arguments = [
+        "-m",
+        "edgeemo",
+        "run",
+        compiled,
+        "--source",
+        "0",
+        "--detector",
+        "none",
+        "--isolate",
+        "--delegate",
+        library,
+    ]
     process = start(*arguments, "--delegate-option", "mode=hang", "--delegate-option", "after=3", env=fake_camera.env)
     for _ in range(3):
         process.stdout.readline()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
-from edgeemo.edge.faces.haar import WholeImage
+from edgeemo.edge.faces.whole_image import WholeImage
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.runner.loop import RECENT, Tally, run_loop, stop_on_signals
 from edgeemo.edge.sinks.base import SourceState, Update

@@ -34,7 +34,9 @@ def test_page_of_a_camera_that_is_unplugged_and_back_and_the_end_under_load(
 ) -> None:
     out, video = tmp_path / "lines.jsonl", tmp_path / "run.avi"
     arguments = ("--web", "127.0.0.1:0", "--healthy-within", "1", "--out", out, "--video", video, "--stall-after", "1")
-    process = start("-m", "edgeemo", "run", tiny_int8, "--source", "0", "--no-detect", *arguments, env=fake_camera.env)
+    process = start(
+        "-m", "edgeemo", "run", tiny_int8, "--source", "0", "--detector", "none", *arguments, env=fake_camera.env
+    )
     line = process.stderr.readline()
     found = re.fullmatch(r"Live page: http://127\.0\.0\.1:(\d+)/\n", line)
     assert found is not None, line

@@ -38,7 +38,7 @@ def jpegs(count: int) -> bytes:
 
 
 def run(arguments: tuple[object, ...], stdin: Any, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "edgeemo", "run", *map(str, arguments), "--source", "-", "--no-detect"]
+    command = [sys.executable, "-m", "edgeemo", "run", *map(str, arguments), "--source", "-", "--detector", "none"]
     if isinstance(stdin, bytes):
         options["input"] = stdin
     else:
@@ -62,7 +62,7 @@ def test_every_image_of_a_redirected_file(tiny_int8: Path, tmp_path: Path) -> No
 
 def test_newest_image_of_a_pipe_and_its_end(tiny_int8: Path) -> None:
     images = [jpegs(start + 1)[len(jpegs(start)) :] for start in range(10)]
-    command = [sys.executable, "-m", "edgeemo", "run", tiny_int8, "--source", "-", "--no-detect"]
+    command = [sys.executable, "-m", "edgeemo", "run", tiny_int8, "--source", "-", "--detector", "none"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
     with process:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.vision.box import Box, largest_first
+from edgeemo.edge.vision.box import Box
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,3 @@ def test_empty_box_is_refused() -> None:
 def test_scaled_box_is_never_empty() -> None:
     assert Box(10, 20, 40, 30).scaled(2, 0.5) == Box(20, 10, 80, 15)
     assert Box(10, 20, 1, 1).scaled(0.1, 0.1) == Box(1, 2, 1, 1)
-
-
-def test_largest_first_keeps_the_order_of_equals() -> None:
-    boxes = [Box(0, 0, 2, 2), Box(9, 9, 4, 1), Box(5, 5, 3, 3)]
-    assert largest_first(boxes) == [boxes[2], boxes[0], boxes[1]]
