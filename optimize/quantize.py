@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..edge.common.errors import ModelError
+from ..edge.common.errors import ModelError, OptionError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
 from ..edge.line import Line
@@ -137,9 +137,9 @@ def check_method(method: str, calibration_method: str = "minmax", rounding: str 
     ModelError: unknown, or an estimator where there is nothing to estimate, or a rounding where no faces are seen.
     """
     if method not in METHODS:
-        raise ModelError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
+        raise OptionError("unknown method", expected="one of " + ", ".join(METHODS), got=repr(method))
     if calibration_method not in CALIBRATION_METHODS:
-        raise ModelError(
+        raise OptionError(
             "unknown calibration method",
             expected="one of " + ", ".join(CALIBRATION_METHODS),
             got=repr(calibration_method),
@@ -150,7 +150,7 @@ def check_method(method: str, calibration_method: str = "minmax", rounding: str 
             expected=f"--calibration-method {calibration_method} with int8 or int8-float-io",
         )
     if rounding not in ROUNDINGS:
-        raise ModelError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
+        raise OptionError("unknown rounding", expected="one of " + ", ".join(ROUNDINGS), got=repr(rounding))
     if rounding != "nearest" and method not in CALIBRATED:
         raise ModelError(
             f"{method} does not look at faces, by which weights could be rounded",

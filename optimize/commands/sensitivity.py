@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...edge.common.errors import OptionError
+from ...edge.common.errors import DataError
 from ...edge.common.files import new_file, write_json
 from .options import float_model_options, rounding_option
 
@@ -58,7 +58,7 @@ def command(
     float_model = open_float_model(model, description)
     roles = model_splits(float_model, data)
     if roles is None:
-        raise OptionError(
+        raise DataError(
             "the ranking needs faces to calibrate on and to measure with",
             expected="faces of the kind the model was trained on",
             hint="give them with --data",
