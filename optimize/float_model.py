@@ -15,16 +15,17 @@ from typing import Any
 from ..edge.common.console import quiet_native
 from ..edge.common.errors import ModelError, OptionError
 from ..edge.common.files import existing
-from ..edge.model.card import TFLITE_MAGIC, ModelCard, Quantization, card_of, split_model
+from ..edge.inference.classifier import Classifier
+from ..edge.model.card import ModelCard, Quantization, card_of
 from ..edge.model.describe import Description, describe, shapes_of
 from ..edge.model.zoo import Catalog, find_model
+from ..edge.tflite.container import TFLITE_MAGIC, split_model
 from ..edge.tflite.graph import read_graph
 from ..train.config.recipe import Recipe
 from ..train.evaluation.predictor import KerasPredictor, Predictor
 from ..train.fit.run import Run
 from ..train.network.model import load_model
 from .converters.tensorflow import to_float
-from .sensitivity.scoring import classifier_of
 
 #: Kinds of sources, by the words that messages use.
 RUN, TF_KERAS, KERAS3 = "a run", "a tf_keras model", "a Keras 3 model"
@@ -73,7 +74,7 @@ class FloatModel:
         """The float model, to be compared with."""
         if hasattr(self.model, "predict_on_batch"):
             return KerasPredictor(self.card, self.model)
-        return classifier_of(self.float_flatbuffer(), self.card)
+        return Classifier.from_bytes(self.float_flatbuffer(), self.card)
 
 
 def open_float_model(path: str | Path, description: Description | None = None, *, seed: int = 0) -> FloatModel:

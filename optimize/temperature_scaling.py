@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..edge.common.errors import ModelError
-from ..edge.inference.classifier import tempered
+from ..edge.inference.probabilities import apply_temperature
 from ..edge.model.card import ModelCard
 from ..train.datasets.dataset import Dataset
 from ..train.evaluation.calibration_error import reliability
@@ -96,7 +96,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
     Args:
         targets: int (n,), of images that the model was neither trained nor is tested on.
         probabilities: float (n, labels), as the model gives them.
-        floor: see :func:`tempered`.
+        floor: see :func:`apply_temperature`.
 
     Raises:
         ModelError: no images, or no temperature in range is best.
@@ -108,7 +108,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
     # The loss is convex in 1/temperature, so that it has one minimum in the logarithm too.
     bounds = math.log(LOWEST), math.log(HIGHEST)
     found = optimize.minimize_scalar(
-        lambda log: _nll(targets, tempered(probabilities, math.exp(log), floor=floor)),
+        lambda log: _nll(targets, apply_temperature(probabilities, math.exp(log), floor=floor)),
         bounds=bounds,
         method="bounded",
         options={"xatol": 1e-5},
@@ -121,11 +121,11 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
             hint="give more images, some of which the model has wrong",
         )
     value = round(math.exp(found.x), 4)
-    after = tempered(probabilities, value, floor=floor)
+    after = apply_temperature(probabilities, value, floor=floor)
     return Temperature(
         value=value,
         n=len(targets),
-        before=Confidence.of(targets, tempered(probabilities, 1.0, floor=floor)),
+        before=Confidence.of(targets, apply_temperature(probabilities, 1.0, floor=floor)),
         after=Confidence.of(targets, after),
         chance=chance_error(after),
     )

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ...edge.host.hardware import DeviceState, read_state
-from ..power import read_power
+from ...edge.host.hardware import DeviceState, read_power, read_state
 from .cpu_time import foreign_cpu_seconds
 
 #: Seconds between two looks.
@@ -28,7 +27,7 @@ class Reading:
     Args:
         seconds: since the first look.
         state: of the device.
-        power_w: see :func:`edgeemo.benchmarks.power.read_power`.
+        power_w: see :func:`edgeemo.edge.host.hardware.read_power`.
         others_s: see :func:`edgeemo.benchmarks.host.cpu_time.foreign_cpu_seconds`.
     """
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...edge.common.errors import RuntimeUnavailableError
-from ...edge.model.card import TFLITE_MAGIC
+from ...edge.tflite.container import TFLITE_MAGIC
 from ...edge.tflite.schema import OPERATORS, TYPES
 from .latency import Latency
 

@@ -15,6 +15,8 @@ from ..inference.interpreter import installed, version
 #: Bits of ``vcgencmd get_throttled``: what is so now; 16 bits higher stands what was so at some time since boot.
 THROTTLE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
 _SINCE_BOOT = 16
+#: A rail in the answer of ``vcgencmd pmic_read_adc``.
+_RAIL = re.compile(r"(\w+)_([AV])\s+(?:current|volt)\(\d+\)=([0-9.]+)[AV]")
 _ARM_PARTS = {
     "0xd03": "Cortex-A53",
     "0xd05": "Cortex-A55",
@@ -132,6 +134,32 @@ def vcgencmd(question: str) -> str:
         return subprocess.run([tool, question], capture_output=True, text=True, timeout=2, check=False).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def read_power() -> float | None:
+    """Return the watts that the power controller of a Raspberry Pi 5 measures on all rails together.
+
+    The rails are behind the board's own converters: USB devices and losses are not included, so that a wall meter
+    shows more. ``vcgencmd`` is taken from the PATH; boards before the Pi 5 answer with an error.
+
+    Returns:
+        Watts, or None where nothing is measured.
+    """
+    return total_watts(vcgencmd("pmic_read_adc"))
+
+
+def total_watts(answer: str) -> float | None:
+    """Return the sum of current times voltage over the rails that have both, or None when none has.
+
+    Args:
+        answer: output of ``vcgencmd pmic_read_adc``: lines such as ``VDD_CORE_A current(7)=0.72592000A`` and
+            ``VDD_CORE_V volt(15)=0.72010480V``, paired by name; ``EXT5V_V`` and ``BATT_V`` have no current.
+    """
+    found: dict[str, dict[str, float]] = {"A": {}, "V": {}}
+    for rail, unit, value in _RAIL.findall(answer):
+        found[unit][rail] = float(value)
+    both = found["A"].keys() & found["V"].keys()
+    return sum(found["A"][rail] * found["V"][rail] for rail in both) if both else None
 
 
 def _throttled() -> int | None:

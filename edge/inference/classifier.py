@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..common.errors import ModelError
-from ..model.card import ModelCard, read_card
+from ..model.card import ModelCard, read_card, with_card
 from ..vision.preprocess import Encoder, fit
 from .delegate import uncompiled
 from .interpreter import Inference, load
-
-#: Below what float32 softmax outputs tell apart from 0 in earnest.
-FLOOR = 1e-7
+from .probabilities import FLOOR, apply_temperature, as_probabilities
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,22 @@ class Classifier:
         check_card(card, session)
         return cls(card, session)
 
+    @classmethod
+    def from_bytes(cls, model: bytes, card: ModelCard) -> Classifier:
+        """Load a model from memory, with one thread.
+
+        Args:
+            model: bytes of a .tflite.
+            card: card to use; one inside ``model`` is replaced.
+
+        Raises:
+            ModelError: the model cannot be loaded, or contradicts the card.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{card.name}.tflite"
+            path.write_bytes(with_card(model, card))
+            return cls.open(path)
+
     def probabilities(self, face: np.ndarray) -> np.ndarray:
         """Classify one face crop.
 
@@ -101,49 +116,19 @@ class Classifier:
                 f"{self.session.path} gives values that are not numbers", hint="train or convert the model again"
             )
         found = as_probabilities(values, self.card)
-        return found if self.card.temperature == 1 else tempered(found, self.card.temperature, floor=self.floor)
+        return (
+            found if self.card.temperature == 1 else apply_temperature(found, self.card.temperature, floor=self.floor)
+        )
 
     @property
     def floor(self) -> float:
-        """The smallest probability that is told from 0; see :func:`tempered`."""
+        """Smallest probability that is distinguished from 0; see :func:`.apply_temperature`."""
         return FLOOR if self.card.logits else self.session.output.scale / 2 or FLOOR
 
     def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
         """Classify fitted pixels, uint8 (n, height, width, channels): float32 (n, labels)."""
         rows = [self.from_fitted(pixels) for pixels in batch]
         return np.stack(rows) if rows else np.empty((0, len(self.card.labels)), np.float32)
-
-
-def as_probabilities(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
-    """Real outputs of a model, float (..., outputs), to probabilities (..., labels); binary p becomes (1-p, p)."""
-    if card.logits:
-        # One output is the logit of the second label against the first.
-        both = np.concatenate([np.zeros_like(outputs), outputs], axis=-1) if card.task == "binary" else outputs
-        powers = np.exp(both - both.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-    if card.task == "binary":
-        return np.concatenate([1 - outputs, outputs], axis=-1)
-    return outputs
-
-
-def tempered(probabilities: np.ndarray, temperature: float, *, floor: float = FLOOR) -> np.ndarray:
-    """Probabilities with corrected confidence: temperature scaling (Guo et al. 2017, arXiv:1706.04599).
-
-    Logarithms of softmax outputs are its inputs up to a constant, so that they can be divided by the temperature in
-    their place; for a sigmoid the logarithms of (1-p, p) do the same. The most probable label stays the same.
-
-    Args:
-        probabilities: float (..., labels).
-        temperature: above 1 makes surer answers less sure, below 1 more.
-        floor: what is below counts as this. A quantized output of 0 stands for anything that rounds to it, up to half a
-            step; it is taken for that half step, because 0 would stay 0 at every temperature.
-
-    Returns:
-        float32 of the same shape, sums to 1.
-    """
-    logits = np.log(np.maximum(probabilities, floor, dtype=np.float64)) / temperature
-    values = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def check_card(card: ModelCard, session: Inference) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from ..common.console import quiet_native
 from ..common.errors import FileError, ModelError, OptionError, RuntimeUnavailableError
 from ..common.files import existing
-from ..model.card import TFLITE_MAGIC
+from ..tflite.container import TFLITE_MAGIC
 from ..vision.preprocess import dequantize, quantize
 from .delegate import DelegateSpec, is_compiled, lost, needs_delegate, open_delegate, refused
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import ModelError, RuntimeUnavailableError
-from ..model.card import split_model
+from ..tflite.container import split_model
 from ..tflite.graph import Graph
 from .edgetpu import MAPPED
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..common.errors import FileError, ModelError
 from ..common.files import existing, write_bytes
+from ..tflite.container import split_model
 from ..vision.preprocess import NORMALIZATIONS, InputSpec
 
 SCHEMA = 2
@@ -27,7 +28,6 @@ CARD_NAME = "edgeemo.json"
 LABELS_NAME = "labels.txt"
 TASKS = ("multiclass", "binary")
 _LARGEST_CARD = 1 << 20
-TFLITE_MAGIC = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
 
 INTENDED_USE = (
     "Research, teaching and private experiments. The labels describe how a face looks in one image, not what a "
@@ -103,7 +103,7 @@ class ModelCard:
         intended_use: what it may be used for.
         notes: anything that a user must know; says so when the training data is synthetic.
         temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
-            :func:`edgeemo.edge.inference.classifier.tempered`.
+            :func:`edgeemo.edge.inference.probabilities.apply_temperature`.
         margin: how much larger than a detector's box the crop is, as a share of its side; see docs/face-detection.md.
         logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
     """
@@ -219,16 +219,6 @@ def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
         case {"quantization": {"rounding": str(rounding), **rest}}:
             fields["quantization"] = {**rest, "rounding": _ROUNDINGS_1.get(rounding, rounding)}
     return fields
-
-
-def split_model(data: bytes) -> tuple[bytes, bytes]:
-    """Split the bytes of a .tflite into the flatbuffer and the zip appended to it (empty when there is none)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            start = min((entry.header_offset for entry in archive.infolist()), default=len(data))
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return data, b""
-    return data[:start], data[start:]
 
 
 def read_card(path: str | Path) -> ModelCard | None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..common.errors import EdgeemoError, FileError, ModelError
 from ..common.files import existing, sha256, write_text
+from ..tflite.container import TFLITE_MAGIC
 from ..tflite.graph import read_graph
-from .card import TFLITE_MAGIC, ModelCard, card_of
+from .card import ModelCard, card_of
 
 #: The folder that ships, with ``manifest.json`` and, in ``published/``, the models.
 FOLDER = Path(__file__).resolve().parents[2] / "models"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from ..common.errors import ModelError
-from ..model.card import TFLITE_MAGIC, split_model
+from .container import TFLITE_MAGIC, split_model
 from .flatbuffer import Buffer, Table
 from .schema import ACTIVATIONS, OPERATORS, OPTIONS, TYPES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..model.card import split_model
+from .container import split_model
 from .flatbuffer import Buffer
 from .graph import read_graph
 

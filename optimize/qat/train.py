@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...edge.common.errors import ModelError
-from ...edge.inference.classifier import Classifier, as_probabilities
+from ...edge.inference.classifier import Classifier
+from ...edge.inference.probabilities import as_probabilities
 from ...edge.vision.preprocess import normalize
 from ...train.backend import keras, set_seed
 from ...train.config.recipe import Recipe, Schedule

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...edge.common.errors import FileError
-from ...edge.model.card import card_of, split_model
+from ...edge.model.card import card_of
+from ...edge.tflite.container import split_model
 from ...edge.tflite.graph import read_graph
 from .figures import Change, Figure
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...edge.common.errors import ModelError
 from ...edge.common.tables import aligned
+from ...edge.inference.classifier import Classifier
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 from ...train.datasets.splits import stratified
@@ -22,7 +23,7 @@ from ..float_model import FloatModel
 from ..graph.verify import verify_kept
 from ..validation import AccuracyChange, compare_accuracy, score_interval
 from .ranking import Context, Sensitivity, layer_name, rank_operators
-from .scoring import EvalSet, Score, classifier_of, latency_ratio
+from .scoring import EvalSet, Score, latency_ratio
 
 #: Images of the validation role that are enough to rank operators; the gate takes all of them.
 RANKING_IMAGES = 1000
@@ -204,7 +205,7 @@ def find_mixed_precision(
                 best, kept = trial, rest
     if kept_in == "float32":
         verify_kept(best.model, kept)
-    first, second = classifier_of(plain.model, card), classifier_of(best.model, card)
+    first, second = Classifier.from_bytes(plain.model, card), Classifier.from_bytes(best.model, card)
     return MixedPrecision(
         model=best.model,
         ranges=plain.estimator,
@@ -216,7 +217,7 @@ def find_mixed_precision(
         passed=best.accuracy_change.passes(max_drop),
         plain_bytes=len(plain.model),
         slower=latency_ratio(first, second),
-        faster=latency_ratio(second, classifier_of(model, card)),
+        faster=latency_ratio(second, Classifier.from_bytes(model, card)),
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ...edge.inference.classifier import Classifier
-from ...edge.model.card import ModelCard, with_card
+from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 
 #: Half a step of an int8 probability. A zero there says "less than that", and no smaller floor may punish it.
@@ -36,7 +34,7 @@ class EvalSet:
         """The answers of a float .tflite to all images of a data set."""
         dataset = dataset.relabeled(card.labels)
         pixels = dataset.pixels(card.input)
-        return cls(pixels, dataset.targets, classifier_of(model, card).predict(pixels))
+        return cls(pixels, dataset.targets, Classifier.from_bytes(model, card).predict(pixels))
 
     @property
     def accuracy(self) -> float:
@@ -45,7 +43,7 @@ class EvalSet:
 
     def evaluate(self, model: bytes, card: ModelCard) -> Score:
         """What another model makes of the same images."""
-        found = classifier_of(model, card).predict(self.pixels)
+        found = Classifier.from_bytes(model, card).predict(self.pixels)
         return Score(
             accuracy=float((found.argmax(axis=1) == self.targets).mean()),
             agreement=float((found.argmax(axis=1) == self.reference.argmax(axis=1)).mean()),
@@ -69,14 +67,6 @@ class Score:
     agreement: float
     kl: float
     probabilities: np.ndarray
-
-
-def classifier_of(model: bytes, card: ModelCard) -> Classifier:
-    """A classifier of bytes instead of a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{card.name}.tflite"
-        path.write_bytes(with_card(model, card))
-        return Classifier.open(path)
 
 
 def mean_kl(reference: np.ndarray, candidate: np.ndarray) -> float:

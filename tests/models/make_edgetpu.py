@@ -14,7 +14,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from edgeemo.edge.common.files import write_bytes
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 
 HERE = Path(__file__).parent
 OPERATOR = b"edgetpu-custom-op"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.float_model import TF_KERAS, open_float_model
-from edgeemo.optimize.sensitivity.scoring import classifier_of
 
 PEERS = os.environ.get("EDGEEMO_PEERS", "")
 CARDS = Path(__file__).parents[2] / "docs" / "third-party"
@@ -26,5 +26,5 @@ def test_an_old_hdf5_converts_and_answers_the_same(name: str) -> None:
     flatbuffer = source.float_flatbuffer()
     assert not [operator.name for operator in read_graph(flatbuffer).operators if operator.name == "CUSTOM"]
     faces = np.random.default_rng(0).integers(0, 256, (8, *source.card.input.shape), np.uint8)
-    wanted, found = source.predictor().predict(faces), classifier_of(flatbuffer, source.card).predict(faces)
+    wanted, found = source.predictor().predict(faces), Classifier.from_bytes(flatbuffer, source.card).predict(faces)
     assert found == pytest.approx(wanted, abs=1e-4)

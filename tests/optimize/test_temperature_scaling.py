@@ -15,8 +15,10 @@ from scipy import special
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.inference.classifier import Classifier, tempered
-from edgeemo.edge.model.card import ModelCard, read_card, split_model, with_card
+from edgeemo.edge.inference.classifier import Classifier
+from edgeemo.edge.inference.probabilities import apply_temperature
+from edgeemo.edge.model.card import ModelCard, read_card, with_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.temperature_scaling import chance_error, fit_temperature, validation_split
 from edgeemo.train.fit.run import Run
@@ -55,7 +57,7 @@ def test_int8_finds_nearly_the_same(hidden: float) -> None:
 
 def test_it_is_the_softmax_of_divided_logits() -> None:
     logits = np.random.default_rng(1).standard_normal((50, 7))
-    found = tempered(special.softmax(logits, axis=1), 1.7, floor=FLOOR)
+    found = apply_temperature(special.softmax(logits, axis=1), 1.7, floor=FLOOR)
     assert found == pytest.approx(special.softmax(logits / 1.7, axis=1), abs=1e-6)
     assert found.dtype == np.float32
 
@@ -69,14 +71,14 @@ def test_no_answer_changes(temperature: float, labels: int) -> None:
         rng.dirichlet(np.full(labels, 0.4), 4000).astype(np.float32),
         np.array([[1.0] + [0.0] * (labels - 1), [0.0] * (labels - 1) + [1.0], [0.5, 0.5] + [0.0] * (labels - 2)]),
     ):
-        found = tempered(probabilities, temperature, floor=HALF_STEP)
+        found = apply_temperature(probabilities, temperature, floor=HALF_STEP)
         assert (found.argmax(axis=1) == probabilities.argmax(axis=1)).all()
         assert found.sum(axis=1) == pytest.approx(1, abs=1e-5)
         assert np.isfinite(found).all()
 
 
 def test_an_output_of_0_counts_as_half_a_step() -> None:
-    found = tempered(np.array([0.5, 0.5, 0.0]), 2.0, floor=HALF_STEP)
+    found = apply_temperature(np.array([0.5, 0.5, 0.0]), 2.0, floor=HALF_STEP)
     expected = np.sqrt([0.5, 0.5, HALF_STEP])
     assert found == pytest.approx(expected / expected.sum(), abs=1e-6)
 
@@ -120,7 +122,7 @@ def test_the_classifier_gives_corrected_probabilities(tiny_int8: Path, tmp_path:
     warm.write_bytes(with_card(tiny_int8.read_bytes(), replace(card, temperature=2.5)))
     faces = np.random.default_rng(0).integers(0, 256, (20, 48, 48, 1)).astype(np.uint8)
     plain, found = Classifier.open(tiny_int8).predict(faces), Classifier.open(warm).predict(faces)
-    assert (found == tempered(plain, 2.5, floor=HALF_STEP)).all()
+    assert (found == apply_temperature(plain, 2.5, floor=HALF_STEP)).all()
     assert (found.argmax(axis=1) == plain.argmax(axis=1)).all()
     assert (found.max(axis=1) < plain.max(axis=1)).all()
     assert (Classifier.open(warm).probabilities(faces[3]) == found[3]).all()

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...edge.common.errors import ModelError
-from ...edge.inference.classifier import Classifier, as_probabilities
+from ...edge.inference.classifier import Classifier
+from ...edge.inference.probabilities import as_probabilities
 from ...edge.model.card import ModelCard
 from ...edge.model.zoo import find_model
 from ...edge.vision.preprocess import normalize

@@ -13,7 +13,7 @@ import numpy as np
 from ...edge.common.errors import ModelError, RuntimeUnavailableError
 from ...edge.common.files import atomic_path, write_json
 from ...edge.common.proportion import Accuracy
-from ...edge.inference.classifier import as_probabilities
+from ...edge.inference.probabilities import as_probabilities
 from ...edge.model.card import ModelCard, Provenance
 from ..backend import as_float32, keras, set_seed, tf
 from ..config.recipe import Recipe

@@ -24,7 +24,8 @@ from edgeemo.benchmarks.report.table import text_table
 from edgeemo.benchmarks.suite import benchmark
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
-from edgeemo.edge.model.card import ModelCard, read_card, split_model, with_card
+from edgeemo.edge.model.card import ModelCard, read_card, with_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.formats.pack import write_pack
 from edgeemo.train.datasets.registry import read_evaluation_set, synthetic_dataset

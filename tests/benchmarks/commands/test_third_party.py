@@ -10,7 +10,7 @@ from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import read_records
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.files import sha256_file
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 
 LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
 

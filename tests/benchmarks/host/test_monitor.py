@@ -10,8 +10,7 @@ import pytest
 
 from edgeemo.benchmarks.host.monitor import DeviceMonitor, Trace
 from edgeemo.benchmarks.host.reliability import unreliable_reasons
-from edgeemo.benchmarks.power import total_watts
-from edgeemo.edge.host.hardware import THROTTLE_BITS
+from edgeemo.edge.host.hardware import THROTTLE_BITS, total_watts
 
 from ...tools.boards import PI4, write, write_board
 

@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
 from edgeemo.edge.model.zoo import DEFAULT, names_model
+from edgeemo.edge.tflite.container import split_model
 
 
 def predict(*arguments: object) -> Result:

@@ -10,7 +10,7 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import installed, load, version
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 
 #: ``tf.lite`` is left to the tests that need TensorFlow anyhow.
 SMALL = [name for name in installed() if name != "tf.lite"]

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.inference.interpreter import installed
 from edgeemo.edge.inspection.report import Inspection
-from edgeemo.edge.model.card import split_model
 from edgeemo.edge.model.zoo import Catalog
+from edgeemo.edge.tflite.container import split_model
 
 SHIPPED = Catalog.open()
 compiler_runs = pytest.mark.native("starts a program that this machine's Python stands for")

@@ -13,12 +13,14 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.common.files import sha256_file
 from edgeemo.edge.deployment.bundle import packed_model
-from edgeemo.edge.inference.classifier import Classifier, as_probabilities, check_card
+from edgeemo.edge.inference.classifier import Classifier, check_card
 from edgeemo.edge.inference.interpreter import Tensor
+from edgeemo.edge.inference.probabilities import as_probabilities
 from edgeemo.edge.inspection.report import Inspection
 from edgeemo.edge.inspection.third_party import describe_tflite, method_of
-from edgeemo.edge.model.card import ModelCard, card_beside, card_of, read_card, split_model
+from edgeemo.edge.model.card import ModelCard, card_beside, card_of, read_card
 from edgeemo.edge.model.describe import Description
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.truncate import prefix
 from edgeemo.edge.vision.preprocess import InputSpec

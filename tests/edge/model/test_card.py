@@ -13,7 +13,8 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import load
-from edgeemo.edge.model.card import ModelCard, card_of, read_card, split_model, with_card, write_model
+from edgeemo.edge.model.card import ModelCard, card_of, read_card, with_card, write_model
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 
 CARD = ModelCard(name="m", labels=("no", "yes"), input=InputSpec(48, 48))

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import load
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
 from edgeemo.edge.model.zoo import DEFAULT, FOLDER, MANIFEST, Catalog, find_model, make_manifest
+from edgeemo.edge.tflite.container import split_model
 
 SHIPPED = Catalog.open()
 

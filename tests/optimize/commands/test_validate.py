@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.inference.interpreter import installed
-from edgeemo.edge.model.card import read_card, split_model, with_card
+from edgeemo.edge.model.card import read_card, with_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.network.model import load_model
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import MissingExtraError
+from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import load
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
 from edgeemo.optimize.converters.activation_ranges import (
@@ -20,7 +22,6 @@ from edgeemo.optimize.converters.activation_ranges import (
     observe_activations,
 )
 from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
-from edgeemo.optimize.sensitivity.scoring import classifier_of
 from edgeemo.train.datasets.registry import read_dataset
 
 BINS = 2048
@@ -98,7 +99,7 @@ def test_an_activation_that_is_always_zero_has_a_step_that_kernels_take(tiny_flo
     first = next(operator.outputs[0].name for operator in read_graph(model).operators if operator.name == "CONV_2D")
     # As of a layer whose ReLU lets nothing through.
     made = SelectiveQuantizer(model, ranges | {first: (0.0, 0.0)}).quantize()
-    answers = classifier_of(made, card).predict(pixels)
+    answers = Classifier.from_bytes(made, card).predict(pixels)
     assert answers.sum(axis=1) == pytest.approx(np.ones(len(pixels)), abs=0.05)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import Operator, TensorInfo, read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters import gptq as module

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.tensorflow import to_float, verify_full_int8

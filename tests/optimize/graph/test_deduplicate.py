@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.optimize.graph import deduplicate as module
 from edgeemo.optimize.graph.deduplicate import deduplicate

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inspection.report import Inspection
-from edgeemo.edge.model.card import ModelCard, split_model
+from edgeemo.edge.model.card import ModelCard
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.activation_ranges import observe_activations
@@ -17,7 +19,6 @@ from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
 from edgeemo.optimize.converters.tensorflow import to_float, to_int8
 from edgeemo.optimize.graph.remove_casts import remove_casts
 from edgeemo.optimize.graph.verify import verify_full_int8, verify_kept
-from edgeemo.optimize.sensitivity.scoring import classifier_of
 from edgeemo.train.backend import keras, tf
 
 L = keras.layers
@@ -60,7 +61,7 @@ def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarr
     verify_full_int8(cut)
     assert [operator.name for operator in read_graph(cut).operators].count("ELU") == 2
     assert len(cut) == len(bridged)
-    expected, found = (classifier_of(data, CARD).predict(pixels) for data in (bridged, cut))
+    expected, found = (Classifier.from_bytes(data, CARD).predict(pixels) for data in (bridged, cut))
     assert np.ptp(expected, axis=0).max() > 0.05
     # A step of the output, where a table rounds otherwise than two conversions.
     assert np.abs(found - expected).max() <= 1 / 256 + 1e-6
@@ -82,7 +83,7 @@ def test_a_net_with_elu_becomes_int8(way: str, model: Any, pixels: np.ndarray) -
         verify_kept(quantizer.quantize(kept=[added]), [added])
     verify_full_int8(data)
     expected = np.asarray(model(pixels.astype(np.float32) / 255, training=False))
-    assert np.abs(classifier_of(data, CARD).predict(pixels) - expected).max() < 0.03
+    assert np.abs(Classifier.from_bytes(data, CARD).predict(pixels) - expected).max() < 0.03
 
 
 def test_what_has_no_bridges_stays_as_it_is(tiny_int8: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edgeemo.edge.model.card import split_model
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import Operator, read_graph
 from edgeemo.optimize.converters.tensorflow import to_int8
 from edgeemo.optimize.graph.shift_logits import shift_logits

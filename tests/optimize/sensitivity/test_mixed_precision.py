@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
 from edgeemo.edge.model.describe import Description
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
 from edgeemo.optimize.converters.activation_ranges import CALIBRATION_METHODS

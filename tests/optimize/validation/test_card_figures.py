@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.model.card import read_card, split_model
+from edgeemo.edge.model.card import read_card
+from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.evaluation.card_figures import Record
 
 

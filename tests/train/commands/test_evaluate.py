@@ -167,7 +167,7 @@ def test_broken_images_that_were_left_out_are_counted(converted: dict[str, Path]
 def test_what_does_not_fit_is_named(
     converted: dict[str, Path], faces_zip: Path, tmp_path: Path, model: str, options: tuple[str, ...], sentence: str
 ) -> None:
-    from edgeemo.edge.model.card import split_model
+    from edgeemo.edge.tflite.container import split_model
 
     whole = converted["int8"].read_bytes()
     (tmp_path / "empty").mkdir()
