@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -20,10 +20,6 @@ from ..inference.subprocess_session import IsolatedSession
 from ..model.card import read_card_file
 from ..model.zoo import DEFAULT, find_model
 from ..sources.base import warn_on_stderr
-from ..sources.live.source import Limits
-from ..sources.stdin import RawFormat
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option(
@@ -70,74 +66,6 @@ _OPTIONS = (
     ),
     click.option("--card", metavar="FILE", help="JSON model card, for a model without one or in place of its own."),
 )
-
-_SECONDS = click.FloatRange(min=0.2)
-
-_SOURCE_OPTIONS = (
-    click.option(
-        "--source",
-        required=True,
-        envvar="EDGEEMO_SOURCE",
-        metavar="FILE|DIR|N|/dev/videoN|picamera2[:N]|URL|-",
-        help="A video, an image, a folder of images, a camera's number or its rtsp/http address, or - for standard "
-        "input. An address with a password is better given as EDGEEMO_SOURCE: it is not seen in the list of processes.",
-    ),
-    click.option("--raw", metavar="WxH:bgr|rgb|gray|yuv420", help="Standard input holds raw pixels instead of MJPEG."),
-    click.option("--wait", is_flag=True, help="Wait for a camera that is absent at the start, as a service has to."),
-    click.option(
-        "--max-retries",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="End with an error when a lost camera is not back after N attempts.  [default: no end]",
-    ),
-    click.option(
-        "--stall-after",
-        type=_SECONDS,
-        default=Limits.stall_s,
-        show_default=True,
-        metavar="S",
-        help="A camera without an image for S seconds is lost.",
-    ),
-    click.option(
-        "--frozen-after",
-        type=click.FloatRange(min=0),
-        default=Limits.frozen_s,
-        show_default=True,
-        metavar="S",
-        help="The same image for S seconds is a frozen camera; 0 for never.",
-    ),
-    click.option(
-        "--max-age",
-        type=_SECONDS,
-        default=Limits.max_age_s,
-        show_default=True,
-        metavar="S",
-        help="A camera's image that was taken more than S seconds ago is not classified.",
-    ),
-)
-
-
-def source_options(function: _Function) -> _Function:
-    """Add --source and what belongs to it to a command."""
-    for option in reversed(_SOURCE_OPTIONS):
-        function = option(function)
-    return function
-
-
-def open_limits(
-    *, wait: bool, max_retries: int | None, stall_after: float, frozen_after: float, max_age: float
-) -> Limits:
-    """The deadlines that the options describe."""
-    return Limits(wait=wait, retries=max_retries, stall_s=stall_after, frozen_s=frozen_after, max_age_s=max_age)
-
-
-def raw_format(text: str | None) -> RawFormat | None:
-    """The pixels that --raw describes.
-
-    Raises:
-        EdgeemoError: not of this form.
-    """
-    return None if text is None else RawFormat.parse(text)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ from ..sinks.console import ConsoleSink
 from ..sinks.registry import SinkOptions, open_sinks, sink_options
 from ..sources import Source, open_source
 from ..sources.live.source import LiveSource
-from .options import InferenceOptions, inference_options, open_limits, raw_format, source_options
+from ..sources.registry import limits_from, source_options
+from .options import InferenceOptions, inference_options
 
 
-@click.command(name="run", short_help="Classify the faces of a camera, video or folder.")
+@click.command(name="run", short_help="Classify the faces of a camera, video or folder.", params=[*source_options()])
 @click.argument("first", metavar="[MODEL]", required=False)
-@source_options
 @inference_options
 @click.option(
     "--isolate", is_flag=True, help="Give the model a process of its own, started anew when it crashes or hangs."
@@ -37,16 +38,10 @@ from .options import InferenceOptions, inference_options, open_limits, raw_forma
 def command(
     first: str | None,
     source: str,
-    raw: str | None,
-    wait: bool,
-    max_retries: int | None,
-    stall_after: float,
-    frozen_after: float,
-    max_age: float,
     inference: InferenceOptions,
     isolate: bool,
     max_frames: int | None,
-    **sinks: Any,
+    **values: Any,
 ) -> None:
     """Classify every face that a camera, video or folder shows with MODEL, one line of JSON a frame.
 
@@ -59,10 +54,7 @@ def command(
     Example: edgeemo run --source 0
     """
     model = inference.chosen_model(first)
-    limits = open_limits(
-        wait=wait, max_retries=max_retries, stall_after=stall_after, frozen_after=frozen_after, max_age=max_age
-    )
-    frames = open_source(source, raw=raw_format(raw), limits=limits)
+    frames = open_source(source, limits=limits_from(values), options=values)
     tally, watchdog = Tally(), Watchdog.from_environment()
     with (
         contextlib.closing(watchdog),
@@ -83,7 +75,7 @@ def command(
         with (
             frames,
             open_sinks(
-                SinkOptions(**sinks),
+                SinkOptions(**{field.name: values[field.name] for field in fields(SinkOptions)}),
                 labels=classifier.card.labels,
                 title=f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
                 live=isinstance(frames, LiveSource),

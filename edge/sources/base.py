@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 import numpy as np
+
+if TYPE_CHECKING:
+    from .live.source import Limits
 
 _Recorded = TypeVar("_Recorded", bound="RecordedSource")
 
 
 class SourceState(enum.Enum):
-    """SourceState of a source; frames are classified in ``RUNNING`` only."""
+    """State of a source; frames are classified in ``RUNNING`` only."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -132,3 +135,40 @@ Warn = Callable[[str], None]
 def warn_on_stderr(sentence: str) -> None:
     """Print a warning on standard error; the usual :data:`Warn`."""
     click.echo(f"Warning: {sentence}", err=True)
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """Settings that every source is opened with.
+
+    Args:
+        limits: deadlines of cameras; None for the usual ones.
+        warn: takes a sentence about what is passed over without ending the run.
+    """
+
+    limits: Limits | None = None
+    warn: Warn = warn_on_stderr
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """One kind of source: which values of ``--source`` mean it, and how it is opened.
+
+    Args:
+        form: values that it accepts, as the help shows them, such as ``"picamera2[:N]"``.
+        help: a few words on what such a value means.
+        accepts: tells whether a value means a source of this kind; must be quick and open nothing.
+        open: makes the source, called as ``open(value, context, **options)``; opens no device yet. Packages beyond the
+            base install are imported here, not at the top of the module.
+        options: command-line options of this kind alone; their values are passed to ``open`` by parameter name.
+        priority: kinds are asked in ascending order: 0 for exact forms, 2 and 3 for those that take any path.
+        extra: extra of edgeemo that brings what ``open`` imports.
+    """
+
+    form: str
+    help: str
+    accepts: Callable[[str], bool]
+    open: Callable[..., Source]
+    options: Sequence[click.Option] = ()
+    priority: int = 1
+    extra: str | None = None

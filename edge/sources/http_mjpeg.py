@@ -17,9 +17,11 @@ from functools import partial
 from typing import Any
 
 from ..common.errors import CameraError
+from .base import Source, SourceContext, SourceKind
 from .jpeg import JpegSplitter, decode_jpeg
 from .live.camera import CameraLost, Capture, CapturedFrame
 from .live.gap_detector import GapDetector
+from .live.source import LiveSource
 from .rtsp import StreamCamera
 from .url import CameraUrl
 
@@ -181,3 +183,16 @@ def _reason(error: object) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer"
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    return LiveSource(HttpCamera(CameraUrl.parse(text)), limits=context.limits)
+
+
+SOURCE = SourceKind(
+    form="http://..., https://...",
+    help="a network camera that sends JPEG images",
+    accepts=lambda text: text.lower().startswith(("http://", "https://")),
+    open=_open,
+    priority=0,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ..common.errors import DataError, EdgeemoError, FileError
 from ..common.files import existing
 from ..vision.image import SUFFIXES, is_image, read_image
 from ..vision.opencv import to_rgb
-from .base import Frame, RecordedSource, Warn, warn_on_stderr
+from .base import Frame, RecordedSource, Source, SourceContext, SourceKind, Warn, warn_on_stderr
 
 
 class ImageSource(RecordedSource):
@@ -63,3 +64,18 @@ class ImageSource(RecordedSource):
             yield Frame(index, None, image, str(path))
         if self.skipped == len(self._paths):
             raise DataError(f"none of the {self.skipped:,} images can be read", hint="name another folder")
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    if os.path.isdir(text):
+        return ImageSource.of_folder(text, warn=context.warn)
+    return ImageSource([Path(text)], warn=context.warn)
+
+
+SOURCE = SourceKind(
+    form="DIR, FILE",
+    help="a folder of images, or an image",
+    accepts=lambda text: os.path.isdir(text) or (os.path.isfile(text) and is_image(text)),
+    open=_open,
+    priority=2,
+)

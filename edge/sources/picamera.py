@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import importlib
+import re
 import time
 from functools import partial
 from typing import Any
@@ -13,8 +14,11 @@ import cv2
 import numpy as np
 
 from ..common.errors import CameraError, EdgeemoError
+from .base import Source, SourceContext, SourceKind
 from .live.camera import CameraLost, CapturedFrame
+from .live.source import LiveSource
 
+_FORM = re.compile(r"picamera2(?::(\d))?")
 #: What the model gets its faces from, and what the detector searches: the image processor reduces for nothing.
 MAIN, LORES = (640, 480), (320, 240)
 #: Seconds after which a wait for a frame gives up, so that the thread sees that it is to stop.
@@ -178,3 +182,17 @@ def _close(device: Any) -> None:
     for step in ("cancel_all_and_flush", "stop", "close"):
         with contextlib.suppress(Exception):
             getattr(device, step)()
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    match = _FORM.fullmatch(text)
+    return LiveSource(PiCamera(int(match[1] or 0) if match else 0), limits=context.limits)
+
+
+SOURCE = SourceKind(
+    form="picamera2[:N]",
+    help="a camera on a Raspberry Pi's CSI connector",
+    accepts=lambda text: _FORM.fullmatch(text) is not None,
+    open=_open,
+    priority=0,
+)

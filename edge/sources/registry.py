@@ -1,73 +1,146 @@
-"""From what a user calls a source to the source."""
+"""The kinds of sources, and the way from a value of ``--source`` to a source."""
 
 from __future__ import annotations
 
-import os
-import re
 import stat
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..common.errors import FileError, OptionError
+import click
+
+from ..common.errors import EdgeemoError, FileError
 from ..common.files import existing
-from ..vision.image import is_image
-from .base import Source, Warn, warn_on_stderr
-from .http_mjpeg import HttpCamera
-from .image_files import ImageSource
-from .live.camera import Camera
-from .live.source import Limits, LiveSource
-from .rtsp import StreamCamera
-from .stdin import PipeCamera, RawFormat, RedirectedFile, stdin_is_file
+from ..common.plugin import collect_options, explain_missing, is_given, own_values
+from ..common.registry import Registry
+from .base import Source, SourceContext, SourceKind, Warn, warn_on_stderr
 from .url import CameraUrl
-from .v4l2 import V4l2Camera, device_index
-from .video_file import VideoSource
 
-_PICAMERA = re.compile(r"picamera2(?::(\d))?")
+if TYPE_CHECKING:
+    from .live.source import Limits
+
+SOURCES: Registry[SourceKind] = Registry(
+    "source",
+    "edgeemo.sources",
+    {
+        "v4l2": "edgeemo.edge.sources.v4l2:SOURCE",
+        "picamera2": "edgeemo.edge.sources.picamera:SOURCE",
+        "rtsp": "edgeemo.edge.sources.rtsp:SOURCE",
+        "http": "edgeemo.edge.sources.http_mjpeg:SOURCE",
+        "stdin": "edgeemo.edge.sources.stdin:SOURCE",
+        "images": "edgeemo.edge.sources.image_files:SOURCE",
+        "video": "edgeemo.edge.sources.video_file:SOURCE",
+    },
+)
 _WANTED = "a video, an image, a folder of images, a camera's number or its address"
 
 
 def open_source(
-    text: str, *, raw: RawFormat | None = None, limits: Limits | None = None, warn: Warn = warn_on_stderr
+    text: str,
+    *,
+    limits: Limits | None = None,
+    warn: Warn = warn_on_stderr,
+    options: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Choose the source that ``text`` means. Nothing is opened before the source is entered.
+    """Choose the source that a value of ``--source`` means. No device is opened before the source is entered.
 
     Args:
-        text: a number or /dev/videoN for a camera (also a link to one, such as /dev/v4l/by-id/...), picamera2 or
-            picamera2:N for one on the CSI connector, an rtsp, rtsps, http or https address, - for standard input, else
-            a path: a folder of images, an image, or a video. A file whose name is a number is given as ./0.
-        raw: the pixels on standard input; None for MJPEG.
-        limits: the deadlines of cameras.
-        warn: takes a sentence about what is passed over while the run goes on.
+        text: value that one of :data:`SOURCES` accepts, such as a camera's number, its address or a path. A file whose
+            name is a number is given as ./0.
+        limits: deadlines of cameras.
+        warn: takes a sentence about what is passed over without ending the run.
+        options: values of options that single kinds declare, by parameter name, such as ``{"raw": "640x480:bgr"}``;
+            others are ignored.
 
     Raises:
         EdgeemoError: nothing is there, a folder without images, or something that cannot be read from.
     """
-    if raw is not None and text != "-":
-        raise OptionError("--raw is for standard input", expected="--source -")
-    if text == "-":
-        return RedirectedFile(raw) if stdin_is_file() else LiveSource(PipeCamera(raw), limits=limits)
-    if camera := _camera(text):
-        return LiveSource(camera, limits=limits)
-    path = existing(text, _WANTED)
-    if path.is_dir():
-        return ImageSource.of_folder(path, warn=warn)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise FileError(f"{path} is not a file", expected=_WANTED)
-    return ImageSource([path], warn=warn) if is_image(path) else VideoSource(path, warn=warn)
+    options = options or {}
+    kinds = {name: SOURCES.load(name) for name in SOURCES.names()}
+    chosen = next(
+        (name for name in sorted(kinds, key=lambda name: kinds[name].priority) if kinds[name].accepts(text)), None
+    )
+    for name, kind in kinds.items():
+        for option in kind.options:
+            if name != chosen and is_given(option, options):
+                raise EdgeemoError(f"{option.opts[0]} is for {kind.help}", expected=f"--source {kind.form}")
+    if chosen is None:
+        raise _not_a_source(text)
+    kind = kinds[chosen]
+    with explain_missing(f"the source {chosen!r}", kind.extra):
+        return kind.open(text, SourceContext(limits, warn), **own_values(kind.options, options))
 
 
-def _camera(text: str) -> Camera | None:
-    if text.isascii() and text.isdigit():
-        # Linux has at most 256 video devices; larger numbers would select other back ends of OpenCV.
-        if len(text) > 3 or int(text) > 255:
-            raise OptionError("no such camera", expected="a number from 0 to 255", got=text)
-        return V4l2Camera(int(text))
-    if match := _PICAMERA.fullmatch(text):
-        from .picamera import PiCamera
+def source_options() -> list[click.Option]:
+    """Return the options of a command that opens a source: the general ones, and those of single kinds."""
+    from .live.source import Limits
 
-        return PiCamera(int(match[1] or 0))
+    kinds = {name: SOURCES.load(name) for name in SOURCES.names()}
+    forms = "\n".join(f"{kind.form}: {kind.help}" for kind in kinds.values())
+    seconds = click.FloatRange(min=0.2)
+    general = [
+        click.Option(
+            ["--source"],
+            required=True,
+            envvar="EDGEEMO_SOURCE",
+            metavar="SOURCE",
+            help="Where the frames come from. An address with a password is better given in the environment as "
+            f"EDGEEMO_SOURCE, where the list of processes does not show it.\n\n\b\n{forms}\n\n",
+        ),
+        click.Option(
+            ["--wait"], is_flag=True, help="Wait for a camera that is absent at the start, as a service has to."
+        ),
+        click.Option(
+            ["--max-retries"],
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="End with an error when a lost camera is not back after N attempts.  [default: no end]",
+        ),
+        click.Option(
+            ["--stall-after"],
+            type=seconds,
+            default=Limits.stall_s,
+            show_default=True,
+            metavar="S",
+            help="A camera without an image for S seconds is lost.",
+        ),
+        click.Option(
+            ["--frozen-after"],
+            type=click.FloatRange(min=0),
+            default=Limits.frozen_s,
+            show_default=True,
+            metavar="S",
+            help="The same image for S seconds is a frozen camera; 0 for never.",
+        ),
+        click.Option(
+            ["--max-age"],
+            type=seconds,
+            default=Limits.max_age_s,
+            show_default=True,
+            metavar="S",
+            help="A camera's image that was taken more than S seconds ago is not classified.",
+        ),
+    ]
+    return collect_options("source", general, {name: kind.options for name, kind in kinds.items()})
+
+
+def limits_from(values: Mapping[str, Any]) -> Limits:
+    """Return the deadlines that the values of :func:`source_options` describe."""
+    from .live.source import Limits
+
+    return Limits(
+        wait=values["wait"],
+        retries=values["max_retries"],
+        stall_s=values["stall_after"],
+        frozen_s=values["frozen_after"],
+        max_age_s=values["max_age"],
+    )
+
+
+def _not_a_source(text: str) -> EdgeemoError:
     if "://" in text:
-        address = CameraUrl.parse(text)
-        return HttpCamera(address) if address.bare.startswith("http") else StreamCamera(address)
-    # The link that udev makes for a camera is away as long as the camera is.
-    if device_index(text) is not None or (text.startswith("/dev/") and not os.path.lexists(text)):
-        return V4l2Camera(text)
-    return None
+        # Raises what is wrong with it, without showing a password.
+        CameraUrl.parse(text)
+    path = existing(text, _WANTED)
+    if not stat.S_ISREG(path.stat().st_mode):
+        return FileError(f"{path} is not a file", expected=_WANTED)
+    return FileError(f"{path} cannot be read", expected=_WANTED)

@@ -9,7 +9,9 @@ import cv2
 
 from ..common.errors import CameraError
 from ..vision.opencv import to_rgb
+from .base import Source, SourceContext, SourceKind
 from .live.camera import CameraLost, CapturedFrame
+from .live.source import LiveSource
 from .opencv_capture import open_capture
 from .url import CameraUrl
 
@@ -117,3 +119,16 @@ class StreamClock:
         self._steady += 1
         settled = self._steady >= _STEADY_FRAMES and arrived - self._fell >= _STEADY_S
         return delay - self._least if settled else math.inf
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    return LiveSource(StreamCamera(CameraUrl.parse(text)), limits=context.limits)
+
+
+SOURCE = SourceKind(
+    form="rtsp://..., rtsps://...",
+    help="a network camera",
+    accepts=lambda text: text.lower().startswith(("rtsp://", "rtsps://")),
+    open=_open,
+    priority=0,
+)

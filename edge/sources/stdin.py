@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+import click
 import cv2
 import numpy as np
 
-from ..common.errors import CameraError, OptionError
+from ..common.errors import CameraError
 from ..vision.opencv import to_rgb
-from .base import Frame, RecordedSource
+from .base import Frame, RecordedSource, Source, SourceContext, SourceKind
 from .jpeg import JpegSplitter, decode_jpeg
 from .live.camera import CapturedFrame, StreamEnded
 from .live.gap_detector import GapDetector
+from .live.source import LiveSource
 
 NAME = "standard input"
 #: Short, because the next reader takes over from the same descriptor.
@@ -61,10 +63,10 @@ class RawFormat:
         """
         match = _RAW.fullmatch(text)
         if match is None or match[3] not in _FORMATS or not int(match[1]) or not int(match[2]):
-            raise OptionError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
+            raise CameraError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
         width, height = int(match[1]), int(match[2])
         if match[3] == "yuv420" and (width % 2 or height % 2):
-            raise OptionError("yuv420 needs an even width and height", got=f"{width}x{height}")
+            raise CameraError("yuv420 needs an even width and height", got=f"{width}x{height}")
         return cls(width, height, match[3])
 
     @property
@@ -202,3 +204,22 @@ def stdin_is_file() -> bool:
     if sys.stdin is not None and os.isatty(0):
         raise no_images()
     return stat.S_ISREG(mode)
+
+
+def _open(_text: str, context: SourceContext, *, raw: str | None = None) -> Source:
+    pixels = None if raw is None else RawFormat.parse(raw)
+    return RedirectedFile(pixels) if stdin_is_file() else LiveSource(PipeCamera(pixels), limits=context.limits)
+
+
+SOURCE = SourceKind(
+    form="-",
+    help="standard input",
+    accepts=lambda text: text == "-",
+    open=_open,
+    options=(
+        click.Option(
+            ["--raw"], metavar="WxH:bgr|rgb|gray|yuv420", help="Standard input holds raw pixels instead of MJPEG."
+        ),
+    ),
+    priority=0,
+)

@@ -12,7 +12,9 @@ import cv2
 
 from ..common.errors import CameraError
 from ..vision.opencv import READ_TIMEOUT_S, to_rgb
+from .base import Source, SourceContext, SourceKind
 from .live.camera import CameraLost, CapturedFrame
+from .live.source import LiveSource
 from .opencv_capture import open_capture
 
 #: What is asked of the camera; it may give another size. Faces are searched on 320 pixels and seen by the model on
@@ -105,3 +107,24 @@ def _cannot_open(name: str, index: int | None) -> CameraError:
         hint = "there is no camera on this machine: plug one in"
     shown = name if index is None or name != f"/dev/video{index}" else f"{index} ({name})"
     return CameraError(f"camera {shown} cannot be opened", hint=hint)
+
+
+def _is_device(text: str) -> bool:
+    if text.isascii() and text.isdigit():
+        return True
+    # The link that udev makes for a camera is away as long as the camera is.
+    return device_index(text) is not None or (text.startswith("/dev/") and not os.path.lexists(text))
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    if not text.isdigit():
+        return LiveSource(V4l2Camera(text), limits=context.limits)
+    # Linux has at most 256 video devices; larger numbers would select other back ends of OpenCV.
+    if len(text) > 3 or int(text) > 255:
+        raise CameraError("no such camera", expected="a number from 0 to 255", got=text)
+    return LiveSource(V4l2Camera(int(text)), limits=context.limits)
+
+
+SOURCE = SourceKind(
+    form="N, /dev/videoN, /dev/v4l/...", help="a USB or other video device", accepts=_is_device, open=_open, priority=0
+)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 
-from ..common.errors import DataError
+from ..common.errors import DataError, EdgeemoError
 from ..common.files import existing
 from ..vision.opencv import to_rgb
-from .base import Frame, RecordedSource, Warn, warn_on_stderr
+from .base import Frame, RecordedSource, Source, SourceContext, SourceKind, Warn, warn_on_stderr
 from .opencv_capture import open_capture
 
 #: Deadlines for opening and reading, in ms; they matter for files on a network share.
@@ -72,9 +73,17 @@ class VideoSource(RecordedSource):
         if frames < _WHOLE * promised:
             self._warn(f"{self.path} ends after {frames:,} of its {promised:,} frames, the rest cannot be decoded")
 
-    def _undecodable(self) -> DataError:
+    def _undecodable(self) -> EdgeemoError:
         return DataError(
             f"{self.path} cannot be decoded",
             expected="a video that OpenCV reads, such as .mp4, .avi or .mkv, an image, or a folder of images",
             hint="convert it, for example with ffmpeg",
         )
+
+
+def _open(text: str, context: SourceContext) -> Source:
+    return VideoSource(text, warn=context.warn)
+
+
+# Whatever file is no image.
+SOURCE = SourceKind(form="FILE", help="a video", accepts=os.path.isfile, open=_open, priority=3)

@@ -33,7 +33,7 @@ class Metrics:
         )
         self._state = Enum(
             "edgeemo_source_state",
-            "SourceState of the source.",
+            "State of the source.",
             states=[s.value for s in SourceState],
             registry=self.registry,
         )

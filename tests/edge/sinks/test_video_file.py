@@ -1,4 +1,4 @@
-"""VideoSink files that are written and read again, and disks that are full."""
+"""Video files that are written and read again, and disks that are full."""
 
 from __future__ import annotations
 
