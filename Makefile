@@ -8,16 +8,17 @@ ARM ?= .arm
 ARM_PARTS := test-arm-suite-3.11 test-arm-faces-3.11 test-arm-suite-3.13 test-arm-faces-3.13
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test test-slow test-giant test-base test-classic arm test-arm report lint style types clean $(ARM_PARTS)
+.PHONY: help install demo check units words test test-slow test-giant test-base test-classic arm test-arm report lint style types clean $(ARM_PARTS)
 .PHONY: test-device test-train test-optimize
 
 help:
-	@echo "make demo          install into $(VENV) and walk the whole way on synthetic faces"
-	@echo "make test          install into $(VENV), check style and types, run the fast tests"
-	@echo "make test-device   those of them that are about the device; make test-train, test-optimize: the others"
+	@echo "make demo          install into $(VENV) and run the end-to-end demo on synthetic faces"
+	@echo "make check         style, spelling, types, import rules, and the unit tests: under a minute, between two edits"
+	@echo "make test          install into $(VENV), check style and types, run every fast test: under eight minutes"
+	@echo "make test-device   the part of it that covers the device; make test-train, test-optimize: the other parts"
 	@echo "make test-slow     the tests that train and convert for minutes"
-	@echo "make test-giant    those of them that take minutes each"
-	@echo "make test-base     the device's tests in a venv with the base install alone (no TensorFlow)"
+	@echo "make test-giant    those that take minutes each alone"
+	@echo "make test-base     the device tests in a venv with the base install alone (no TensorFlow)"
 	@echo "make test-classic  the same with tflite-runtime and numpy 1"
 	@echo "make arm           the emulated Pythons for edgeemo benchmark --instructions: $(ARM)/bin/python3.11 and 3.13"
 	@echo "make test-arm      the same as an emulated Raspberry Pi, 200 faces against this machine, and instruction counts"
@@ -28,8 +29,15 @@ install: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/edgeemo demo --force
 
-# Side by side on two cores. The device's tests wait for cameras more than they compute, the others the other way round:
-# who computes gives way to who is held to deadlines.
+# What to run between two edits. tests/tools/unit_tests.py holds the rule for what is a unit test.
+check: style
+	@$(MAKE) --no-print-directory -j2 -Otarget units types
+
+units: $(VENV)/.installed
+	$(BIN)/python -m pytest -p tests.tools.unit_tests -q -m "not slow and not seconds"
+
+# Side by side on two cores. The device tests wait for cameras more than they compute, the others the other way round:
+# those that compute give way to those with deadlines.
 test: CHOICE = not slow
 test: style
 	$(call side_by_side,test-device,types test-train,test-optimize)
@@ -51,8 +59,8 @@ test-train: $(VENV)/.installed
 test-optimize: $(VENV)/.installed
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(DEVICE) $(TRAINING)) -m "$(CHOICE)"
 
-# $(1) targets that are held to deadlines and $(2) others, whose output is shown at the end; $(3) those that are seen at
-# work. Fails when one of them does.
+# $(1) targets with deadlines and $(2) others, whose output is shown at the end; $(3) those whose output is shown at
+# once. Fails when one of them fails.
 define side_by_side
 	+@first=$$(mktemp); second=$$(mktemp); make='$(MAKE) --no-print-directory'; \
 	$$make CHOICE='$(CHOICE)' $(1) >$$first 2>&1 & one=$$!; \
@@ -66,8 +74,8 @@ endef
 test-giant: $(VENV)/.installed
 	$(BIN)/python -m pytest -m giant
 
-# The device's rooms: what must work without TensorFlow, scikit-learn and matplotlib. These venvs hold the package as a
-# user gets it, not a link to the checkout, so it is installed anew each time.
+# What must work on a device, without TensorFlow, scikit-learn and matplotlib. These venvs hold the package as a user
+# gets it, not a link to the checkout, so each run installs it again.
 test-base: $(BASE_VENV)/.installed
 	@rm -rf build && $(BASE_VENV)/bin/pip install --disable-pip-version-check -q --no-deps .
 	$(BASE_VENV)/bin/python -m pytest tests/edge tests/benchmarks tests/test_base.py -m "not slow"
@@ -131,9 +139,13 @@ report: $(VENV)/.installed
 
 lint: style types
 
-style: $(VENV)/.installed
+style: words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Spelling; tests/test_words.py has the words that we do not use.
+words: $(VENV)/.installed
+	$(BIN)/codespell
 
 # The package is the repository root; type checkers need to see it under its name.
 types: $(VENV)/.installed

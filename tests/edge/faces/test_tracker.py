@@ -75,7 +75,8 @@ def test_crossing_faces_keep_their_identities(fps: int, speed: float, behind: fl
     assert wrong <= 1
 
 
-def test_crossing_drawn_faces_found_by_the_cascade_keep_their_identities() -> None:
+@pytest.mark.seconds
+def test_crossing_synthetic_faces_found_by_the_cascade_keep_their_identities() -> None:
     from edgeemo.train.datasets.synthetic import camera_clip
 
     one, two = (next(iter(camera_clip(1, seed=seed))) for seed in (1, 4))

@@ -140,12 +140,14 @@ def accuracy_of_a_line(train: np.ndarray, test: np.ndarray) -> float:
     return float(model.score(scaled[1], labels[len(train) :]))
 
 
-def test_a_line_does_not_solve_it() -> None:
+@pytest.mark.seconds
+def test_linear_model_does_not_solve_it() -> None:
     pixels = make_faces(2000)[0]
     assert 0.2 < accuracy_of_a_line(pixels[:1500], pixels[1500:]) < 0.6
 
 
-def test_a_line_tells_one_person_s_emotions() -> None:
+@pytest.mark.seconds
+def test_linear_model_tells_one_person_s_emotions() -> None:
     # What defeats the line above is who is seen and how, not faces that show nothing.
     person = plain(sample_face(0, 0))
     faces = [replace(person, units=sample_face(0, index).units) for index in range(600)]
@@ -183,7 +185,8 @@ def test_a_frame_does_not_depend_on_the_clip_s_length() -> None:
         assert truth == other_truth == Truth(truth.box, truth.emotion, truth.index)
 
 
-def test_opencv_s_cascade_finds_the_drawn_face() -> None:
+@pytest.mark.seconds
+def test_opencv_s_cascade_finds_the_synthetic_face() -> None:
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     found = []
     for seed in range(3):
