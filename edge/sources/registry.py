@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..common.errors import EdgeemoError, FileError
+from ..common.errors import EdgeemoError, FileError, OptionError
 from ..common.files import existing
 from ..common.plugin import collect_options, explain_missing, is_given, own_values
 from ..common.registry import Registry
@@ -62,7 +62,7 @@ def open_source(
     for name, kind in kinds.items():
         for option in kind.options:
             if name != chosen and is_given(option, options):
-                raise EdgeemoError(f"{option.opts[0]} is for {kind.help}", expected=f"--source {kind.form}")
+                raise OptionError(f"{option.opts[0]} is for {kind.help}", expected=f"--source {kind.form}")
     if chosen is None:
         raise _not_a_source(text)
     kind = kinds[chosen]

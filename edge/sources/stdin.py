@@ -17,7 +17,7 @@ import click
 import cv2
 import numpy as np
 
-from ..common.errors import CameraError
+from ..common.errors import CameraError, OptionError
 from ..vision.opencv import to_rgb
 from .base import Frame, RecordedSource, Source, SourceContext, SourceKind
 from .jpeg import JpegSplitter, decode_jpeg
@@ -63,10 +63,10 @@ class RawFormat:
         """
         match = _RAW.fullmatch(text)
         if match is None or match[3] not in _FORMATS or not int(match[1]) or not int(match[2]):
-            raise CameraError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
+            raise OptionError("unknown raw format", expected=f"WIDTHxHEIGHT:{'|'.join(_FORMATS)}", got=repr(text))
         width, height = int(match[1]), int(match[2])
         if match[3] == "yuv420" and (width % 2 or height % 2):
-            raise CameraError("yuv420 needs an even width and height", got=f"{width}x{height}")
+            raise OptionError("yuv420 needs an even width and height", got=f"{width}x{height}")
         return cls(width, height, match[3])
 
     @property

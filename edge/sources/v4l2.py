@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from ..common.errors import CameraError
+from ..common.errors import CameraError, OptionError
 from ..vision.opencv import READ_TIMEOUT_S, to_rgb
 from .base import Source, SourceContext, SourceKind
 from .live.camera import CameraLost, CapturedFrame
@@ -40,7 +40,7 @@ class V4l2Camera:
         """Open it.
 
         Raises:
-            EdgeemoError: it is not there, not ours to use, or in use.
+            CameraError: it is not there, not ours to use, or in use.
         """
         index = device_index(self.name)
         backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
@@ -121,7 +121,7 @@ def _open(text: str, context: SourceContext) -> Source:
         return LiveSource(V4l2Camera(text), limits=context.limits)
     # Linux has at most 256 video devices; larger numbers would select other back ends of OpenCV.
     if len(text) > 3 or int(text) > 255:
-        raise CameraError("no such camera", expected="a number from 0 to 255", got=text)
+        raise OptionError("no such camera", expected="a number from 0 to 255", got=text)
     return LiveSource(V4l2Camera(int(text)), limits=context.limits)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from ..common.errors import DataError, EdgeemoError
+from ..common.errors import DataError
 from ..common.files import existing
 from ..vision.opencv import to_rgb
 from .base import Frame, RecordedSource, Source, SourceContext, SourceKind, Warn, warn_on_stderr
@@ -73,7 +73,7 @@ class VideoSource(RecordedSource):
         if frames < _WHOLE * promised:
             self._warn(f"{self.path} ends after {frames:,} of its {promised:,} frames, the rest cannot be decoded")
 
-    def _undecodable(self) -> EdgeemoError:
+    def _undecodable(self) -> DataError:
         return DataError(
             f"{self.path} cannot be decoded",
             expected="a video that OpenCV reads, such as .mp4, .avi or .mkv, an image, or a folder of images",
