@@ -19,7 +19,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_frames_are_classified(python: Path, tiny_int8: Path) -> None:
-    done = edgeemo(python, "run", tiny_int8, "--source", "toy:3", "--no-detect")
+    done = edgeemo(python, "run", tiny_int8, "--source", "toy:3", "--detector", "none")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(line["index"], line["time"], line["source"]) for line in lines] == [
         (0, 0.0, "toy:3"),

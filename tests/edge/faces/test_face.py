@@ -7,7 +7,7 @@ import pytest
 
 from edgeemo.edge.faces.analysis import FrameResult, StageTimes
 from edgeemo.edge.faces.face import Face, largest
-from edgeemo.edge.sinks.base import State, Status, Update
+from edgeemo.edge.sinks.base import SourceState, SourceStatus, Update
 from edgeemo.edge.sinks.events import frame_event
 from edgeemo.edge.sinks.mqtt import message_of
 from edgeemo.edge.sinks.web.state import state_of
@@ -36,7 +36,7 @@ def test_every_output_has_the_same_form_and_precision(face: Face, json: dict) ->
     frame = Frame(0, 0.0, np.zeros((8, 8, 3), np.uint8), "/dev/video0")
     tracks = (face,) if face.tracked else ()
     result = FrameResult((FACE,), StageTimes(0, 0, 0, 0))
-    update = Update(frame, result, Status(State.RUNNING), 0.0, 0.0, tracks)
+    update = Update(frame, result, SourceStatus(SourceState.RUNNING), 0.0, 0.0, tracks)
     assert face.to_dict() == json
     assert frame_event(update)["faces"] == [ROUNDED]
     assert frame_event(update)["tracks"] == [json] * len(tracks)
