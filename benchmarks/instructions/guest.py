@@ -18,7 +18,7 @@ from ...edge.host.hardware import read_device
 from ...edge.inference.classifier import Classifier
 from ...edge.vision.box import Box
 from ...edge.vision.image import decode
-from ..worker.worker import Worker
+from ..worker.worker import ModelWorker
 from .markers import WARM_UP, Mark, mark
 
 #: Inferences, and face crops, that are counted.
@@ -40,7 +40,7 @@ def count(path: str, runtime: str, card: dict[str, Any] | None, frames: Sequence
         What the emulated device is, and what ran the model.
     """
     cv2.setNumThreads(1)
-    worker = Worker(path=path, runtime=runtime, threads=1, delegate=None, card=card, images=None)
+    worker = ModelWorker(path=path, runtime=runtime, threads=1, delegate=None, card=card, images=None)
     # A collection would be counted for whatever it happens in.
     gc.collect()
     gc.disable()

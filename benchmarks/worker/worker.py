@@ -1,24 +1,22 @@
-"""The child process that holds one model: ``python -m edgeemo.benchmarks.worker.worker``, one JSON line in, one or
-more out.
+"""The process that holds one model: ``python -m edgeemo.benchmarks.worker.worker``.
 
-A model gets a fresh process of its own, so that its load time, first inference and peak memory are its own. The process
-ends when its standard input does: it cannot outlive its parent.
+A model gets a fresh process, so that its load time, first inference and peak memory are its own. The first request
+loads it; each one after that names a method of :class:`ModelWorker`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import DelegateError, EdgeemoError, ModelError
+from ...edge.common.errors import ModelError
+from ...edge.inference.child_process import Message, OnNote, serve
 from ...edge.inference.classifier import Classifier, check_card
 from ...edge.inference.delegate import DelegateSpec
 from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, version
@@ -43,9 +41,11 @@ _BATCHES = (8, 32)
 _BATCH_TURNS = 5
 #: A face crop for the preprocessing stage when no images are given: what a face at arm's length fills of a VGA frame.
 NOISE_CROP = (120, 120, 3)
+#: Methods of :class:`ModelWorker` that a request may name.
+OPERATIONS = ("warm", "measure", "delegated", "memory", "batches", "offline", "stages", "frames", "predict")
 
 
-class Worker:
+class ModelWorker:
     """A loaded model and what can be asked of it: every public method answers one operation.
 
     Args:
@@ -221,52 +221,23 @@ class Worker:
         return [source.random(tensor.shape).astype(tensor.dtype) for _ in range(_INPUTS)]
 
 
-def serve(commands: TextIO, answers: TextIO) -> None:
-    """Answer commands, one JSON line each, until there are no more. A failure that has a sentence is an answer too."""
+class _Handler:
+    """Loads what the first request names, then runs operations."""
 
-    def reply(value: dict[str, Any]) -> None:
-        answers.write(json.dumps(value) + "\n")
-        answers.flush()
+    def __init__(self) -> None:
+        self._worker: ModelWorker | None = None
 
-    worker: Worker | None = None
-    for line in commands:
-        command = json.loads(line)
-        operation = command.pop("op")
-        try:
-            if worker is None:
-                worker = Worker(**command)
-                reply(worker.facts)
-            elif operation == "warm":
-                reply(worker.warm())
-            elif operation == "measure":
-                reply(worker.measure(**command))
-            elif operation == "delegated":
-                reply(worker.delegated())
-            elif operation == "memory":
-                reply(worker.memory())
-            elif operation == "batches":
-                reply(worker.batches())
-            elif operation == "offline":
-                reply(worker.offline(**command))
-            elif operation == "stages":
-                reply(worker.stages(**command))
-            elif operation == "frames":
-                reply(worker.frames(**command))
-            elif operation == "predict":
-                reply(worker.predict(report=reply, **command))
-            else:
-                raise ModelError("unknown operation", got=repr(operation))
-        except EdgeemoError as error:
-            reply({"error": str(error), "delegate": isinstance(error, DelegateError)})
-
-
-def main() -> None:
-    """Serve on standard input and output; what libraries print goes to standard error instead."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        os.dup2(2, 1)
-        # A parent that is gone leaves nobody to tell.
-        with contextlib.suppress(BrokenPipeError):
-            serve(sys.stdin, answers)
+    def __call__(self, request: dict[str, Any], note: OnNote) -> Message:
+        operation = request.pop("op")
+        if self._worker is None:
+            self._worker = ModelWorker(**request)
+            return self._worker.facts
+        if operation not in OPERATIONS:
+            raise ModelError("unknown operation", got=repr(operation))
+        if operation == "predict":
+            request["report"] = note
+        answer: dict[str, Any] = getattr(self._worker, operation)(**request)
+        return answer
 
 
 def _import_runtime(runtime: str) -> None:
@@ -279,4 +250,4 @@ def _import_runtime(runtime: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(_Handler())

@@ -31,7 +31,7 @@ from .options import InferenceOptions, inference_options
 @click.argument("first", metavar="[MODEL]", required=False)
 @inference_options
 @click.option(
-    "--isolate", is_flag=True, help="Give the model a process of its own, started anew when it crashes or hangs."
+    "--isolate", is_flag=True, help="Give the model a process of its own, restarted when it crashes or hangs."
 )
 @sink_options
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")

@@ -85,7 +85,7 @@ class Inference(Protocol):
 
     @property
     def restarts(self) -> int:
-        """How often it had to be started anew."""
+        """How often the child process was restarted."""
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run the model on an encoded input of shape (1, height, width, channels); returns the encoded output.

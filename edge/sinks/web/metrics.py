@@ -78,7 +78,7 @@ class _Totals(Collector):
             status = self.update.status
             yield CounterMetricFamily("edgeemo_reconnects", "Times the source was opened anew.", status.reconnects)
             yield CounterMetricFamily("edgeemo_frames_dropped", "Frames that were not classified.", status.dropped)
-            yield CounterMetricFamily("edgeemo_model_restarts", "Times the model was started anew.", status.restarts)
+            yield CounterMetricFamily("edgeemo_model_restarts", "Times the model was restarted.", status.restarts)
         lost = CounterMetricFamily("edgeemo_sink_dropped", "Updates that a sink could not take.", labels=["sink"])
         for sink in self.sinks:
             lost.add_metric([sink.name], sink.dropped)

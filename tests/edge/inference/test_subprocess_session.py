@@ -18,7 +18,7 @@ import pytest
 from edgeemo.edge.common.errors import DelegateError, EdgeemoError, FrameLost, Stopped
 from edgeemo.edge.inference.delegate import DelegateSpec
 from edgeemo.edge.inference.interpreter import load
-from edgeemo.edge.inference.subprocess_session import IsolatedSession, Patience
+from edgeemo.edge.inference.subprocess_session import IsolatedSession, ProcessLimits
 
 from .test_delegate import by_delegate, compiled, library, noise
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.flaky(reruns=2)
 
 __all__ = ["compiled", "library"]
 
-QUICK = Patience(invoke_s=1.0, restarts=2)
+QUICK = ProcessLimits(invoke_s=1.0, restarts=2)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def isolate(library: Path, sessions: list[IsolatedSession]) -> Any:
 
     def load_isolated(path: Path, mode: str = "", after: int = 2, **options: Any) -> IsolatedSession:
         spec = DelegateSpec(str(library), str(library), (("mode", mode), ("after", str(after)))) if mode else None
-        sessions.append(IsolatedSession(path, delegate=spec, **{"warn": pytest.fail, "patience": QUICK, **options}))
+        sessions.append(IsolatedSession(path, delegate=spec, **{"warn": pytest.fail, "limits": QUICK, **options}))
         return sessions[-1]
 
     return load_isolated
@@ -72,7 +72,7 @@ def test_crash_and_hang_cost_a_frame_until_it_is_given_up(mode: str, reason: str
         for seed in range(2):
             assert (session.invoke(noise(seed)) == by_delegate(noise(seed))).all()
         began = time.monotonic()
-        with pytest.raises(FrameLost, match=rf"{reason}; it is started anew \(restart {restart}\)"):
+        with pytest.raises(FrameLost, match=rf"{reason}; it is restarted \(restart {restart}\)"):
             session.invoke(noise())
         assert time.monotonic() - began < 3
     for seed in range(2):
@@ -82,7 +82,7 @@ def test_crash_and_hang_cost_a_frame_until_it_is_given_up(mode: str, reason: str
     assert not isinstance(caught.value, FrameLost)
 
 
-def test_killed_child_is_started_anew(isolate: Any, tiny_int8: Path) -> None:
+def test_killed_child_is_restarted(isolate: Any, tiny_int8: Path) -> None:
     session = isolate(tiny_int8)
     before = session.invoke(noise())
     os.kill(session._child.pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_killed_child_is_started_anew(isolate: Any, tiny_int8: Path) -> None:
     ("program", "reason"),
     [("false", r"ended its process \(code 1\)"), ("absent", r"got no process \(No such file or directory\)")],
 )
-def test_child_that_dies_while_it_is_started_anew_is_started_once_more(
+def test_child_that_dies_while_it_restarts_is_restarted_again(
     program: str, reason: str, isolate: Any, tiny_int8: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = isolate(tiny_int8)
@@ -104,7 +104,7 @@ def test_child_that_dies_while_it_is_started_anew_is_started_once_more(
     with pytest.raises(FrameLost, match="restart 1"):
         session.invoke(noise())
     monkeypatch.setattr(sys, "executable", shutil.which(program) or program)
-    with pytest.raises(FrameLost, match=rf"{reason}; it is started anew \(restart 2\)"):
+    with pytest.raises(FrameLost, match=rf"{reason}; it is restarted \(restart 2\)"):
         session.invoke(noise())
     monkeypatch.undo()
     assert (session.invoke(noise()) == before).all()
@@ -112,7 +112,7 @@ def test_child_that_dies_while_it_is_started_anew_is_started_once_more(
 
 def test_wait_for_a_hanging_child_can_be_broken_off(isolate: Any, compiled: Path) -> None:
     stop_at = time.monotonic() + 3600
-    session = isolate(compiled, "hang", after=0, patience=Patience(), stopping=lambda: time.monotonic() > stop_at)
+    session = isolate(compiled, "hang", after=0, limits=ProcessLimits(), stopping=lambda: time.monotonic() > stop_at)
     began = time.monotonic()
     stop_at = began + 0.2
     with pytest.raises(Stopped):
@@ -207,4 +207,4 @@ def test_signal_ends_a_run_whose_delegate_never_starts_within_2_s(
 
 def test_delegate_that_never_starts_is_one_sentence(isolate: Any, compiled: Path) -> None:
     with pytest.raises(EdgeemoError, match=r"cannot be loaded in a process of its own \(gave no answer within 3 s\)"):
-        isolate(compiled, "stuck", patience=Patience(load_s=3))
+        isolate(compiled, "stuck", limits=ProcessLimits(load_s=3))
