@@ -27,7 +27,7 @@ class Reading:
     Args:
         seconds: since the first look.
         state: of the device.
-        power_w: see :func:`edgeemo.edge.host.hardware.read_power`.
+        power_w: see :class:`edgeemo.edge.host.hardware.Power`.
         others_s: see :func:`edgeemo.benchmarks.host.cpu_time.foreign_cpu_seconds`.
     """
 
@@ -154,4 +154,5 @@ class DeviceMonitor:
     def _look(self) -> None:
         seconds = time.monotonic() - self._began
         others = foreign_cpu_seconds(self._root, self._pids)
-        self.readings.append(Reading(seconds, read_state(self._root), read_power(), others))
+        power = read_power()
+        self.readings.append(Reading(seconds, read_state(self._root), power and power.watts, others))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..common.errors import EdgeemoError, OptionError
+from ..common.errors import EdgeemoError
 from ..common.extras import explained
 
 
@@ -15,18 +15,16 @@ class CommandFailure(click.ClickException):
 
     def __init__(self, error: EdgeemoError) -> None:
         super().__init__(str(error))
-        # click reads it of the instance, too.
+        # click reads it from the instance, too.
         self.exit_code = error.exit_code  # type: ignore[misc]
 
 
 class CommandGroup(click.Group):
-    """A group whose commands may raise :class:`EdgeemoError`."""
+    """A group whose commands may raise :class:`EdgeemoError`, or fail to import an optional dependency."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except OptionError as error:
-            raise click.UsageError(str(error), self._context(ctx)) from error
         except EdgeemoError as error:
             raise CommandFailure(error) from error
         except ImportError as error:
@@ -34,9 +32,3 @@ class CommandGroup(click.Group):
             if known is None:
                 raise
             raise CommandFailure(known) from error
-
-    def _context(self, ctx: click.Context) -> click.Context:
-        """Return the context of the command that was called, whose usage belongs to a wrong option."""
-        name = ctx.invoked_subcommand
-        command = self.get_command(ctx, name) if name else None
-        return ctx if command is None else click.Context(command, parent=ctx, info_name=name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from .check import Finding, Status, problem, warning
-from .hardware import DeviceState, read_device, read_state, text_of
+from .hardware import DeviceState, read_device, read_power, read_state, text_of
 from .peripheral_checks import accelerator_findings, camera_findings
 from .software_checks import numpy_findings, opencv_findings, python_finding, runtime_findings
 
@@ -126,25 +125,14 @@ def _governor(state: DeviceState) -> list[Finding]:
 
 
 def _power() -> list[Finding]:
-    """What a Pi 5's power chip measures; older boards answer with an error, others have no ``vcgencmd``."""
-    tool = shutil.which("vcgencmd")
-    if tool is None:
+    """Check the supply of a Pi 5; other boards measure nothing."""
+    power = read_power()
+    if power is None or not power.watts:
         return []
-    try:
-        command = [tool, "pmic_read_adc"]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=2, check=False).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    currents = dict(re.findall(r"(\w+)_A current\(\d+\)=([\d.]+)A", answer))
-    volts = dict(re.findall(r"(\w+)_V volt\(\d+\)=([\d.]+)V", answer))
-    watts = sum(float(amperes) * float(volts[rail]) for rail, amperes in currents.items() if rail in volts)
-    if not watts:
-        return []
-    text = f"{watts:.1f} W on the board's rails (without USB and losses)"
-    if "EXT5V" not in volts:
+    text = f"{power.watts:.1f} W on the board's rails (without USB and losses)"
+    if power.supply_v is None:
         return [Finding("power", text)]
-    supply = float(volts["EXT5V"])
-    text = f"{text}, supply {supply:.2f} V"
-    if supply < _SUPPLY_V:
+    text = f"{text}, supply {power.supply_v:.2f} V"
+    if power.supply_v < _SUPPLY_V:
         return [warning("power", text, _MENDS["under-voltage"])]
     return [Finding("power", text)]

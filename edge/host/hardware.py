@@ -57,6 +57,20 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Power:
+    """Reading of a Raspberry Pi 5's power controller.
+
+    Args:
+        watts: sum of current times voltage over all rails. The rails are behind the board's own converters: USB devices
+            and losses are not included, so that a wall meter shows more.
+        supply_v: volts of the supply; None when it is not measured.
+    """
+
+    watts: float
+    supply_v: float | None = None
+
+
+@dataclass(frozen=True)
 class DeviceState:
     """What does change. None (or an empty name) stands for what this device does not tell.
 
@@ -136,20 +150,16 @@ def vcgencmd(question: str) -> str:
         return ""
 
 
-def read_power() -> float | None:
-    """Return the watts that the power controller of a Raspberry Pi 5 measures on all rails together.
+def read_power() -> Power | None:
+    """Return what the power controller of a Raspberry Pi 5 measures, or None where nothing is measured.
 
-    The rails are behind the board's own converters: USB devices and losses are not included, so that a wall meter
-    shows more. ``vcgencmd`` is taken from the PATH; boards before the Pi 5 answer with an error.
-
-    Returns:
-        Watts, or None where nothing is measured.
+    ``vcgencmd`` is taken from the PATH; boards before the Pi 5 answer with an error.
     """
-    return total_watts(vcgencmd("pmic_read_adc"))
+    return parse_power(vcgencmd("pmic_read_adc"))
 
 
-def total_watts(answer: str) -> float | None:
-    """Return the sum of current times voltage over the rails that have both, or None when none has.
+def parse_power(answer: str) -> Power | None:
+    """Return the reading of a Raspberry Pi 5's power controller, or None when no rail has both current and voltage.
 
     Args:
         answer: output of ``vcgencmd pmic_read_adc``: lines such as ``VDD_CORE_A current(7)=0.72592000A`` and
@@ -158,8 +168,11 @@ def total_watts(answer: str) -> float | None:
     found: dict[str, dict[str, float]] = {"A": {}, "V": {}}
     for rail, unit, value in _RAIL.findall(answer):
         found[unit][rail] = float(value)
-    both = found["A"].keys() & found["V"].keys()
-    return sum(found["A"][rail] * found["V"][rail] for rail in both) if both else None
+    currents, volts = found["A"], found["V"]
+    both = currents.keys() & volts.keys()
+    if not both:
+        return None
+    return Power(sum(currents[rail] * volts[rail] for rail in both), volts.get("EXT5V"))
 
 
 def _throttled() -> int | None:

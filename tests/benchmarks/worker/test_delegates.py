@@ -99,7 +99,7 @@ def run(*arguments: str | Path) -> Result:
     ("options", "status", "message"),
     [
         pytest.param(["--delegate", "gone.so"], 1, "the delegate gone.so is not", id="missing"),
-        pytest.param(["--delegate", "edgetpu:scsi"], 1, "unknown delegate", id="unknown"),
+        pytest.param(["--delegate", "edgetpu:scsi"], 2, "unknown delegate", id="unknown"),
         pytest.param(["--delegate-option", "a=1"], 2, "--delegate-option needs a --delegate", id="option alone"),
     ],
 )
