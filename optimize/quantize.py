@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..edge.common.console import Progress
 from ..edge.common.errors import ModelError, OptionError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
-from ..edge.line import Line
 from ..edge.model.card import ModelCard, Quantization, write_model
 from ..edge.tflite.graph import read_graph
 from ..train.datasets.dataset import Dataset
@@ -317,7 +317,7 @@ def quantize_mixed_precision(
         quiet: show no progress.
     """
     chosen, pixels = calibrated_on(float_model, data, calibration_size)
-    with Line(quiet=quiet) as line:
+    with Progress(quiet=quiet) as display:
         mixed = find_mixed_precision(
             float_model,
             pixels,
@@ -327,7 +327,7 @@ def quantize_mixed_precision(
             float_io=method == "int8-float-io",
             per_channel=per_channel,
             rounding=rounding,
-            progress=line.tell,
+            progress=display.update,
         )
     recorded = Quantization(
         method,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from ...edge.common.console import Progress
 from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
 from ...edge.inference.delegate import DelegateSpec
@@ -35,24 +35,6 @@ Example:
 """
 
 _CPU = "none"
-
-
-class Progress:
-    """How far the benchmark is, on standard error: a bar on a terminal, a line per quarter of a step in a pipe."""
-
-    def __init__(self) -> None:
-        self.on_terminal = sys.stderr.isatty()
-        self._last = ("", 0)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self.on_terminal:
-            bar = "#" * round(24 * done / total)
-            click.echo(f"\r\033[K{what} [{bar:<24}] {done:,}/{total:,}", nl=done == total, err=True)
-            return
-        quarter = 4 * done // total
-        if quarter > (self._last[1] if what == self._last[0] else 0):
-            click.echo(f"{what}: {done:,} of {total:,}", err=True)
-            self._last = (what, quarter)
 
 
 @click.command("measure", epilog=_EXAMPLE)
@@ -194,22 +176,23 @@ def command(
             images = replace(kept, name=f"{images.name} without {left_out}")
         images = stratified(images, limit) if limit else images
         tell_left_out(images)
-    records = benchmark(
-        paths,
-        runtimes=runtimes,
-        threads=threads,
-        delegates=specs,
-        queries=queries,
-        seconds=seconds,
-        sustained=sustained,
-        offline=offline,
-        ceiling=ceiling,
-        frames=[image for frame in frames for image in _images(frame)],
-        data=images,
-        card=fallback,
-        counter=counter,
-        progress=Progress(),
-    )
+    with Progress() as progress:
+        records = benchmark(
+            paths,
+            runtimes=runtimes,
+            threads=threads,
+            delegates=specs,
+            queries=queries,
+            seconds=seconds,
+            sustained=sustained,
+            offline=offline,
+            ceiling=ceiling,
+            frames=[image for frame in frames for image in _images(frame)],
+            data=images,
+            card=fallback,
+            counter=counter,
+            progress=progress.update,
+        )
     if folder:
         _write_report(records, folder)
     if as_json:

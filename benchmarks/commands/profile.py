@@ -6,12 +6,12 @@ import functools
 
 import click
 
+from ...edge.common.console import Progress
 from ...edge.common.files import existing, new_file
 from ...edge.inference.interpreter import RUNTIMES
 from ...edge.model.zoo import find_model
 from ..measure.profile import profile, write_profiles
 from ..report.table import profile_table
-from .measure import Progress
 
 _EXAMPLE = """\b
 Example:
@@ -43,13 +43,11 @@ def command(
     """
     target = new_file(out, force=force) if out else None
     paths = [existing(find_model(model), "a .tflite model") for model in models]
-    tell = Progress()
     found = []
-    for path in paths:
-        what = f"rounds of {path.stem}"
-        found.append(
-            profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=functools.partial(tell, what))
-        )
+    with Progress() as progress:
+        for path in paths:
+            told = functools.partial(progress.update, f"rounds of {path.stem}")
+            found.append(profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=told))
     if target:
         write_profiles(target, found)
     if as_json:

@@ -155,4 +155,4 @@ class DeviceMonitor:
         seconds = time.monotonic() - self._began
         others = foreign_cpu_seconds(self._root, self._pids)
         power = read_power()
-        self.readings.append(Reading(seconds, read_state(self._root), power and power.watts, others))
+        self.readings.append(Reading(seconds, read_state(self._root), power.watts if power else None, others))

@@ -196,11 +196,11 @@ def _study(float_model: FloatModel, roles: TrainingData | None, where: str, forc
     if roles is None:
         raise DataError("a study needs faces to calibrate on and to measure with", hint="give them with --data")
     folder = new_folder(where, force=force)
-    from ...edge.line import Line
+    from ...edge.common.console import Progress
     from ..sensitivity.calibration_study import plot_study, study
 
-    with Line(quiet=as_json) as line:
-        result = study(float_model, roles, progress=lambda done, of: line.tell(f"calibration set {done + 1} of {of}"))
+    with Progress(quiet=as_json) as display:
+        result = study(float_model, roles, progress=lambda done, of: display.update("calibration set", done + 1, of))
     write_json(folder / "calibration.json", result.to_dict())
     plot_study(result, folder / "calibration.png")
     click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.table())

@@ -49,7 +49,7 @@ def command(
 
     Example: edgeemo sensitivity runs/cnn3 --plot sensitivity.png
     """
-    from ...edge.line import Line
+    from ...edge.common.console import Progress
     from ..data_splits import model_splits
     from ..float_model import open_float_model
 
@@ -65,14 +65,14 @@ def command(
         )
     from ..sensitivity.ranking import measure_sensitivity, plot_sensitivity
 
-    with Line(quiet=as_json) as line:
+    with Progress(quiet=as_json) as display:
         result = measure_sensitivity(
             float_model,
             roles,
             calibration_size=calibration_size,
             images=images,
             rounding=rounding,
-            progress=lambda done, of: line.tell(f"operator {done + 1} of {of}"),
+            progress=lambda done, of: display.update("operator", done + 1, of),
         )
     if drawn:
         plot_sensitivity(result, drawn, title=float_model.card.name)

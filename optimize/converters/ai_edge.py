@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ...edge.common.console import silence
 from ...edge.common.errors import EdgeemoError, MissingExtraError, ModelError
 from ...edge.tflite.graph import Operator, read_graph
 from ..graph.passes import run_passes
-from ..silence import silence
 from .gptq import GptqRounding
 
 #: Where an operator may be kept out of int8: in float, or with 16-bit activations.

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ...edge.common.console import silence
 from ...edge.common.errors import EdgeemoError, ModelError
 from ...edge.vision.preprocess import InputSpec, normalize
 from ...train.backend import tf
 from ..graph.passes import run_passes
 from ..graph.verify import verify_full_int8, verify_granularity, verify_method, verify_skipped
-from ..silence import silence
 from .representative_set import check_calibration
 
 __all__ = ["convert", "to_float", "to_int8", "verify_full_int8"]

@@ -20,11 +20,10 @@ from ...train.backend import keras, set_seed
 from ...train.config.recipe import Recipe, Schedule
 from ...train.datasets.splits import TrainingData
 from ...train.fit import schedule
-from ...train.fit.callbacks import StepCallback
+from ...train.fit.callbacks import EpochProgress, StepCallback
 from ...train.fit.loop import training_batches
 from ...train.inputs.batches import Batches
 from ...train.network.model import compile_model
-from ...train.progress import Progress
 from ..checkpoint import Checkpoint, State
 from ..converters.tensorflow import to_int8
 from .distillation_loss import compile_distilled, with_teacher
@@ -209,7 +208,7 @@ def fine_tune(
     course = Schedule("cosine", epochs=epochs)
     pace = StepCallback(
         lambda done: schedule.learning_rate(course, recipe.qat.learning_rate, (), done),
-        Progress(epochs, steps, what="QAT epoch", quiet=quiet),
+        EpochProgress(epochs, steps, what="QAT epoch", quiet=quiet),
         steps,
     )
     tuner = _Tuner(model, recipe.early_stopping.monitor, pace, checkpoint)

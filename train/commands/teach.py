@@ -81,7 +81,7 @@ def command(
         raise OptionError("--set changes the recipe that --student names")
     if blend and not student:
         raise OptionError("--blend blends the versions that --student asks for")
-    from ...edge.line import Line
+    from ...edge.common.console import Progress
     from ..config.recipe import load_recipe
     from ..datasets.registry import read_evaluation_set
     from ..distillation.query_teachers import teach
@@ -95,7 +95,7 @@ def command(
     dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice)
     tell_left_out(dataset)
     unfinished = target.with_name(f".{target.stem}-unfinished.npz")
-    with Line(every=_EVERY) as line:
+    with Progress(every=_EVERY) as display:
         teaching = teach(
             teachers,
             dataset,
@@ -106,7 +106,7 @@ def command(
             blend=blend,
             others=others,
             unfinished=unfinished,
-            progress=lambda done, of: line.tell(f"batch {done + 1:,} of {of:,}"),
+            progress=lambda done, of: display.update("batch", done + 1, of),
         )
     teaching.write(target)
     unfinished.unlink(missing_ok=True)

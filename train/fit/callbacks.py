@@ -7,14 +7,42 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...edge.common.console import Progress
 from ..backend import keras, tf
-from ..progress import Progress
 
 #: Folder (a run of its own in TensorBoard) -> tag -> column of the history.
 CURVES = {
     "train": {"epoch_loss": "loss", "epoch_accuracy": "accuracy", "epoch_learning_rate": "learning_rate"},
     "validation": {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"},
 }
+
+
+class EpochProgress:
+    """Progress of a training: a bar with the figures of the epoch on a terminal, one plain line per epoch in a pipe.
+
+    Args:
+        epochs: planned in all.
+        steps: per epoch.
+        what: word before the epoch number.
+        quiet: show nothing.
+    """
+
+    def __init__(self, epochs: int, steps: int, *, what: str = "epoch", quiet: bool = False) -> None:
+        self._epochs, self._steps, self._what = epochs, steps, what
+        self._display = Progress(quiet=quiet, plain=False)
+
+    def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
+        """Show a finished step; epoch and step are counted from 0."""
+        text = f"{self._what} {epoch + 1}/{self._epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}"
+        self._display.update(text, step + 1, self._steps)
+
+    def epoch(self, epoch: int, row: dict[str, float], note: str = "") -> None:
+        """Print the figures of a finished epoch, counted from 0."""
+        self._display.print(
+            f"{self._what} {epoch + 1}/{self._epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
+            f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.2%}  "
+            f"lr {row['learning_rate']:.2g}  {row['seconds']:.0f} s{note}"
+        )
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -27,7 +55,7 @@ class StepCallback(keras.callbacks.Callback):
         steps: steps per epoch.
     """
 
-    def __init__(self, rate: Callable[[float], float], progress: Progress, steps: int) -> None:
+    def __init__(self, rate: Callable[[float], float], progress: EpochProgress, steps: int) -> None:
         super().__init__()
         self.rate, self.progress, self.steps = rate, progress, steps
         self.epoch, self.began, self.learning_rate = 0, 0.0, 0.0

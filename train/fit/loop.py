@@ -24,9 +24,8 @@ from ..inputs.augmented_views import Lesson
 from ..inputs.batches import Batches
 from ..network.ferplus_head import votes_to_learn, without_votes_head
 from ..network.model import build_training_model, compile_model, load_model
-from ..progress import Progress
 from . import schedule
-from .callbacks import StepCallback, Summaries
+from .callbacks import EpochProgress, StepCallback, Summaries
 from .distribution import Strategy, open_strategy
 from .ema import Averages, lend_averages
 from .phases import Stage, current_stage, freeze
@@ -179,7 +178,7 @@ def _callbacks(
     def rate(done: float) -> float:
         return schedule.learning_rate(course, stage.phase.learning_rate, stage.own(history), done - stage.start)
 
-    pace = StepCallback(rate, Progress(stage.planned, steps, quiet=quiet), steps)
+    pace = StepCallback(rate, EpochProgress(stage.planned, steps, quiet=quiet), steps)
     averages = None
     if decay := recipe.optimizer.ema:
         saved = run.averages(len(history)) if len(history) > stage.start else None

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from edgeemo.train.backend import keras
-from edgeemo.train.fit.callbacks import StepCallback, Summaries
-from edgeemo.train.progress import Progress
+from edgeemo.train.fit.callbacks import EpochProgress, StepCallback, Summaries
 
 Points = Callable[[Path], dict[str, list[tuple[int, float]]]]
 
@@ -35,7 +34,7 @@ def test_every_step_has_its_rate_and_every_epoch_its_row(capsys: pytest.CaptureF
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2, activation="softmax")])
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     inputs, targets = np.ones((8, 3), np.float32), np.eye(2, dtype=np.float32)[[0, 1] * 4]
-    watch, step = _Rates(), StepCallback(lambda done: 0.5 * done, Progress(3, 2), 2)
+    watch, step = _Rates(), StepCallback(lambda done: 0.5 * done, EpochProgress(3, 2), 2)
     watch.step = step
     model.fit(
         inputs,
@@ -58,7 +57,7 @@ def test_every_step_has_its_rate_and_every_epoch_its_row(capsys: pytest.CaptureF
 def test_the_accuracy_is_that_of_the_emotions(name: str) -> None:
     logs = {"loss": 3.0, "emotion_loss": 2.0, "votes_loss": 2.5, name: 0.25}
     logs |= {"val_loss": 1.0, "val_emotion_loss": 1.0, "val_votes_loss": 0.0, f"val_{name}": 0.5}
-    row = StepCallback(lambda done: 0.1, Progress(1, 1), 1).row(logs)
+    row = StepCallback(lambda done: 0.1, EpochProgress(1, 1), 1).row(logs)
     assert [row[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")] == [3.0, 0.25, 1.0, 0.5]
 
 
