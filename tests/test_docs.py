@@ -22,8 +22,8 @@ PAGES = [
 ]
 # Old names are what these pages are about.
 HISTORY = {"CHANGELOG.md", "experiment-log.md"}
-# Options of other programs that the pages mention: venv, and uninstall.sh of a deployed service.
-FOREIGN_OPTIONS = {"--system-site-packages", "--purge"}
+# Options of other programs: pip, venv, pytest, and uninstall.sh of a deployed service.
+FOREIGN_OPTIONS = {"--system-site-packages", "--purge", "--import-mode"}
 
 
 class Span(NamedTuple):

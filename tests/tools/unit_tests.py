@@ -28,7 +28,7 @@ HEAVY = {
 }
 HEAVY |= {"subprocess", "multiprocessing"}
 # These look at every command and every page, and are fast because they run none.
-ALWAYS = {ROOT / "tests" / name for name in ("test_docs.py", "test_contributing.py")}
+ALWAYS = {ROOT / "tests" / name for name in ("test_docs.py",)}
 # Needs another interpreter.
 NEVER = ROOT / "tests" / "arm"
 # What starts a process, a server or a camera; commands; fixtures of tests/conftest.py that train a network.
