@@ -17,7 +17,7 @@ from .edge.common.errors import EdgeemoError
 #: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
 COMMANDS = {
     "train": ("train.commands.train", "Train a model by a recipe."),
-    "teach": ("train.commands.teach", "Write down what trained networks say, for a smaller one to learn from."),
+    "distill": ("train.commands.distill", "Write soft targets of trained networks for a smaller one to learn from."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
     "quantize": ("optimize.commands.quantize", "Turn a trained model into an int8 .tflite."),
     "sensitivity": ("optimize.commands.sensitivity", "Rank operators by the accuracy that quantizing each costs."),

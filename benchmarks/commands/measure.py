@@ -16,7 +16,7 @@ from ...edge.model.card import read_card, read_card_file
 from ...edge.model.zoo import find_model
 from ...edge.vision.image import is_image
 from ...train.datasets.audit import exclude_listed
-from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
+from ...train.datasets.options import data_choice, evaluation_data, report_left_out
 from ...train.datasets.registry import read_evaluation_set
 from ...train.datasets.selection import Choice
 from ...train.datasets.splits import holdout_of, stratified
@@ -175,7 +175,7 @@ def command(
             left_out = f"{len(images) - len(kept):,} of {Path(listed).name}"
             images = replace(kept, name=f"{images.name} without {left_out}")
         images = stratified(images, limit) if limit else images
-        tell_left_out(images)
+        report_left_out(images)
     with Progress() as progress:
         records = benchmark(
             paths,

@@ -11,7 +11,7 @@ import click
 
 from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
-from ...train.datasets.options import data_choice, evaluation_data, tell_left_out
+from ...train.datasets.options import data_choice, evaluation_data, report_left_out
 from ...train.datasets.selection import Choice
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def command(
     if book:
         check_recordable(dataset)
     folder = new_folder(corruptions, force=force) if corruptions else None
-    tell_left_out(dataset)
+    report_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
     report = compare_accuracy(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
     verdict = Gate(max_drop, max_class_drop).judge(report)

@@ -14,7 +14,7 @@ from ...edge.model.card import read_card
 from ...edge.model.zoo import find_model
 from ..datasets.audit import BROKEN, CONFLICT, CONSTANT, CROSS_SPLIT, PERSON, WITHIN_SPLIT, Audit, audit
 from ..datasets.formats.pack import Pack, fitted, write_pack
-from ..datasets.options import data_choice, tell_left_out
+from ..datasets.options import data_choice, report_left_out
 from ..datasets.registry import read_dataset, read_evaluation_set
 from ..datasets.selection import Choice
 from ..datasets.splits import holdout_of, stratified
@@ -104,7 +104,7 @@ def pack_command(
     whole = read_evaluation_set(
         path, split, skip_bad=skip_bad, choice=choice, holdout=holdout_of([card]) if card else None
     )
-    tell_left_out(whole)
+    report_left_out(whole)
     drawn = stratified(whole, limit, seed=seed) if limit else whole
     origin = f"{len(drawn):,} of {len(whole):,} images, split {split}, seed {seed}"
     if fit and card is not None:

@@ -14,7 +14,7 @@ from ...edge.common.files import new_folder
 from ...edge.common.proportion import Accuracy
 from ..datasets.dataset import Dataset
 from ..datasets.ferplus import Mode
-from ..datasets.options import data_choice, evaluation_data, tell_left_out
+from ..datasets.options import data_choice, evaluation_data, report_left_out
 from ..datasets.selection import Choice
 
 
@@ -84,7 +84,7 @@ def command(
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
         return
-    tell_left_out(dataset)
+    report_left_out(dataset)
     click.echo(str(report))
     if book:
         click.echo(f"\nrecorded in the card of {model}")
@@ -97,7 +97,7 @@ def _tell_accuracy(model: str, dataset: Dataset, split: str, probabilities: np.n
         facts = {"model": model, "data": dataset.name, "split": split, "content_hash": dataset.content_hash}
         click.echo(json.dumps({**facts, **figure.to_dict()}, indent=2))
         return
-    tell_left_out(dataset)
+    report_left_out(dataset)
     click.echo(f"{model} on {dataset.name}, split {split}\n\naccuracy {figure} (95 % CI)")
     click.echo("for figures by class: pip install 'edgeemo[evaluate]'", err=True)
 

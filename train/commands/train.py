@@ -13,7 +13,7 @@ import click
 from ...edge.common.errors import DataError, OptionError
 from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
-from ..datasets.options import data_choice, data_cleaning, tell_left_out
+from ..datasets.options import data_choice, data_cleaning, report_left_out
 from ..datasets.selection import Choice
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="At most so many training images, stratified by class."
 )
-@click.option("--teacher", metavar="FILE", help="What edgeemo teach wrote, to learn from; loss.teacher is its weight.")
+@click.option("--teacher", metavar="FILE", help="Soft targets from edgeemo distill; loss.teacher is their weight.")
 @click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
 @data_cleaning
 @data_choice(modes=tuple(Mode))
@@ -136,7 +136,7 @@ def command(
             roles = settings.training_data(resolved)
             _try_out(resolved, settings, roles)
             run = Run.create(new_folder(str(out), force=None) if place.chief else _scratch(stack), resolved, settings)
-        tell_left_out(roles.train)
+        report_left_out(roles.train)
         click.echo(f"training on {len(roles.train):,} images, selecting on {len(roles.validation):,}", err=True)
         quiet, tensorboard = as_json or not place.chief, tensorboard and place.chief
         try:
@@ -153,17 +153,17 @@ def command(
 
 def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
     """Fail on what cannot be trained, before there is a run, and say what is odd."""
-    from ..distillation.soft_targets import taught
-    from ..fit.warm_start import begin_with, told_of
+    from ..distillation.soft_targets import load_targets
+    from ..fit.warm_start import load_weights, warnings
     from ..network.ferplus_head import votes_to_learn
     from ..network.model import build_model
 
-    taught(recipe, settings.teacher, roles.train)
+    load_targets(recipe, settings.teacher, roles.train)
     votes_to_learn(recipe.loss, settings.choice, roles.train)
     model = build_model(recipe, len(roles.train.labels))
     if settings.start:
-        whole = begin_with(model, settings.start, roles.train.labels)
-        for sentence in told_of(Path(settings.start), roles, whole):
+        whole = load_weights(model, settings.start, roles.train.labels)
+        for sentence in warnings(Path(settings.start), roles, whole):
             click.echo(sentence, err=True)
 
 

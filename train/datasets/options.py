@@ -116,7 +116,7 @@ def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Comman
     return decorate
 
 
-def tell_left_out(dataset: Dataset) -> None:
+def report_left_out(dataset: Dataset) -> None:
     """Say on standard error what was left out of a data set, and why."""
     if dataset.bad:
         click.echo(f"left out {len(dataset.bad):,} broken images", err=True)

@@ -83,7 +83,7 @@ class Averages(keras.callbacks.Callback):
             np.savez(stream, **{str(place): average.numpy() for place, average in self._averages.items()})
 
 
-def lend_averages(model: Any, path: Path) -> None:
+def swap_ema(model: Any, path: Path) -> None:
     """Give a model the averages that :meth:`Averages.save` has written.
 
     Raises:

@@ -18,19 +18,19 @@ from ...edge.model.card import ModelCard, Provenance
 from ..backend import as_float32, keras, set_seed, tf
 from ..config.recipe import Recipe
 from ..datasets.splits import TrainingData
-from ..distillation.soft_targets import taught
+from ..distillation.soft_targets import load_targets
 from ..evaluation.plots import plot_history
-from ..inputs.augmented_views import Lesson
 from ..inputs.batches import Batches
+from ..inputs.views import ViewTargets
 from ..network.ferplus_head import votes_to_learn, without_votes_head
 from ..network.model import build_training_model, compile_model, load_model
 from . import schedule
 from .callbacks import EpochProgress, StepCallback, Summaries
 from .distribution import Strategy, open_strategy
-from .ema import Averages, lend_averages
+from .ema import Averages, swap_ema
 from .phases import Stage, current_stage, freeze
 from .run import Run
-from .warm_start import begin_with
+from .warm_start import load_weights
 
 SYNTHETIC_NOTE = "Trained on synthetic, synthetic faces: for demonstration and tests only, useless on real people."
 
@@ -61,14 +61,14 @@ def train(
     recipe, seed = run.recipe, run.settings.seed
     strategy = strategy or open_strategy("none")
     votes, hashes = votes_to_learn(recipe.loss, run.settings.choice, data.train)
-    taught_role = taught(recipe, run.settings.teacher, data.train)
-    run.hold_to(data, **hashes, **taught_role.hashes)
+    targets = load_targets(recipe, run.settings.teacher, data.train)
+    run.verify(data, **hashes, **targets.hashes)
     set_seed(seed)
     # Runs from before there were phases have none in their history.
     history = [{"epoch": row["epoch"], "phase": 1.0, **row} for row in run.history]
-    learned = dataclasses.replace(data, train=taught_role.train)
+    learned = dataclasses.replace(data, train=targets.train)
     batches, validation = training_batches(
-        recipe, learned, seed=seed, lesson=taught_role.lesson, votes=votes, replicas=strategy.replicas
+        recipe, learned, seed=seed, views=targets.views, votes=votes, replicas=strategy.replicas
     )
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
@@ -99,7 +99,7 @@ def training_batches(
     data: TrainingData,
     *,
     seed: int,
-    lesson: Lesson | None = None,
+    views: ViewTargets | None = None,
     votes: np.ndarray | None = None,
     replicas: int = 1,
 ) -> tuple[Batches, Batches]:
@@ -109,7 +109,7 @@ def training_batches(
         recipe: for the input and everything random.
         data: the roles.
         seed: of shuffling and augmentation.
-        lesson: what a teacher was shown and said, instead of changes drawn anew.
+        views: views of the training split and their targets, instead of random changes.
         votes: of the training role, for a network with a second head.
         replicas: that share a batch.
 
@@ -134,7 +134,7 @@ def training_batches(
             augmentation=recipe.augmentation,
             seed=seed,
             task=task,
-            lesson=lesson,
+            views=views,
             votes=votes,
             replicas=replicas,
         ),
@@ -148,7 +148,7 @@ def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: 
         return load_model(run.checkpoint(len(history)))
     model = _kept_model(run, recipe, history) if history else build_training_model(recipe, len(labels))
     if run.settings.start and not history:
-        begin_with(model, run.settings.start, labels)
+        load_weights(model, run.settings.start, labels)
     freeze(model, stage.phase.frozen)
     compile_model(model, recipe, learning_rate=stage.phase.learning_rate)
     return model
@@ -159,7 +159,7 @@ def _kept_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> An
     kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
     model = load_model(run.checkpoint(kept), compile=False)
     if recipe.optimizer.ema:
-        lend_averages(model, run.averages(kept))
+        swap_ema(model, run.averages(kept))
     return model
 
 

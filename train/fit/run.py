@@ -42,7 +42,7 @@ class Settings:
         seed: of the split, the weights, the shuffling and the augmentation.
         choice: what is used of the data set.
         limit: at most so many training images, drawn stratified by class; 0 takes all.
-        teacher: what ``edgeemo teach`` wrote, to learn from; empty without one.
+        teacher: soft targets from ``edgeemo distill``; empty without any.
         start: .keras file of the network with which training begins; empty for random weights.
     """
 
@@ -163,7 +163,7 @@ class Run:
         except (ValueError, AttributeError) as error:
             raise ModelError(f"{path} is damaged ({error})", hint="train again") from error
 
-    def hold_to(self, data: TrainingData, **others: str) -> None:
+    def verify(self, data: TrainingData, **others: str) -> None:
         """Note the images with which the run begins; later, refuse others.
 
         Args:

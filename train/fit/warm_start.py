@@ -43,7 +43,7 @@ def start_of(source: str | Path) -> Path:
     return (Run.open(path).model_path if path.is_dir() else path).absolute()
 
 
-def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
+def load_weights(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
     """Give a network the weights of another of the same architecture, layer by layer, by name.
 
     The classifier begins anew for other classes. What is there for training alone keeps what it has.
@@ -77,7 +77,7 @@ def begin_with(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
     return EMOTION not in others
 
 
-def told_of(path: Path, data: TrainingData, whole: bool) -> list[str]:
+def warnings(path: Path, data: TrainingData, whole: bool) -> list[str]:
     """What a person has to know of a beginning, in sentences.
 
     Args:

@@ -13,9 +13,9 @@ from ..config.sections import Augmentation, Loss
 from ..datasets.dataset import Dataset, class_counts
 from ..network.ferplus_head import EMOTION, VOTES
 from .augment import augment
-from .augmented_views import Lesson, Version
 from .image_cache import HELD_BYTES, fitted_pixels
-from .mixup import draw_blend
+from .mixup import draw_mixing
+from .views import View, ViewTargets
 
 #: Batches prepared ahead of the training step.
 AHEAD = 4
@@ -38,7 +38,7 @@ class Batches:
         augmentation: random changes, mixup and cutmix; none without it.
         seed: of shuffling and augmentation; None keeps the order.
         task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
-        lesson: versions of the images to show, and their targets, instead of random changes and the data set's.
+        views: views of the images and their targets, instead of random changes and the data set's targets.
         votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
         replicas: that a batch is shared by. A last batch with fewer images joins the one before.
         held_bytes: see :func:`image_cache.fitted_pixels`.
@@ -54,13 +54,13 @@ class Batches:
         augmentation: Augmentation | None = None,
         seed: int | None = None,
         task: str = "multiclass",
-        lesson: Lesson | None = None,
+        views: ViewTargets | None = None,
         votes: np.ndarray | None = None,
         replicas: int = 1,
         held_bytes: int = HELD_BYTES,
     ) -> None:
         self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
-        self.lesson, self.task = lesson, task
+        self.views, self.task = views, task
         self.pixels = fitted_pixels(dataset, spec, held_bytes=held_bytes)
         self.targets, self.votes, self.replicas = dataset.targets, votes, replicas
         # Soft targets where the data set has them; class weights go by the labels all the same.
@@ -90,7 +90,7 @@ class Batches:
         order = np.arange(len(self.pixels))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, number]).permutation(order)
-        shown = self.lesson.epoch(number) if self.lesson else None
+        shown = self.views.epoch(number) if self.views else None
         order = shown[0].order(order) if shown else order
         for step, chosen in enumerate(np.split(order, np.arange(1, self.steps) * self.batch)):
             rng = np.random.default_rng([self.seed or 0, number, step])
@@ -100,13 +100,13 @@ class Batches:
         """Targets of the network's outputs from those of the classes."""
         return expected[:, 1:] if self.task == "binary" else expected
 
-    def _made(self, chosen: np.ndarray, shown: tuple[Version, np.ndarray] | None, rng: np.random.Generator) -> Batch:
+    def _made(self, chosen: np.ndarray, shown: tuple[View, np.ndarray] | None, rng: np.random.Generator) -> Batch:
         settings = self.augmentation
         if shown:
-            version, answers = shown
-            pixels = version.images(chosen, self.pixels)
-            # The teacher has answered for a blend itself; weights and votes are those of its two images.
-            heads = {EMOTION: (self._outputs(answers[chosen]), version.targets(chosen, self.expected, self.weights)[1])}
+            view, answers = shown
+            pixels = view.images(chosen, self.pixels)
+            # The teacher has answered for the mixed image itself; weights and votes are those of its two images.
+            heads = {EMOTION: (self._outputs(answers[chosen]), view.targets(chosen, self.expected, self.weights)[1])}
         else:
             pixels = augment(self.pixels[chosen], settings, rng) if settings else self.pixels[chosen]
             heads = {EMOTION: (self.expected[chosen], self.weights[chosen])}
@@ -114,9 +114,9 @@ class Batches:
             votes = self.votes[chosen], self.voted[chosen]
             heads[VOTES] = shown[0].targets(chosen, self.votes, self.voted) if shown else votes
         inputs = normalize(pixels, self.spec)
-        if settings and (blend := draw_blend(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
-            inputs = blend.images(inputs)
-            heads = {name: blend.targets(targets, weights) for name, (targets, weights) in heads.items()}
+        if settings and (mixing := draw_mixing(inputs.shape, mixup=settings.mixup, cutmix=settings.cutmix, rng=rng)):
+            inputs = mixing.images(inputs)
+            heads = {name: mixing.targets(targets, weights) for name, (targets, weights) in heads.items()}
         if self.votes is None:
             return inputs, *heads[EMOTION]
         targets, weights = ({name: pair[part] for name, pair in heads.items()} for part in (0, 1))

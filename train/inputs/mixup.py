@@ -1,4 +1,4 @@
-"""Training images made of two, by mixup or cutmix, in NumPy: every image of a batch gets a partner there."""
+"""Mixup and cutmix of training images, in NumPy: every image of a batch gets a partner there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Mixup:
-    """Mixup (Zhang et al. 2018, arXiv:1710.09412): who is blended with whom, and how much.
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412): the partner of each image, and the shares.
 
     Args:
         partners: int (n,): a permutation of the batch.
@@ -21,23 +21,23 @@ class Mixup:
 
     @classmethod
     def draw(cls, n: int, alpha: float, rng: np.random.Generator) -> Mixup:
-        """Pairs of a batch, each with a share of its own from Beta(alpha, alpha).
+        """Draw the pairs of a batch, each with a share of its own from Beta(alpha, alpha).
 
         Args:
-            n: images in the batch.
-            alpha: 0.2 leaves most images nearly whole, 1 mixes evenly.
+            n: number of images in the batch.
+            alpha: parameter of the Beta distribution; 0.2 leaves most images nearly whole, 1 mixes evenly.
             rng: the only source of randomness.
         """
         return cls(rng.permutation(n), rng.beta(alpha, alpha, n).astype(np.float32))
 
     def images(self, inputs: np.ndarray) -> np.ndarray:
-        """Blended inputs, float32 (n, height, width, channels)."""
+        """Return mixed inputs, float32 (n, height, width, channels)."""
         share = self.shares[:, None, None, None]
         return share * inputs + (1 - share) * inputs[self.partners]
 
     def targets(self, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Blended targets and sample weights; see :func:`blended_targets`."""
-        return blended_targets(self.shares, (targets, weights), (targets[self.partners], weights[self.partners]))
+        """Return mixed targets and sample weights; see :func:`mixed_targets`."""
+        return mixed_targets(self.shares, (targets, weights), (targets[self.partners], weights[self.partners]))
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Cutmix(Mixup):
 
     @classmethod
     def draw_cuts(cls, n: int, alpha: float, rng: np.random.Generator, *, height: int, width: int) -> Cutmix:
-        """Rectangles of the image's proportions about any point, cut off at the rim; shares are what is left.
+        """Draw rectangles of the image's proportions about any point, cut off at the rim; shares are what is left.
 
         Args:
-            n: images in the batch.
+            n: number of images in the batch.
             alpha: areas are drawn from Beta(alpha, alpha); 1 makes all equally likely, as published.
             rng: the only source of randomness.
             height, width: of the images, pixels.
@@ -75,16 +75,16 @@ class Cutmix(Mixup):
         return cls(pairs.partners, 1 - cut.mean(axis=(1, 2), dtype=np.float32), cut)
 
     def images(self, inputs: np.ndarray) -> np.ndarray:
-        """Inputs with their partners' rectangles, float32 (n, height, width, channels)."""
+        """Return inputs with their partners' rectangles, float32 (n, height, width, channels)."""
         return np.where(self.cut[..., None], inputs[self.partners], inputs)
 
 
-def blended_targets(
+def mixed_targets(
     shares: np.ndarray, own: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and sample weights of blends.
+    """Return targets and sample weights of mixed images.
 
-    Cross-entropy is linear in its target, so a blend that leans to the heavier of the two has exactly the loss of
+    Cross-entropy is linear in its target, so a mixture that leans to the heavier of the two has exactly the loss of
     both images, each with its own weight. Two weights of 0 stay 0.
 
     Args:
@@ -101,11 +101,11 @@ def blended_targets(
     return targets.astype(np.float32), total.astype(np.float32)
 
 
-def draw_blend(shape: tuple[int, ...], *, mixup: float, cutmix: float, rng: np.random.Generator) -> Mixup | None:
-    """What is done to a batch: mixup, cutmix, where both are wanted either with equal chances, or nothing.
+def draw_mixing(shape: tuple[int, ...], *, mixup: float, cutmix: float, rng: np.random.Generator) -> Mixup | None:
+    """Draw mixup or cutmix for a batch, either with equal chances where both are wanted; None without any.
 
     Args:
-        shape: of the batch, (n, height, width, channels).
+        shape: shape of the batch, (n, height, width, channels).
         mixup, cutmix: their alphas; 0 for never.
         rng: the only source of randomness.
     """

@@ -10,7 +10,7 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.backend import keras, set_seed
-from edgeemo.train.fit.ema import Averages, decay_at, lend_averages
+from edgeemo.train.fit.ema import Averages, decay_at, swap_ema
 
 STEPS = 4
 INPUTS = np.random.default_rng(0).random((4 * STEPS, 3), np.float32)
@@ -106,7 +106,7 @@ def test_a_model_is_given_its_averages(trained: tuple[Any, _Watch, Path]) -> Non
     model, watch, path = trained
     other = keras.models.clone_model(model)
     other.set_weights(model.get_weights())
-    lend_averages(other, path)
+    swap_ema(other, path)
     assert np.array_equal(other.layers[-1].kernel.numpy(), watch.validated[-1])
     for own, lent in zip(model.non_trainable_variables, other.non_trainable_variables, strict=True):
         assert np.array_equal(own.numpy(), lent.numpy())
@@ -146,4 +146,4 @@ def test_a_file_that_does_not_fit_is_named(tmp_path: Path, content: bytes | str 
     elif isinstance(content, bytes):
         path.write_bytes(content)
     with pytest.raises(EdgeemoError, match=sentence):
-        lend_averages(make_model(), path)
+        swap_ema(make_model(), path)

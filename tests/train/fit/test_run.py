@@ -201,19 +201,19 @@ def roles(seed: int) -> TrainingData:
 def test_any_data_is_noted_when_nothing_is_known(run: Run, begun: list[dict[str, float]]) -> None:
     if begun:
         run.write_history(begun)
-    run.hold_to(roles(1))
+    run.verify(roles(1))
     assert json.loads((run.folder / "data.json").read_text()) == roles(1).hashes
 
 
 def test_a_run_without_epochs_takes_other_data(run: Run) -> None:
-    run.hold_to(roles(1))
-    run.hold_to(roles(2))
+    run.verify(roles(1))
+    run.verify(roles(2))
     assert json.loads((run.folder / "data.json").read_text()) == roles(2).hashes
 
 
 def test_a_run_with_epochs_takes_the_same_data_alone(run: Run) -> None:
-    run.hold_to(roles(1))
+    run.verify(roles(1))
     run.write_history([ROW])
-    run.hold_to(roles(1))
+    run.verify(roles(1))
     with pytest.raises(EdgeemoError, match=r"synthetic is not the data with which .* was begun, expected content hash"):
-        run.hold_to(roles(2))
+        run.verify(roles(2))

@@ -15,7 +15,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.backend import set_seed
 from edgeemo.train.config.recipe import load_recipe
 from edgeemo.train.fit.run import Run
-from edgeemo.train.fit.warm_start import begin_with
+from edgeemo.train.fit.warm_start import load_weights
 from edgeemo.train.network.model import build_model, build_training_model, load_model
 
 SEVEN = tuple("abcdefg")
@@ -32,7 +32,7 @@ def begin(tmp_path: Path, *overrides: str, classes: int = 7) -> tuple[bool, dict
     given = build_model(load_recipe("demo", []), 7)
     given.save(tmp_path / "given.keras")
     model = build_training_model(load_recipe("demo", list(overrides)), classes)
-    whole = begin_with(model, tmp_path / "given.keras", SEVEN[:classes])
+    whole = load_weights(model, tmp_path / "given.keras", SEVEN[:classes])
     return whole, weights_of(model), weights_of(given)
 
 
@@ -110,8 +110,8 @@ def test_a_model_file_of_other_classes_is_told(trained_run: Path, two_faces_zip:
 
 def test_as_many_other_classes_of_a_run_begin_anew_too(trained_run: Path, tmp_path: Path) -> None:
     model = build_model(Run.open(trained_run).recipe, 7)
-    assert not begin_with(model, trained_run / "model.keras", SEVEN)
-    assert begin_with(model, trained_run / "model.keras", Run.open(trained_run).card.labels)
+    assert not load_weights(model, trained_run / "model.keras", SEVEN)
+    assert load_weights(model, trained_run / "model.keras", Run.open(trained_run).card.labels)
 
 
 @pytest.mark.parametrize(

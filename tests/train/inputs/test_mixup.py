@@ -1,4 +1,4 @@
-"""Mixup and cutmix: blends that depend on seed, epoch and step alone, and that weigh what both images weigh."""
+"""Mixup and cutmix: mixed images that depend on seed, epoch and step alone, and that weigh what both images weigh."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgeemo.train.config.sections import Augmentation, Loss
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.inputs.batches import Batches
-from edgeemo.train.inputs.mixup import Cutmix, Mixup, draw_blend
+from edgeemo.train.inputs.mixup import Cutmix, Mixup, draw_mixing
 
 SPEC = InputSpec(24, 24)
 
@@ -27,20 +27,20 @@ def test_a_share_of_one_leaves_everything_as_it_is() -> None:
     inputs, targets = rng.random((3, 2, 2, 1), np.float32), rng.random((3, 4), np.float32)
     weights = np.array([0, 1, 2], np.float32)
     mixup = Mixup(np.array([1, 2, 0]), np.ones(3, np.float32))
-    blended, total = mixup.targets(targets, weights)
+    mixed, total = mixup.targets(targets, weights)
     assert np.array_equal(mixup.images(inputs), inputs)
     assert np.array_equal(total, weights)
-    assert np.array_equal(blended[1:], targets[1:])
+    assert np.array_equal(mixed[1:], targets[1:])
 
 
-def test_images_are_blended_with_their_partners() -> None:
+def test_images_are_mixed_with_their_partners() -> None:
     inputs = np.array([0, 1], np.float32).reshape(2, 1, 1, 1)
     mixup = Mixup(np.array([1, 0]), np.array([0.75, 0.5], np.float32))
     assert mixup.images(inputs).ravel() == pytest.approx([0.25, 0.5])
 
 
 @pytest.mark.parametrize(
-    ("weights", "blended", "total"),
+    ("weights", "mixed", "total"),
     [
         ([1, 1], [[0.75, 0.25], [0.25, 0.75]], [1, 1]),
         ([3, 1], [[0.9, 0.1], [0.5, 0.5]], [2.5, 1.5]),
@@ -48,10 +48,10 @@ def test_images_are_blended_with_their_partners() -> None:
         ([0, 0], [[0, 0], [0, 0]], [0, 0]),
     ],
 )
-def test_targets_lean_to_what_weighs_more(weights: list[int], blended: list[list[float]], total: list[float]) -> None:
+def test_targets_lean_to_what_weighs_more(weights: list[int], mixed: list[list[float]], total: list[float]) -> None:
     mixup = Mixup(np.array([1, 0]), np.array([0.75, 0.75], np.float32))
     found, sums = mixup.targets(np.eye(2, dtype=np.float32), np.array(weights, np.float32))
-    np.testing.assert_allclose(found, blended, atol=1e-6)
+    np.testing.assert_allclose(found, mixed, atol=1e-6)
     np.testing.assert_allclose(sums, total, atol=1e-6)
 
 
@@ -60,11 +60,11 @@ def test_the_loss_is_that_of_both_images_each_with_its_weight() -> None:
     targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 6)]
     logs, weights = np.log(rng.dirichlet(np.ones(3), 6)), rng.random(6, np.float32)
     mixup = Mixup.draw(6, 1.0, rng)
-    blended, total = mixup.targets(targets, weights)
+    mixed, total = mixup.targets(targets, weights)
     own = -(targets * logs).sum(axis=1) * weights
     other = -(targets[mixup.partners] * logs).sum(axis=1) * weights[mixup.partners]
     expected = mixup.shares * own + (1 - mixup.shares) * other
-    np.testing.assert_allclose(-(blended * logs).sum(axis=1) * total, expected, rtol=1e-5)
+    np.testing.assert_allclose(-(mixed * logs).sum(axis=1) * total, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("alpha", "low", "high"), [(0.1, 0.7, 1.0), (1.0, 0.4, 0.6), (10.0, 0.0, 0.1)])
@@ -97,8 +97,8 @@ def test_cuts_cover_what_alpha_says() -> None:
 )
 def test_a_batch_gets_what_is_wanted(mixup: float, cutmix: float, kinds: set[type | None]) -> None:
     rng = np.random.default_rng(0)
-    drawn = [draw_blend((4, 6, 6, 1), mixup=mixup, cutmix=cutmix, rng=rng) for _ in range(20)]
-    assert {type(blend) if blend else None for blend in drawn} == kinds
+    drawn = [draw_mixing((4, 6, 6, 1), mixup=mixup, cutmix=cutmix, rng=rng) for _ in range(20)]
+    assert {type(mixing) if mixing else None for mixing in drawn} == kinds
 
 
 def batches(faces: Dataset, seed: int = 3, **others: float) -> Batches:
@@ -119,7 +119,7 @@ def test_a_batch_is_mixed_the_same_whenever_it_is_made(faces: Dataset, kind: dic
 def test_mixing_comes_after_the_changes_of_each_image(faces: Dataset) -> None:
     plain = Batches(faces, SPEC, 8, augmentation=Augmentation(flip=True), seed=3)
     for (mixed, targets, weights), (single, labels, _) in zip(batches(faces).epoch(0), plain.epoch(0), strict=True):
-        # Every blend lies between two of the batch's own images.
+        # Every mixed image lies between two of the batch's own images.
         assert mixed.shape == single.shape
         assert mixed.min() >= single.min()
         assert mixed.max() <= single.max()
