@@ -1,4 +1,4 @@
-"""``edgeemo demo``: end to end on synthetic faces, with the code that works on real ones. Nothing is downloaded."""
+"""The end-to-end demo, ``edgeemo demo``: synthetic faces, and the same code that runs on real ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import click
 from .edge.common.files import new_folder, write_text
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .benchmarks.record import BenchmarkRecord
     from .edge.sinks.base import Update
     from .optimize.validation import AccuracyChange
@@ -27,39 +29,40 @@ _T = TypeVar("_T")
 
 @click.command("demo")
 @click.option("--out", default="edgeemo-demo", show_default=True, help="New folder for models and report.")
-@click.option("--seed", default=0, show_default=True, help="Of the faces and the training.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the faces and the training.")
 @click.option("--force", is_flag=True, help="Replace an earlier demo in that folder.")
 def command(out: str, seed: int, force: bool) -> None:
-    """Walk the whole way on synthetic faces in minutes.
+    """Run an end-to-end demo on synthetic faces in minutes.
 
-    Trains a small net, quantizes it after and during training, proves the drift, measures the latency, and runs the
-    classifier over a drawn camera clip. No download, no data set; nothing in it says anything about real people.
+    Trains a small network, quantizes it after and during training, validates that it kept its accuracy, measures the
+    latency, and runs the classifier on a synthetic camera clip. It downloads nothing and needs no data set. Its figures
+    say nothing about real people.
 
     Example: edgeemo demo --out /tmp/edgeemo-demo
     """
     folder = new_folder(out, force=force)
     began = time.monotonic()
-    run = _step("1/5 train a small net on synthetic faces", lambda: _train(folder / "run", seed, force))
-    models = _step("2/5 quantize it: post-training and quantization-aware", lambda: _quantize(run, folder, force))
-    drifts = _step(f"3/5 prove the drift on {TEST_FACES:,} test faces", lambda: _validate(run, models))
+    run = _step("1/5 train a small network on synthetic faces", lambda: _train(folder / "run", seed, force))
+    models = _step("2/5 quantize it, after training and quantization-aware", lambda: _quantize(run, folder, force))
+    changes = _step(f"3/5 validate the accuracy on {TEST_FACES:,} test faces", lambda: _validate(run, models))
     records = _step("4/5 benchmark float against int8", lambda: _benchmark(run, models, folder))
-    clip = _step("5/5 run the int8 model over a drawn camera clip", lambda: _camera(models["int8"], folder, seed))
-    rows, notes = _rows(models, drifts, records), _notes(records, clip)
-    write_text(folder / "index.html", _report(run, folder, rows, notes, drifts))
+    clip = _step("5/5 run the int8 model on a synthetic camera clip", lambda: _camera(models["int8"], folder, seed))
+    rows, notes = _rows(models, changes, records), _notes(records, clip)
+    write_text(folder / "index.html", _report(run, folder, rows, notes, changes))
     from .edge.common.tables import aligned
 
-    done = f"Done in {time.monotonic() - began:.0f} s. Drawn faces: nothing here says anything about real people."
+    done = f"Done in {time.monotonic() - began:.0f} s. Synthetic faces: these figures say nothing about real people."
     click.echo("\n".join(["", done, "", aligned(rows), "", *notes, "", f"report: {folder / 'index.html'}"]))
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What the runner made of the camera clip.
+    """Results on the camera clip.
 
     Args:
-        frames: of the clip.
-        found: frames with a face.
-        right: of those, frames whose emotion was right.
+        frames: number of frames of the clip.
+        found: number of frames in which a face was found.
+        right: number of those whose emotion was right.
         rate: frames per second.
         ms: stage -> median milliseconds.
     """
@@ -95,7 +98,7 @@ def _train(folder: Path, seed: int, force: bool) -> Run:
     recipe, settings = load_recipe("demo"), Settings(f"synthetic:train=4000,test={TEST_FACES},seed={seed}", seed=seed)
     folder = new_folder(folder, force=force)
     if force:
-        # A history of an earlier demo would be taken for epochs that need not be trained again.
+        # Training would count the epochs of an earlier demo as its own.
         (folder / "history.csv").unlink(missing_ok=True)
     run = Run.create(folder, recipe, settings)
     train(run, settings.training_data(recipe))
@@ -107,10 +110,10 @@ def _quantize(run: Run, folder: Path, force: bool) -> dict[str, Path]:
     from .optimize.data_splits import run_splits
     from .optimize.quantize import quantize
 
-    roles = run_splits(run)
+    splits = run_splits(run)
     paths = {method: new_file(folder / f"demo-{method}.tflite", force=force) for method in METHODS}
     for method, path in paths.items():
-        quantize(run, method, path, data=roles)
+        quantize(run, method, path, data=splits)
     return paths
 
 
@@ -140,6 +143,37 @@ def _benchmark(run: Run, models: dict[str, Path], folder: Path) -> list[Benchmar
     return records
 
 
+class _Album:
+    """A sink that counts right answers and keeps one annotated frame of each emotion.
+
+    Args:
+        truths: emotion of each frame of the clip.
+    """
+
+    def __init__(self, truths: list[str]) -> None:
+        self.truths = truths
+        self.found = self.right = 0
+        self.shots: list[np.ndarray] = []
+
+    def publish(self, update: Update) -> None:
+        import cv2
+
+        frame, result = update.frame, update.result
+        if frame is None or result is None or not result.faces:
+            return
+        face, truth = result.faces[0], self.truths[frame.index]
+        self.found += 1
+        self.right += face.label == truth
+        if frame.index % 20 == 15:
+            shot = frame.image.copy()
+            box = face.box
+            cv2.rectangle(shot, (box.x, box.y), (box.x + box.width, box.y + box.height), (255, 160, 0), 3)
+            text = f"{face.label} {face.score:.0%} (drawn: {truth})"
+            cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 6, cv2.LINE_AA)
+            cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255, 255, 255), 2, cv2.LINE_AA)
+            self.shots.append(cv2.resize(shot, (320, 240), interpolation=cv2.INTER_AREA))
+
+
 def _camera(model: Path, folder: Path, seed: int) -> Clip:
     import cv2
     import numpy as np
@@ -159,30 +193,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
         truths.append(truth.emotion)
     writer.release()
 
-    class Album:
-        """A sink that counts what is right and keeps one annotated frame of each emotion."""
-
-        def __init__(self) -> None:
-            self.found = self.right = 0
-            self.shots: list[np.ndarray] = []
-
-        def publish(self, update: Update) -> None:
-            frame, result = update.frame, update.result
-            if frame is None or result is None or not result.faces:
-                return
-            face, truth = result.faces[0], truths[frame.index]
-            self.found += 1
-            self.right += face.label == truth
-            if frame.index % 20 == 15:
-                shot = frame.image.copy()
-                box = face.box
-                cv2.rectangle(shot, (box.x, box.y), (box.x + box.width, box.y + box.height), (255, 160, 0), 3)
-                text = f"{face.label} {face.score:.0%} (drawn: {truth})"
-                cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 6, cv2.LINE_AA)
-                cv2.putText(shot, text, (12, 468), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255, 255, 255), 2, cv2.LINE_AA)
-                self.shots.append(cv2.resize(shot, (320, 240), interpolation=cv2.INTER_AREA))
-
-    album = Album()
+    album = _Album(truths)
     with open(folder / "events.jsonl", "w", encoding="utf-8") as stream, open_source(str(path)) as source:
         lines = JsonLinesSink(stream, until=lambda: False)
         lines.start()
@@ -198,11 +209,11 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
 
 
 def _rows(
-    models: dict[str, Path], drifts: dict[str, AccuracyChange], records: list[BenchmarkRecord]
+    models: dict[str, Path], changes: dict[str, AccuracyChange], records: list[BenchmarkRecord]
 ) -> list[list[str]]:
-    rows = [["model", "size", "accuracy", "drift, points", "agreement", "p50", "speed", f"gate {MAX_DROP:g}"]]
+    rows = [["model", "size", "accuracy", "change, points", "agreement", "p50", "speed", f"gate {MAX_DROP:g}"]]
     for (method, path), record in zip(models.items(), records, strict=True):
-        report = drifts[method]
+        report = changes[method]
         reference = method == "float32"
         low, high = report.bootstrap
         rows.append(
@@ -223,13 +234,13 @@ def _rows(
 def _notes(records: list[BenchmarkRecord], clip: Clip) -> list[str]:
     reasons = sorted({reason for record in records for reason in record.reasons})
     return [
-        f"accuracy and drift on {TEST_FACES:,} drawn test faces, 95 % CI; speed is against float32, one thread",
+        f"accuracy and change on {TEST_FACES:,} synthetic test faces, 95 % CI; speed is against float32, one thread",
         f"camera clip: {clip}",
         *(f"latency is unreliable: {reason}" for reason in reasons),
     ]
 
 
-def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], drifts: dict[str, AccuracyChange]) -> str:
+def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], changes: dict[str, AccuracyChange]) -> str:
     from .edge.common.html import Page
 
     page = Page("edgeemo demo")
@@ -243,10 +254,10 @@ def _report(run: Run, folder: Path, rows: list[list[str]], notes: list[str], dri
     page.image(folder / "benchmark.png", "Median latency of one inference against accuracy on 500 synthetic faces.")
     if (folder / "clip.png").exists():
         page.heading("Camera clip")
-        page.image(folder / "clip.png", "Frames of the clip with the face that was found and its label.")
+        page.image(folder / "clip.png", "Frames of the clip, each with the face that was found and its label.")
     for method in METHODS[1:]:
-        page.heading(f"Drift of {method} against float32")
-        page.code(drifts[method].table())
+        page.heading(f"Accuracy of {method} compared with float32")
+        page.code(changes[method].table())
     page.heading("The same on real faces")
     page.code(
         "edgeemo train edge-res --data archive.zip --drop-leaks --out runs/edge-res\n"

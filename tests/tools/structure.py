@@ -1,4 +1,4 @@
-"""Figures about the structure of the code, for before and after: ``python tests/tools/structure.py [CHECKOUT] [--list]``.
+"""Figures about the structure of the code: ``python tests/tools/structure.py [CHECKOUT] [--list]``.
 
 Longest function, widest signature, fullest folder, names that public classes share, docstrings of public functions that
 do not begin with an imperative verb. Tests are not counted.
