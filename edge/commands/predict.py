@@ -1,25 +1,27 @@
-"""``edgeemo predict``: the faces and emotions in images."""
+"""``edgeemo predict``: classify the faces in images."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ..common.errors import EXIT_ERROR, EdgeemoError, OptionError
 from ..common.tables import aligned
-from ..faces.analysis import FrameResult, classify_frame
+from ..emotions import Analysis, Emotions
 from ..faces.face import Face
 from ..model.zoo import names_model
 from ..sinks.events import SCHEMA
-from ..vision.image import read_image
 from .options import InferenceOptions, inference_options
 
-_HEADER = ("image", "face", "box", "emotion", "probability", "then")
+_HEADER = ("image", "face", "box", "emotion", "probability", "next most likely")
 #: How many labels are named after the first.
 _RUNNERS_UP = 2
+_NO_PIXELS = np.empty((0, 0), np.uint8)
 
 
 @click.command(name="predict", short_help="Find and classify the faces in images.")
@@ -37,8 +39,8 @@ def command(
 
     MODEL is a .tflite or the name of a model that ships; without one, the default is taken.
 
-    An image without a face is named, and is no error. One that cannot be read is reported, the others go on, and the
-    exit code is 1.
+    An image without a face is listed, and is no error. One that cannot be read is reported, the others are still
+    classified, and the exit code is 1.
 
     Example: edgeemo predict photo.jpg team.png --json
     """
@@ -46,13 +48,13 @@ def command(
     model, images = (first, others) if names_model(first) else (None, [first, *others])
     model = inference.chosen_model(model)
     if not images:
-        raise OptionError(f"{first} is a model: name the images that it is to look at behind it")
-    classifier = inference.open_classifier(model)
-    detector = inference.open_detector()
-    results: list[tuple[str, FrameResult | EdgeemoError]] = []
+        raise OptionError(f"{first} is a model: name the images to classify after it")
+    emotions = Emotions(inference.open_classifier(model), inference.open_detector())
+    results: list[tuple[str, Analysis | EdgeemoError]] = []
     for name in images:
         try:
-            results.append((name, classify_frame(read_image(name), detector, classifier)))
+            # Without the pixels: a folder of photographs may be named.
+            results.append((name, replace(emotions.analyze(name), image=_NO_PIXELS)))
         except EdgeemoError as error:
             results.append((name, error))
             click.echo(f"Error: {error}", err=True)
@@ -61,18 +63,17 @@ def command(
         ctx.exit(EXIT_ERROR)
 
 
-def _document(model: str, results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
+def _document(model: str, results: list[tuple[str, Analysis | EdgeemoError]]) -> str:
     images: list[dict[str, Any]] = []
     for name, result in results:
         if isinstance(result, EdgeemoError):
             images.append({"image": name, "error": str(result)})
         else:
-            faces = [face.to_dict() for face in result.faces]
-            images.append({"image": name, "faces": faces, "ms": result.times.to_dict()})
+            images.append(result.to_dict())
     return json.dumps({"schema": SCHEMA, "model": model, "images": images}, indent=2) + "\n"
 
 
-def _table(results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
+def _table(results: list[tuple[str, Analysis | EdgeemoError]]) -> str:
     rows = [_HEADER]
     for name, result in results:
         if isinstance(result, EdgeemoError):
@@ -81,7 +82,7 @@ def _table(results: list[tuple[str, FrameResult | EdgeemoError]]) -> str:
         shown = click.format_filename(Path(name))
         rows += [_row(shown, number, face) for number, face in enumerate(result.faces, 1)]
         if not result.faces:
-            rows.append((shown, "-", "-", "no face found", "-", "-"))
+            rows.append((shown, "-", "-", "no face detected", "-", "-"))
     return aligned(rows, left=range(len(_HEADER))) + "\n" if len(rows) > 1 else ""
 
 

@@ -1,4 +1,4 @@
-"""The runner: frames from a source, faces and emotions out to sinks, until the source ends or a signal comes."""
+"""Loop from the frames of a source to the sinks, until the source ends or a signal comes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
@@ -32,13 +32,14 @@ _INSIST_S = 1.0
 
 @dataclass
 class Tally:
-    """What a run has done so far.
+    """Counters of a run.
 
     Args:
-        frames, faces: classified.
+        frames: classified frames.
+        faces: faces in them.
         skipped: images that could not be read.
-        seconds: from the first frame's arrival being awaited to the end.
-        recent: ms of each stage of the latest frames, by stage.
+        seconds: time from waiting for the first frame to the end.
+        recent: stage -> ms of the latest frames.
     """
 
     frames: int = 0
@@ -56,11 +57,11 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Frames a second; 0 for no time."""
+        """Frames per second; 0 for no time."""
         return self.frames / self.seconds if self.seconds else 0.0
 
     def median_ms(self) -> dict[str, float]:
-        """Stage -> median ms over the latest :data:`RECENT` frames; empty when there were none."""
+        """Return stage -> median ms over the latest :data:`RECENT` frames; empty when there were none."""
         return {stage: statistics.median(values) for stage, values in self.recent.items()}
 
     def __str__(self) -> str:
@@ -70,6 +71,79 @@ class Tally:
         parts.append(f"{self.rate:.1f} frames/s")
         medians = ", ".join(f"{stage} {value:.2f}" for stage, value in self.median_ms().items())
         return ", ".join(parts) + (f"; median ms: {medians}" if medians else "")
+
+
+def updates(
+    source: Source,
+    detector: Detector,
+    classifier: Classifier,
+    *,
+    tracker: Tracker | None = None,
+    watchdog: Watchdog | None = None,
+    max_frames: int | None = None,
+    tally: Tally | None = None,
+) -> Generator[Update, None, None]:
+    """Yield what happens, frame after frame, until the source ends, is stopped, or ``max_frames`` are done.
+
+    Args:
+        source: entered source.
+        detector: face detector.
+        classifier: emotion classifier.
+        tracker: gives faces an identity over time; images, which have no time, get none.
+        watchdog: hears that the loop is alive: frames are classified or rejected, or a lost camera is looked for.
+        max_frames: number of frames after which it ends; None for no limit.
+        tally: counters to add to; a frame counts once its update was taken.
+
+    Raises:
+        EdgeemoError: from the source or the model.
+    """
+    tally = Tally() if tally is None else tally
+    watchdog = Watchdog() if watchdog is None else watchdog
+    rate = Rate()
+    start = time.monotonic()
+
+    def update(status: SourceStatus, frame: Frame | None = None, result: FrameResult | None = None) -> Update:
+        now = time.monotonic()
+        tracks: tuple[Face, ...] = ()
+        if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
+            tracks = tracker.update(result.faces, frame.time_s)
+        status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
+        return Update(frame, result, status, time.time(), now, tracks)
+
+    try:
+        yield (latest := update(source.status))
+        watchdog.status(_sentence(latest.status))
+        watchdog.ready()
+        for frame in source:
+            if frame is None:
+                yield (latest := update(source.status))
+                watchdog.status(_sentence(latest.status))
+                if source.status.active:
+                    watchdog.alive()
+                continue
+            try:
+                result = classify_frame(frame.image, detector, classifier, small=frame.small)
+            except Stopped:
+                # The source knows of the end, too; it is no trouble to report.
+                continue
+            except FrameLost as error:
+                # The frame is lost, and old by now; the next one is fresh.
+                yield (latest := update(replace(source.status, reason=str(error))))
+                watchdog.status(_sentence(latest.status))
+                continue
+            rate.add(time.monotonic())
+            yield (latest := update(source.status, frame, result))
+            watchdog.status(_sentence(latest.status))
+            watchdog.alive()
+            tally.add(result)
+            if max_frames is not None and tally.frames >= max_frames:
+                break
+        yield (latest := update(replace(source.status, state=SourceState.ENDED)))
+        watchdog.status(_sentence(latest.status))
+    finally:
+        watchdog.stopping()
+        tally.seconds = time.monotonic() - start
+        tally.skipped = source.skipped
 
 
 def run_loop(
@@ -83,70 +157,32 @@ def run_loop(
     max_frames: int | None = None,
     tally: Tally | None = None,
 ) -> Tally:
-    """Classify frame after frame until the source ends, is stopped, or ``max_frames`` are done.
+    """Publish :func:`updates` to sinks until there are no more.
 
     Args:
-        source: entered already.
-        detector, classifier: what is done with a frame.
-        sinks: started already; take every update, in this order.
-        tracker: gives faces an identity over time; images, which have no time, get none.
-        watchdog: hears that we are alive: frames are classified or judged unfit, or a lost camera is looked for.
-        max_frames: None for no limit.
-        tally: counts into this one, so that the caller has it even when a sink or the source fails.
+        sinks: started sinks; each takes every update, in this order.
+        source, detector, classifier, tracker, watchdog, max_frames, tally: see :func:`updates`.
+
+    Returns:
+        The counters; the caller's own where it gave some, which are right even when a sink or the source fails.
 
     Raises:
         EdgeemoError: from the source or the model.
         OSError: from a sink.
     """
     tally = Tally() if tally is None else tally
-    watchdog = Watchdog() if watchdog is None else watchdog
-    rate = Rate()
-    start = time.monotonic()
-
-    def publish(status: SourceStatus, frame: Frame | None = None, result: FrameResult | None = None) -> None:
-        now = time.monotonic()
-        tracks: tuple[Face, ...] = ()
-        if tracker is not None and frame is not None and result is not None and frame.time_s is not None:
-            tracks = tracker.update(result.faces, frame.time_s)
-        status = replace(status, restarts=classifier.session.restarts, fps=rate.fps(now))
-        for sink in sinks:
-            sink.publish(Update(frame, result, status, time.time(), now, tracks))
-        watchdog.status(_sentence(status))
-
-    try:
-        publish(source.status)
-        watchdog.ready()
-        for frame in source:
-            if frame is None:
-                publish(source.status)
-                if source.status.active:
-                    watchdog.alive()
-                continue
-            try:
-                result = classify_frame(frame.image, detector, classifier, small=frame.small)
-            except Stopped:
-                # The source knows of the end, too; it is no trouble to be told of.
-                continue
-            except FrameLost as error:
-                # The frame is lost, and old by now; the next one is fresh.
-                publish(replace(source.status, reason=str(error)))
-                continue
-            rate.add(time.monotonic())
-            publish(source.status, frame, result)
-            watchdog.alive()
-            tally.add(result)
-            if max_frames is not None and tally.frames >= max_frames:
-                break
-        publish(replace(source.status, state=SourceState.ENDED))
-    finally:
-        watchdog.stopping()
-        tally.seconds = time.monotonic() - start
-        tally.skipped = source.skipped
+    stream = updates(
+        source, detector, classifier, tracker=tracker, watchdog=watchdog, max_frames=max_frames, tally=tally
+    )
+    with contextlib.closing(stream):
+        for update in stream:
+            for sink in sinks:
+                sink.publish(update)
     return tally
 
 
 class Rate:
-    """Frames a second, over the last seconds."""
+    """Rate of frames over the last seconds."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
@@ -156,7 +192,7 @@ class Rate:
         self._times.append(now)
 
     def fps(self, now: float) -> float:
-        """The rate at a monotonic second; 0 when the last frame is long past."""
+        """Return the frames per second at a monotonic second; 0 when the last frame is long past."""
         while self._times and now - self._times[0] > _RATE_S:
             self._times.popleft()
         span = now - self._times[0] if self._times else 0.0
@@ -168,10 +204,10 @@ def _sentence(status: SourceStatus) -> str:
 
 
 class Stop:
-    """That the run is to end, and who has to know.
+    """The request to end a run.
 
     Attributes:
-        requested: True from the first signal on.
+        requested: whether the end was requested.
     """
 
     def __init__(self, source: Source) -> None:
@@ -179,14 +215,14 @@ class Stop:
         self._source = source
 
     def request(self) -> None:
-        """Ask for the end; only sets flags: safe in a signal handler."""
+        """Request the end. Only sets flags: safe in a signal handler."""
         self.requested = True
         self._source.stop()
 
 
 @contextlib.contextmanager
 def stop_on_signals(source: Source) -> Iterator[Stop]:
-    """While in it, SIGINT and SIGTERM ask the source to end instead of killing the process.
+    """Let SIGINT and SIGTERM ask the source to end instead of killing the process, within the block.
 
     A second one, at least a second later, raises KeyboardInterrupt.
     """

@@ -1,4 +1,4 @@
-"""What the service manager hears of us: systemd's notification protocol (sd_notify(3)), a datagram a message."""
+"""Notifications to the service manager: systemd's protocol (sd_notify(3)), one datagram per message."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _PER_PERIOD = 3
 
 
 class Watchdog:
-    """Tells systemd that we are ready, alive, how we are, and that we end. Says nothing where nobody listens.
+    """Notifier of systemd: ready, alive, status, stopping. Does nothing where no service manager listens.
 
     Args:
-        address: of the socket, a path or an abstract name that begins with @; empty for nobody.
-        period_s: after so many seconds without a sign of life we are killed and started anew; 0 for never.
+        address: socket, a path or an abstract name that begins with @; empty for none.
+        period_s: seconds without a sign of life after which the service is killed and restarted; 0 for never.
     """
 
     def __init__(self, address: str = "", *, period_s: float = 0.0) -> None:
@@ -31,35 +31,35 @@ class Watchdog:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Watchdog:
-        """As systemd set it: NOTIFY_SOCKET, WATCHDOG_USEC and, when that is not for another process, WATCHDOG_PID."""
+        """Read NOTIFY_SOCKET, WATCHDOG_USEC and, unless it is for another process, WATCHDOG_PID."""
         microseconds = environment.get("WATCHDOG_USEC", "")
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         period = int(microseconds) / 1e6 if microseconds.isdigit() and ours else 0.0
         return cls(environment.get("NOTIFY_SOCKET", ""), period_s=period)
 
     def ready(self) -> None:
-        """The service has started."""
+        """Report that the service has started."""
         self._send("READY=1")
 
     def alive(self) -> None:
-        """A sign of life; sent no more often than needed, so it may be called for every frame."""
+        """Send a sign of life, no more often than needed: it may be called for every frame."""
         now = time.monotonic()
         if self.period_s and now - self._last_s >= self.period_s / _PER_PERIOD:
             self._last_s = now
             self._send("WATCHDOG=1")
 
     def status(self, sentence: str) -> None:
-        """What ``systemctl status`` shows; sent when it is a new one."""
+        """Set what ``systemctl status`` shows; sent when it changes."""
         if sentence != self._said:
             self._said = sentence
             self._send("STATUS=" + " ".join(sentence.split()))
 
     def stopping(self) -> None:
-        """The service ends."""
+        """Report that the service ends."""
         self._send("STOPPING=1")
 
     def close(self) -> None:
-        """Let the socket go."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..common.errors import DataError, FileError
+from ..common.errors import DataError, FileError, OptionError
 from ..common.files import existing
 
 #: Refuse images with more pixels than this before they are decoded. The largest Pi camera gives 64 megapixels.
 MAX_PIXELS = 70_000_000
+_IMAGES = "a path, bytes, a PIL image, or an array, uint8 (h, w), (h, w, 1) or (h, w, 3)"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 
 
@@ -44,14 +47,7 @@ def decode(data: bytes, where: str) -> np.ndarray:
             # Pillow's own bomb check warns at a size that is ordinary for us; ours follows at once.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data))
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DataError(
-                f"{where} is too large to decode",
-                expected=f"at most {MAX_PIXELS:,} pixels",
-                got=f"{width:,} x {height:,}",
-                hint="reduce it first",
-            )
+        _check_size(image.size, where)
         image.load()
         # In place: a copy of a camera's frame costs as much as finding out that there is nothing to turn.
         ImageOps.exif_transpose(image, in_place=True)
@@ -80,6 +76,77 @@ def read_image(path: str | Path) -> np.ndarray:
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror})") from error
     return decode(data, str(path))
+
+
+def as_pixels(image: Any, *, color: str = "rgb") -> np.ndarray:
+    """Return the pixels of anything that is an image.
+
+    Args:
+        image: path of an image file, its bytes, a PIL image, or an array, uint8 (h, w), (h, w, 1) or (h, w, 3).
+        color: order of an array's channels, ``"rgb"`` or, as in OpenCV, ``"bgr"``. Files, bytes and PIL images have
+            their own.
+
+    Returns:
+        uint8 (h, w) for gray images, (h, w, 3) RGB for all others.
+
+    Raises:
+        OptionError: an unknown order of channels.
+        FileError: the file is not there.
+        DataError: anything else, or an image that cannot be decoded.
+    """
+    if color not in ("rgb", "bgr"):
+        raise OptionError("unknown color order", expected="'rgb' or 'bgr'", got=repr(color))
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(Path(image))
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return decode(bytes(image), "the image")
+    if isinstance(image, Image.Image):
+        _check_size(image.size, "the image")
+        if 0 in image.size:
+            raise DataError("not an image", expected="at least one pixel", got=f"{image.width} x {image.height}")
+        try:
+            return _to_uint8(ImageOps.exif_transpose(image))
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            # Pillow reads the pixels of a file only now.
+            raise DataError(f"the image is damaged ({error})") from error
+    fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+    if not fits or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))):
+        raise DataError("not an image", expected=_IMAGES, got=_described(image), hint=_hint(image))
+    _check_size(image.shape[1::-1], "the image")
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.ascontiguousarray(image.reshape(image.shape[:2]))
+    return np.ascontiguousarray(image[..., ::-1] if color == "bgr" else image)
+
+
+def _described(image: Any) -> str:
+    if isinstance(image, np.ndarray):
+        return f"{image.dtype} {image.shape}"
+    return f"{type(image).__module__}.{type(image).__qualname__}".removeprefix("builtins.")
+
+
+def _hint(image: Any) -> str | None:
+    if not isinstance(image, np.ndarray):
+        return None
+    if image.ndim == 3 and image.shape[2] == 4:
+        return "drop the alpha channel: image[..., :3]"
+    if image.dtype.kind == "f":
+        return "scale it to 0...255 and convert it: image.round().astype(np.uint8)"
+    if image.ndim == 3 and image.shape[0] in (1, 3):
+        return "put the channels last: image.transpose(1, 2, 0)"
+    if image.ndim == 4:
+        return "give one image after another"
+    return None
+
+
+def _check_size(size: tuple[int, ...], where: str) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{where} is too large to decode",
+            expected=f"at most {MAX_PIXELS:,} pixels",
+            got=f"{width:,} x {height:,}",
+            hint="reduce it first",
+        )
 
 
 def _to_uint8(image: Image.Image) -> np.ndarray:

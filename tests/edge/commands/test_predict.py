@@ -40,10 +40,10 @@ def test_table_has_a_row_for_each_face(tiny_int8: Path, photo: Path, blank: Path
     result = predict(tiny_int8, photo, blank)
     header, _, first, second = result.output.splitlines()
     assert result.exit_code == 0
-    assert header.split() == ["image", "face", "box", "emotion", "probability", "then"]
+    assert header.split() == ["image", "face", "box", "emotion", "probability", "next", "most", "likely"]
     assert first.split()[0] == str(photo)
     assert first[header.index("emotion") :].split()[0] == clip[9][1].emotion
-    assert second[header.index("emotion") :].startswith("no face found")
+    assert second[header.index("emotion") :].startswith("no face detected")
 
 
 def test_json_is_one_document(tiny_int8: Path, photo: Path, blank: Path, clip: list) -> None:

@@ -106,4 +106,4 @@ def test_predict_takes_it(face_model: Path, tiny_int8: Path, clip: list, tmp_pat
     arguments = ["predict", str(tiny_int8), str(photo), "--detector", str(face_model)]
     result = CliRunner().invoke(edgeemo, arguments)
     assert result.exit_code == 0, result.output
-    assert "no face found" not in result.output
+    assert "no face detected" not in result.output
