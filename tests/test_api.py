@@ -389,7 +389,7 @@ def examples(astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("examples")
-@pytest.mark.parametrize("page", ["help(edgeemo)"])
+@pytest.mark.parametrize("page", ["help(edgeemo)", "docs/api.md"])
 def test_the_examples_run(page: str) -> None:
     text = str(edgeemo.__doc__) if page == "help(edgeemo)" else (ROOT / page).read_text(encoding="utf-8")
     # In a page, the end of a block is no part of what is printed.

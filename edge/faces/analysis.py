@@ -1,4 +1,4 @@
-"""The emotions in one frame: detect, then classify every face, with the time that each stage took."""
+"""Detection and classification of the faces of one image, with the time of each stage."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .face import Face
 
 @dataclass(frozen=True)
 class StageTimes:
-    """Milliseconds that the stages of one frame took, all its faces together.
+    """Milliseconds of the stages of one image, all its faces together.
 
     Args:
-        detect: finding the faces.
+        detect: face detection.
         preprocess: crop, colors, size, normalization, quantization.
-        invoke: the model.
+        invoke: model.
         postprocess: dequantization and choice of the label.
     """
 
@@ -35,17 +35,17 @@ class StageTimes:
         return self.detect + self.preprocess + self.invoke + self.postprocess
 
     def to_dict(self) -> dict[str, float]:
-        """For JSON: every stage and the total, rounded to microseconds."""
+        """Return every stage and the total for JSON, rounded to microseconds."""
         return {name: round(value, 3) for name, value in {**vars(self), "total": self.total}.items()}
 
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What was found in one frame.
+    """The faces of one image.
 
     Args:
-        faces: largest first; empty when there is none.
-        times: of the stages.
+        faces: classified faces, largest first; empty when there is none.
+        times: time of each stage.
     """
 
     faces: tuple[Face, ...]
@@ -55,16 +55,16 @@ class FrameResult:
 def classify_frame(
     frame: np.ndarray, detector: Detector, classifier: Classifier, *, small: np.ndarray | None = None
 ) -> FrameResult:
-    """Find and classify the faces of one frame.
+    """Find and classify the faces of one image.
 
     Args:
         frame: uint8 (h, w) gray or (h, w, 3) RGB.
-        detector: finds them.
-        classifier: judges them.
-        small: the same view, reduced by the camera itself: faces are searched there, and cut from ``frame``.
+        detector: face detector.
+        classifier: emotion classifier.
+        small: the same view, reduced by the camera itself: faces are searched there, and cropped from ``frame``.
 
     Raises:
-        EdgeemoError: the model gives values that are not numbers.
+        ModelError: the model gives values that are not numbers.
     """
     start = time.perf_counter()
     boxes = [one.box for one in _find(frame, detector, small)]

@@ -1,4 +1,4 @@
-"""Faces found by OpenCV's boosted cascade."""
+"""The detector that OpenCV's wheel brings: a boosted cascade."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ CASCADE = "haarcascade_frontalface_default.xml"
 
 
 class HaarDetector(Detector):
-    """Frontal faces by OpenCV's boosted cascade (Viola and Jones 2001, CVPR), which is in its wheel: no download.
+    """Detector of frontal faces: OpenCV's boosted cascade (Viola and Jones 2001, CVPR); nothing is downloaded.
 
     Its square boxes reach from the brows to the chin with a margin, as FER-2013's crops do.
 
     Args:
-        long_side: the image is reduced until its longest side has at most so many pixels.
+        long_side: longest side in pixels to which the image is reduced.
 
     Raises:
         OptionError: an impossible size.
@@ -73,10 +73,10 @@ class HaarDetector(Detector):
 
 
 def merge(boxes: list[Box]) -> list[Box]:
-    """Keep the first of the boxes that mean the same face (greedy non-maximum suppression).
+    """Drop boxes of the same face but the best (greedy non-maximum suppression).
 
     Args:
-        boxes: best first.
+        boxes: boxes to compare, best first.
     """
     kept: list[Box] = []
     for box in boxes:

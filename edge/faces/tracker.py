@@ -1,4 +1,4 @@
-"""One identity for each face over time, and a label that does not flicker."""
+"""Tracking: one identity for each face over time, and a label that does not flicker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .face import Face
 UNCERTAIN = "uncertain"
 #: Time constant of the smoothing in seconds. docs/tracking.md has flicker and delay for other values.
 SMOOTH_S = 0.5
-#: A track that was not seen for so long has ended. Haar misses a face for some frames when it blinks or turns; somebody
+#: A track ends when it was not seen for this long. Haar misses a face for some frames when it blinks or turns; somebody
 #: who comes back later may be somebody else.
 LOST_S = 1.5
 #: A label stays until another one's smoothed probability is higher by this much.
@@ -29,12 +29,12 @@ GATE = 0.9
 SIGHTINGS = 2
 
 #: Standard deviations in sides of the face: of a detector's center, of its size, of the acceleration (per s^2) and of
-#: the change of size (per s). Haar's boxes on drawn clips scatter by 0.02 of a side; heads accelerate by several.
+#: the change of size (per s). Haar's boxes on synthetic clips scatter by 0.02 of a side; heads accelerate by several.
 _SPOT, _SIZE, _ACCELERATION, _GROWTH = 0.04, 0.08, 1.0, 0.5
 
 
 class Tracker:
-    """Follows faces from frame to frame.
+    """Tracker of faces from frame to frame.
 
     A constant-velocity Kalman filter (Kalman 1960) predicts where each face is; faces go to the nearest prediction in
     place and size, the best pair first. An exact assignment differs from that only where two faces lie within one
@@ -42,10 +42,10 @@ class Tracker:
 
     Args:
         smooth_s: time constant of the exponential smoothing in seconds, independent of the frame rate; 0 for none.
-        lost_s: how long a face may be unseen.
+        lost_s: seconds that a face may be missed before its track ends.
 
     Raises:
-        EdgeemoError: a negative time.
+        OptionError: a negative time.
     """
 
     def __init__(self, *, smooth_s: float = SMOOTH_S, lost_s: float = LOST_S) -> None:
@@ -92,7 +92,7 @@ class Tracker:
         return tuple(tracked)
 
     def _pair(self, found: list[Box]) -> dict[int, int]:
-        """By prediction, and what is left by where it was last: a head that turns back is not where it was bound."""
+        """Pair by prediction, and the rest by the last box: a head that turns back is not where it was heading."""
         pairs = match([one.box for one in self._tracks], found)
         lone = [place for place in range(len(self._tracks)) if place not in pairs]
         free = [index for index in range(len(found)) if index not in pairs.values()]
@@ -101,7 +101,7 @@ class Tracker:
 
 
 def match(predicted: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
-    """Pair predictions with found boxes, the nearest pair first.
+    """Pair predicted with detected boxes, the nearest pair first.
 
     Returns:
         Index of a prediction -> index of its box; without those that are further than :data:`GATE` apart.
@@ -121,13 +121,13 @@ def match(predicted: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
 
 
 def _step(one: Box, other: Box) -> float:
-    """Distance of the centers in sides of the face, plus the logarithm of the ratio of the sizes."""
+    """Return the distance of the centers in sides of the face, plus half the logarithm of the ratio of the sizes."""
     side = math.sqrt(math.sqrt(one.area * other.area))
     return math.dist(one.center, other.center) / side + 0.5 * abs(math.log(one.area / other.area))
 
 
 class _Track:
-    """One face's filter (center x, y, width, height, and the center's velocity), smoothing and label."""
+    """State of one tracked face: filter (center x, y, width, height, velocity of the center), smoothing and label."""
 
     def __init__(self, number: int, face: Face, time_s: float) -> None:
         self.id = number
@@ -146,7 +146,7 @@ class _Track:
 
     @property
     def box(self) -> Box:
-        """The latest estimate."""
+        """Latest estimate."""
         x, y, width, height = self._x.place, self._y.place, self._width.length, self._height.length
         width, height = max(width, 1.0), max(height, 1.0)
         return Box(round(x - width / 2), round(y - height / 2), max(1, round(width)), max(1, round(height)))

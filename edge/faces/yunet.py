@@ -1,4 +1,4 @@
-"""Faces found by YuNet, a small network that OpenCV runs. Its file is not in OpenCV's wheel."""
+"""The YuNet detector, a small network that OpenCV runs. Its file is not in OpenCV's wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..vision.opencv import silence_opencv
 from .detector import Detection, Detector, largest_first
 from .haar import LONG_SIDE
 
-#: SHA-256 of the file that was tried: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
+#: SHA-256 of the tested file: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 #: Faces below this score are left out; OpenCV's own default of 0.9 leaves out turned and half hidden ones.
 SCORE = 0.7
@@ -29,11 +29,11 @@ _OVERLAP, _MOST = 0.3, 100
 
 
 class YuNetDetector(Detector):
-    """Faces by YuNet (Wu et al. 2023, Machine Intelligence Research 20), also turned and half hidden ones.
+    """Detector of faces, also turned and half hidden ones: YuNet (Wu et al. 2023, Machine Intelligence Research 20).
 
     Args:
-        path: its ONNX file.
-        long_side: the image is reduced until its longest side has at most so many pixels.
+        path: ONNX file.
+        long_side: longest side in pixels to which the image is reduced.
 
     Raises:
         OptionError: no file.
@@ -88,7 +88,7 @@ class YuNetDetector(Detector):
         return largest_first(found)
 
     def _find(self, image: np.ndarray) -> np.ndarray:
-        """Rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR image."""
+        """Return rows of x, y, width, height, five landmarks and a score, float32 (n, 15), in pixels of a BGR image."""
         below, right = (max(0, _SMALLEST - size) for size in image.shape[:2])
         image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
         self._network.setInputSize((image.shape[1], image.shape[0]))

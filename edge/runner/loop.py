@@ -90,7 +90,7 @@ def updates(
         detector: face detector.
         classifier: emotion classifier.
         tracker: gives faces an identity over time; images, which have no time, get none.
-        watchdog: hears that the loop is alive: frames are classified or rejected, or a lost camera is looked for.
+        watchdog: hears that the loop is alive: frames are classified or rejected, or a lost camera is being reopened.
         max_frames: number of frames after which it ends; None for no limit.
         tally: counters to add to; a frame counts once its update was taken.
 
