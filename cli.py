@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from . import __version__
 from .edge.commands.group import CommandGroup
 from .edge.common.console import reader_may_leave
 from .edge.common.errors import EdgeemoError
 
-#: command -> (module that owns it, one line for --help). Kept here so that --help imports none of them.
-COMMANDS = {
+#: command -> (module with its attribute ``command``, line for --help). Kept here so that --help imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train.commands.train", "Train a model by a recipe."),
     "distill": ("train.commands.distill", "Write soft targets of trained networks for a smaller one to learn from."),
     "evaluate": ("train.commands.evaluate", "Measure the accuracy of a run or a .tflite."),
@@ -23,29 +25,43 @@ COMMANDS = {
     "sensitivity": ("optimize.commands.sensitivity", "Rank operators by the accuracy that quantizing each costs."),
     "validate": ("optimize.commands.validate", "Prove that a model kept the accuracy of another."),
     "inspect": ("optimize.commands.inspect", "Show what a recipe or a .tflite is made of, and what it costs."),
-    "results": ("optimize.commands.results", "Tabulate systems from their runs, cards and benchmark records."),
     "scale-confidence": ("optimize.commands.scale_confidence", "Fit a temperature to the confidences of a .tflite."),
     "predict": ("edge.commands.predict", "Find and classify the faces in images."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
     "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
-    "doctor": ("edge.commands.doctor", "Say what this machine has and lacks."),
+    "doctor": ("edge.commands.doctor", "Check this machine: hardware, packages, cameras, accelerators."),
     "deploy": ("edge.commands.deploy", "Install a model as a service on a device."),
     "demo": ("demo", "Walk the whole way on synthetic faces in minutes."),
+    "maintain": ("cli", "For those who work on this repository: its manifest and tables."),
+}
+#: The same for ``edgeemo maintain``.
+MAINTENANCE = {
+    "manifest": ("edge.commands.manifest", "Write the manifest of a folder of models."),
+    "results": ("optimize.commands.results", "Tabulate systems from their runs, cards and benchmark records."),
 }
 
 
 class LazyGroup(CommandGroup):
-    """A group that knows its commands by name and imports one when it is called."""
+    """A group that knows its commands by name and imports one when it is called.
+
+    Args:
+        table: command -> (module, one line for --help).
+        options: for :class:`click.Group`.
+    """
+
+    def __init__(self, *, table: Mapping[str, tuple[str, str]], **options: Any) -> None:
+        super().__init__(**options)
+        self._table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._table:
             return None
-        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        module = importlib.import_module(f".{self._table[cmd_name][0]}", __package__)
         command: click.Command = module.command
         return command
 
@@ -55,11 +71,22 @@ class LazyGroup(CommandGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click would import every command to look at it.
+        names = [
+            CompletionItem(name, help=text) for name, (_, text) in self._table.items() if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="edgeemo")
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="edgeemo")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def edgeemo(debug: bool) -> None:
     """Facial-emotion classifiers for the edge: train, quantize, prove, run, measure.
@@ -68,6 +95,14 @@ def edgeemo(debug: bool) -> None:
     Exit codes: 0 done, 1 error, 2 wrong usage, 3 a quality gate was not met.
 
     Example: edgeemo predict model.tflite photo.jpg
+    """
+
+
+@click.group("maintain", cls=LazyGroup, table=MAINTENANCE)
+def command() -> None:
+    """Write what this repository keeps of its own models: their manifest and the tables of results.
+
+    Example: edgeemo maintain manifest --write
     """
 
 

@@ -69,7 +69,7 @@ def test_a_pack_is_evaluated(tmp_path: Path) -> None:
         (["validate", str(MODEL), str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
         (["demo", "--out", "demo"], "train"),
         (["inspect", "fer-cnn3"], "train"),
-        (["results", "."], "train"),
+        (["maintain", "results", "."], "train"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )

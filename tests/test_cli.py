@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from edgeemo import __version__
-from edgeemo.cli import COMMANDS, edgeemo, main
+from edgeemo.cli import COMMANDS, MAINTENANCE, edgeemo, main
 
-HEAVY = ("tensorflow", "tf_keras", "keras", "cv2", "numpy", "ai_edge_litert", "tflite_runtime", "matplotlib", "sklearn")
+HEAVY = """tensorflow tf_keras keras cv2 numpy ai_edge_litert tflite_runtime matplotlib sklearn rich jinja2""".split()
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,8 +48,90 @@ def test_help_is_within_three_times_of_importing_click() -> None:
     assert statistics.median(ours / theirs for theirs, ours in pairs) < 3
 
 
-def test_version() -> None:
-    assert CliRunner().invoke(edgeemo, ["--version"]).output == f"edgeemo, version {__version__}\n"
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option: str) -> None:
+    assert CliRunner().invoke(edgeemo, [option]).output == f"edgeemo, version {__version__}\n"
+
+
+#: What the base install leaves out cannot be imported.
+BASE = (
+    "import sys\n"
+    "from edgeemo.edge.common.extras import EXTRAS\n"
+    "class Absent:\n"
+    "    def find_spec(self, name, path=None, target=None):\n"
+    "        if name.split('.')[0] in (*EXTRAS, 'keras', 'ai_edge_quantizer'):\n"
+    "            raise ModuleNotFoundError(f'no {name}', name=name)\n"
+    "sys.meta_path.insert(0, Absent())\n"
+    "from edgeemo.cli import main\n"
+)
+
+
+@pytest.mark.parametrize(
+    "words", [(name,) for name in COMMANDS] + [("maintain", name) for name in MAINTENANCE], ids=str
+)
+def test_every_help_works_on_the_base_install(words: tuple[str, ...]) -> None:
+    done = python(f"{BASE}main(sys.argv[1:])", *words, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: edgeemo {' '.join(words)} ")
+
+
+#: Words behind "edgeemo" -> some of what they are completed to.
+COMPLETED = {
+    "": {"train", "quantize", "predict", "run", "maintain"},
+    "qua": {"quantize"},
+    "quantize --cali": {"--calibration-size"},
+    "models ": {"card", "list", "show", "verify"},
+    "maintain re": {"results"},
+    "predict --runtime ai": {"ai-edge-litert"},
+}
+
+
+def shell_words(line: str) -> str:
+    """Return the words of a line; an empty one follows a space at its end."""
+    return line if line and not line.endswith(" ") else f"{line}''"
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a program ``edgeemo`` on the base install."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = folder / "edgeemo"
+    program.write_text(f"#!{sys.executable}\n{BASE}main()\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("line", COMPLETED)
+def test_completion_in_bash(line: str, script: Path) -> None:
+    code = (
+        'eval "$(_EDGEEMO_COMPLETE=bash_source edgeemo)"\n'
+        f"COMP_WORDS=(edgeemo {shell_words(line)})\n"
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+        "_edgeemo_completion edgeemo\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    environment = {**os.environ, "PATH": f"{script}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    assert COMPLETED[line] <= set(done.stdout.split()), done.stderr
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize("line", COMPLETED)
+def test_completion_in_zsh(line: str, script: Path) -> None:
+    # compadd and _describe work at a prompt only; what they are given is printed.
+    code = (
+        "compdef() { }\n"
+        "compadd() { print -l -- ${(P)@[-1]} }\n"
+        "_describe() { for name in ${(P)3}; do print -- ${name%%:*}; done }\n"
+        'eval "$(_EDGEEMO_COMPLETE=zsh_source edgeemo)"\n'
+        f"words=(edgeemo {shell_words(line)})\n"
+        "CURRENT=${#words}\n"
+        "_edgeemo_completion\n"
+    )
+    environment = {**os.environ, "PATH": f"{script}:{os.environ['PATH']}"}
+    done = subprocess.run(["zsh", "-f", "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    assert COMPLETED[line] <= set(done.stdout.split()), done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

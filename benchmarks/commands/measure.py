@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.console import Progress
 from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
 from ...edge.inference.delegate import DelegateSpec
-from ...edge.inference.interpreter import RUNTIMES
 from ...edge.model.card import read_card, read_card_file
 from ...edge.model.zoo import find_model
 from ...edge.vision.image import is_image
@@ -47,15 +47,7 @@ _CPU = "none"
     multiple=True,
     help="Leave out the images that this list names by row or key, as those that also stand in the training split.",
 )
-@click.option(
-    "--runtime",
-    "runtimes",
-    type=click.Choice(["auto", *RUNTIMES]),
-    multiple=True,
-    default=["auto"],
-    show_default=True,
-    help="Give it several times to compare runtimes.",
-)
+@runtime_option("runtimes", multiple=True, default=["auto"], help="Give it several times to compare runtimes.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),

@@ -6,9 +6,9 @@ import functools
 
 import click
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.console import Progress
 from ...edge.common.files import existing, new_file
-from ...edge.inference.interpreter import RUNTIMES
 from ...edge.model.zoo import find_model
 from ..measure.profile import profile, write_profiles
 from ..report.table import profile_table
@@ -21,7 +21,7 @@ Example:
 
 @click.command("profile", epilog=_EXAMPLE)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--runtime", type=click.Choice(["auto", *RUNTIMES]), default="auto", show_default=True)
+@runtime_option()
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--seconds",

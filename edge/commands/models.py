@@ -13,7 +13,7 @@ from ..common.files import sha256_file
 from ..common.tables import aligned
 from ..model.card import read_card
 from ..model.card_text import accuracy_text, card_rows, sheet
-from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model, make_manifest, write_manifest
+from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model
 from .card import command as card
 from .group import CommandGroup
 
@@ -97,23 +97,8 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
     if wrong := [finding.name for finding in findings if finding.problem]:
         raise ModelError(
             f"{len(wrong)} of {len(findings)} models are not as listed: {', '.join(wrong)}",
-            hint="install edgeemo again, or list new files: edgeemo models manifest --write",
+            hint="install edgeemo again, or list new files: edgeemo maintain manifest --write",
         )
-
-
-@command.command("manifest")
-@_folder
-@click.option("--write", is_flag=True, help="Write it into the folder, in place of the one that is there.")
-def manifest(folder: str, write: bool) -> None:
-    """Make the manifest of a folder of models from its files: for whoever adds a model.
-
-    Example: edgeemo models manifest --write
-    """
-    if not write:
-        click.echo(make_manifest(folder), nl=False)
-        return
-    catalog = write_manifest(folder)
-    click.echo(f"wrote {catalog.folder / MANIFEST}: {len(catalog.entries)} models")
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -1,150 +1,62 @@
-"""What ``predict`` and ``run`` ask for alike."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from ..common.errors import OptionError
-from ..faces.detector import Detector
-from ..faces.registry import open_detector
-from ..inference.classifier import Classifier
-from ..inference.delegate import DelegateSpec
-from ..inference.fallback import load_or_fall_back
-from ..inference.interpreter import RUNTIMES, Inference
-from ..inference.subprocess_session import IsolatedSession
-from ..model.card import read_card_file
-from ..model.zoo import DEFAULT, find_model
-from ..sources.base import warn_on_stderr
+from ..inference.interpreter import RUNTIMES
+from ..model.zoo import FOLDER
 
-_OPTIONS = (
-    click.option(
-        "--model",
-        metavar="MODEL",
-        help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
-    ),
-    click.option(
-        "--detector",
-        default="auto",
-        show_default=True,
-        metavar="NAME|FILE",
-        help="Face detector: haar (OpenCV's cascade), none (every image is a face already), the file of one, such as "
-        "face_detection_yunet_2023mar.onnx (YuNet: also turned faces), or the name of one of another package.",
-    ),
-    click.option(
-        "--runtime",
-        type=click.Choice(["auto", *RUNTIMES]),
-        default="auto",
-        show_default=True,
-        help="TFLite runtime; auto takes the first that is installed.",
-    ),
-    click.option(
-        "--threads",
-        type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="For the model. More than one pays on idle cores only: runtimes spin while they wait.",
-    ),
-    click.option(
-        "--delegate",
-        metavar="edgetpu[:usb|:pci|:N]|PATH",
-        help="Run the model on an accelerator: the Edge TPU, or the library of any external delegate.",
-    ),
-    click.option(
-        "--delegate-option", "delegate_options", metavar="KEY=VALUE", multiple=True, help="For the library; repeatable."
-    ),
-    click.option(
-        "--fallback/--no-fallback",
-        default=True,
-        show_default=True,
-        help="Go on on the CPU when the delegate cannot be used; for NAME_edgetpu.tflite with NAME.tflite beside it.",
-    ),
-    click.option("--card", metavar="FILE", help="JSON model card, for a model without one or in place of its own."),
-)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class InferenceOptions:
-    """What the user said of the model, of what runs it, and of how faces are found; by the names of the options.
+def runtime_option(
+    *names: str, help: str = "TFLite runtime; auto takes the first that is installed.", **options: Any
+) -> Callable[[_Command], _Command]:
+    """Declare ``--runtime``, a choice.
 
     Args:
-        model: of ``--model``, None without it.
-        runtime, threads, delegate, delegate_options, fallback, card, detector: as given.
+        names: further declarations, such as the name of the parameter.
+        help: replaces the text of the help.
+        options: for :func:`click.option`.
     """
-
-    model: str | None
-    runtime: str
-    threads: int
-    delegate: str | None
-    delegate_options: tuple[str, ...]
-    fallback: bool
-    card: str | None
-    detector: str
-
-    def chosen_model(self, first: str | None) -> str:
-        """The model of a command line: given as its first argument, or with --model, or else the default.
-
-        Raises:
-            OptionError: it was given twice.
-        """
-        if first is not None and self.model is not None:
-            raise OptionError(f"two models were given, {first} and --model {self.model}: leave one out")
-        return first or self.model or DEFAULT
-
-    def open_classifier(
-        self, model: str, *, isolate: bool = False, stopping: Callable[[], bool] = lambda: False
-    ) -> Classifier:
-        """The classifier that the options describe.
-
-        Args:
-            model: a path, or the name of a model that ships.
-            isolate: the model gets a process of its own.
-            stopping: breaks off a wait for that process.
-
-        Raises:
-            OptionError: the model, the card or the delegate cannot be used.
-        """
-        model = str(find_model(model))
-        if self.delegate_options and self.delegate is None:
-            raise OptionError("--delegate-option needs a delegate", hint="give --delegate")
-        spec = None if self.delegate is None else DelegateSpec.parse(self.delegate, self.delegate_options)
-        own_card = read_card_file(self.card) if self.card else None
-        arguments: dict[str, Any] = {
-            "runtime": self.runtime,
-            "threads": self.threads,
-            "delegate": spec,
-            "fallback": self.fallback,
-        }
-        session: Inference
-        if isolate:
-            session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
-        else:
-            session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
-        return Classifier.open(model, card=own_card, session=session)
-
-    def open_detector(self) -> Detector:
-        """Return the detector that the options describe.
-
-        Raises:
-            EdgeemoError: it is unknown, or cannot be used.
-        """
-        return open_detector(self.detector)
+    kind = click.Choice(["auto", *RUNTIMES])
+    return click.option(
+        "--runtime", *names, type=kind, help=help, **{"default": "auto", "show_default": True, **options}
+    )
 
 
-def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add to a command what :class:`InferenceOptions` holds; the command gets it as ``inference``."""
-    names = [field.name for field in fields(InferenceOptions)]
+def json_option(help: str = "Print the result as JSON.") -> Callable[[_Command], _Command]:
+    """Declare ``--json``; the command gets it as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
 
-    @functools.wraps(command)
-    def with_options(*arguments: Any, **values: Any) -> Any:
-        own = {name: values.pop(name) for name in names}
-        return command(*arguments, inference=InferenceOptions(**own), **values)
 
-    for option in reversed(_OPTIONS):
-        with_options = option(with_options)
-    return with_options
+def out_option(help: str, **options: Any) -> Callable[[_Command], _Command]:
+    """Declare ``-o/--out``.
+
+    Args:
+        help: what is written, and where without it.
+        options: for :func:`click.option`.
+    """
+    return click.option("-o", "--out", help=help, **{"metavar": "FILE", **options})
+
+
+def force_option(help: str = "Replace the file.") -> Callable[[_Command], _Command]:
+    """Declare ``--force``."""
+    return click.option("--force", is_flag=True, help=help)
+
+
+def quiet_option(help: str = "Print no messages and no progress.") -> Callable[[_Command], _Command]:
+    """Declare ``-q/--quiet``."""
+    return click.option("-q", "--quiet", is_flag=True, help=help)
+
+
+def models_folder_option(command: _Command) -> _Command:
+    """Declare ``--folder``, a folder of models with a manifest; the package's own by default."""
+    option = click.option(
+        "--folder", metavar="DIR", default=str(FOLDER), help="Another folder of models, with a manifest."
+    )
+    return option(command)

@@ -16,7 +16,7 @@ from ..emotions import Analysis, Emotions
 from ..faces.face import Face
 from ..model.zoo import names_model
 from ..sinks.events import SCHEMA
-from .options import InferenceOptions, inference_options
+from .inference import InferenceOptions, inference_options
 
 _HEADER = ("image", "face", "box", "emotion", "probability", "next most likely")
 #: How many labels are named after the first.

@@ -24,7 +24,7 @@ from ..sinks.registry import SinkOptions, open_sinks, sink_options
 from ..sources import Source, open_source
 from ..sources.live.source import LiveSource
 from ..sources.registry import limits_from, source_options
-from .options import InferenceOptions, inference_options
+from .inference import InferenceOptions, inference_options
 
 
 @click.command(name="run", short_help="Classify the faces of a camera, video or folder.", params=[*source_options()])

@@ -96,7 +96,7 @@ class Catalog:
             entries = tuple(Entry(**entry) for entry in value["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"{path} is not a list of models ({error})", hint="make it anew: edgeemo models manifest --write"
+                f"{path} is not a list of models ({error})", hint="make it anew: edgeemo maintain manifest --write"
             ) from error
         return cls(Path(folder), entries)
 

@@ -7,9 +7,9 @@ import os
 
 import click
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.errors import ModelError, OptionError, RecipeError, RuntimeUnavailableError
 from ...edge.common.tables import aligned
-from ...edge.inference.interpreter import RUNTIMES
 from ...edge.inspection.report import Inspection
 from ...edge.model.zoo import Catalog, find_model
 
@@ -24,10 +24,8 @@ _KERAS = (".keras", ".h5", ".hdf5")
 @click.option(
     "--num-classes", type=click.IntRange(2), help="Number of classes.  [default: FER-2013's 7, or 2 for a binary task]"
 )
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", *RUNTIMES]),
-    default="auto",
+@runtime_option(
+    show_default=False,
     help="Compare the XNNPACK prediction for the MODEL with this runtime.  [default: the installed one]",
 )
 @click.option(

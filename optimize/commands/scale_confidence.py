@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.errors import ModelError, OptionError
 from ...edge.common.files import new_file
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--split", default="validation", show_default=True, help="Without --run: which split of --data.")
 @click.option("--out", metavar="FILE", help="The .tflite to write; without it, MODEL itself with --force.")
 @click.option("--force", is_flag=True, help="Overwrite it.")
-@click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
+@runtime_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: str,

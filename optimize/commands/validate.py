@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...train.datasets.options import data_choice, evaluation_data, report_left_out
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     metavar="POINTS",
     help="Recall that any class may lose, percentage points, at its own upper bound.  [default: not held]",
 )
-@click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
+@runtime_option()
 @click.option("--out", metavar="FILE", help="Write the report as JSON.")
 @click.option(
     "--corruptions",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...edge.common.errors import OptionError, RecipeError
-from ...train.config.recipe import Recipe
 from ...train.config.sections import Qat
+
+if TYPE_CHECKING:
+    from ...train.config.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
     """The systems behind run folders, folders of models, .tflite files and .json files, in the order given.
 
     Models beside the runs (such as those that ship) join the run of their recipe where it lacks them, or has the same
-    model without test figures; without a run they are a system of their own. A .json that ``edgeemo results --json``
-    wrote tells what was known earlier: a run takes the place of its recipe there, a model that of its method.
+    model without test figures; without a run they are a system of their own. A .json that
+    ``edgeemo maintain results --json`` wrote tells what was known earlier: a run takes the place of its recipe there,
+    a model that of its method.
 
     Raises:
         DataError: a source is none of these, or holds two models of one method.

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ...edge.commands.options import runtime_option
 from ...edge.common.files import new_folder
 from ...edge.common.proportion import Accuracy
 from ..datasets.dataset import Dataset
@@ -22,7 +23,7 @@ from ..datasets.selection import Choice
 @click.argument("model")
 @evaluation_data()
 @data_choice(modes=(Mode.MAJORITY,))
-@click.option("--runtime", default="auto", show_default=True, help="ai-edge-litert, tflite-runtime or tf.lite.")
+@runtime_option()
 @click.option("--threads", default=1, show_default=True, help="For a .tflite.")
 @click.option("--out", metavar="DIR", help="New folder for metrics.json, the plots and report.html.")
 @click.option("--record", is_flag=True, help="Write the test figures into the card of MODEL, a .tflite.")

@@ -30,12 +30,12 @@ def folder(tmp_path: Path, tiny_int8: Path, tiny_float: Path) -> Path:
     (tmp_path / "published").mkdir()
     for path in (tiny_int8, tiny_float):
         shutil.copy(path, tmp_path / "published")
-    assert call("models", "manifest", "--folder", tmp_path, "--write").exit_code == 0
+    assert call("maintain", "manifest", "--folder", tmp_path, "--write").exit_code == 0
     return tmp_path
 
 
 def test_the_manifest_that_ships_is_up_to_date() -> None:
-    assert make_manifest() == (FOLDER / MANIFEST).read_text(encoding="utf-8"), "run: edgeemo models manifest --write"
+    assert make_manifest() == (FOLDER / MANIFEST).read_text(encoding="utf-8"), "run: edgeemo maintain manifest --write"
 
 
 def test_what_ships_is_as_listed() -> None:
@@ -121,22 +121,22 @@ def test_verify_finds_what_differs(folder: Path, damage: Callable[[Path], object
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("list", "--folder", "EMPTY"), "manifest.json is not there, expected a list of models"),
-        (("list", "--folder", "BROKEN"), "is not a list of models"),
-        (("list", "--folder", "NEWER"), "has another format, expected schema 1, got 9"),
-        (("manifest", "--folder", "BARE"), "bare.tflite has no model card"),
-        (("manifest", "--folder", "TWICE"), "have the same name"),
-        (("manifest", "--folder", "absent"), "absent is not there, expected a folder of models"),
+        (("models", "list", "--folder", "EMPTY"), "manifest.json is not there, expected a list of models"),
+        (("models", "list", "--folder", "BROKEN"), "is not a list of models"),
+        (("models", "list", "--folder", "NEWER"), "has another format, expected schema 1, got 9"),
+        (("maintain", "manifest", "--folder", "BARE"), "bare.tflite has no model card"),
+        (("maintain", "manifest", "--folder", "TWICE"), "have the same name"),
+        (("maintain", "manifest", "--folder", "absent"), "absent is not there, expected a folder of models"),
         (
-            ("verify", "no-such"),
+            ("models", "verify", "no-such"),
             "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32",
         ),
         (
-            ("show", "no-such"),
+            ("models", "show", "no-such"),
             "unknown model 'no-such', expected a path, or one of densenet169-fer-qat, edge-res-float32",
         ),
-        (("show", "no-such.tflite"), "no-such.tflite is not there"),
-        (("show", "BARE/bare.tflite"), "has no model card"),
+        (("models", "show", "no-such.tflite"), "no-such.tflite is not there"),
+        (("models", "show", "BARE/bare.tflite"), "has no model card"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_one_sentence(
     (tmp_path / "BARE" / "bare.tflite").write_bytes(split_model(tiny_int8.read_bytes())[0])
     for place in ("TWICE", "TWICE/a"):
         shutil.copy(tiny_int8, tmp_path / place)
-    result = call("models", *words)
+    result = call(*words)
     assert result.exit_code == 1
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1

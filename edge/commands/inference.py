@@ -1,0 +1,145 @@
+"""Options of the commands that classify: the model, what runs it, and how faces are found."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+from ..common.errors import OptionError
+from ..faces.detector import Detector
+from ..faces.registry import open_detector
+from ..inference.classifier import Classifier
+from ..inference.delegate import DelegateSpec
+from ..inference.fallback import load_or_fall_back
+from ..inference.interpreter import Inference
+from ..inference.subprocess_session import IsolatedSession
+from ..model.card import read_card_file
+from ..model.zoo import DEFAULT, find_model
+from ..sources.base import warn_on_stderr
+from .options import runtime_option
+
+_OPTIONS = (
+    click.option(
+        "--model",
+        metavar="MODEL",
+        help=f"The model, where it is not the first argument.  [default: {DEFAULT}; see edgeemo models list]",
+    ),
+    click.option(
+        "--detector",
+        default="auto",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="Face detector: haar (OpenCV's cascade), none (every image is a face already), the file of one, such as "
+        "face_detection_yunet_2023mar.onnx (YuNet: also turned faces), or the name of one of another package.",
+    ),
+    runtime_option(),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="For the model. More than one pays on idle cores only: runtimes spin while they wait.",
+    ),
+    click.option(
+        "--delegate",
+        metavar="edgetpu[:usb|:pci|:N]|PATH",
+        help="Run the model on an accelerator: the Edge TPU, or the library of any external delegate.",
+    ),
+    click.option(
+        "--delegate-option", "delegate_options", metavar="KEY=VALUE", multiple=True, help="For the library; repeatable."
+    ),
+    click.option(
+        "--fallback/--no-fallback",
+        default=True,
+        show_default=True,
+        help="Go on on the CPU when the delegate cannot be used; for NAME_edgetpu.tflite with NAME.tflite beside it.",
+    ),
+    click.option("--card", metavar="FILE", help="JSON model card, for a model without one or in place of its own."),
+)
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """What the user said of the model, of what runs it, and of how faces are found; by the names of the options.
+
+    Args:
+        model: of ``--model``, None without it.
+        runtime, threads, delegate, delegate_options, fallback, card, detector: as given.
+    """
+
+    model: str | None
+    runtime: str
+    threads: int
+    delegate: str | None
+    delegate_options: tuple[str, ...]
+    fallback: bool
+    card: str | None
+    detector: str
+
+    def chosen_model(self, first: str | None) -> str:
+        """The model of a command line: given as its first argument, or with --model, or else the default.
+
+        Raises:
+            OptionError: it was given twice.
+        """
+        if first is not None and self.model is not None:
+            raise OptionError(f"two models were given, {first} and --model {self.model}: leave one out")
+        return first or self.model or DEFAULT
+
+    def open_classifier(
+        self, model: str, *, isolate: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> Classifier:
+        """The classifier that the options describe.
+
+        Args:
+            model: a path, or the name of a model that ships.
+            isolate: the model gets a process of its own.
+            stopping: breaks off a wait for that process.
+
+        Raises:
+            OptionError: the model, the card or the delegate cannot be used.
+        """
+        model = str(find_model(model))
+        if self.delegate_options and self.delegate is None:
+            raise OptionError("--delegate-option needs a delegate", hint="give --delegate")
+        spec = None if self.delegate is None else DelegateSpec.parse(self.delegate, self.delegate_options)
+        own_card = read_card_file(self.card) if self.card else None
+        arguments: dict[str, Any] = {
+            "runtime": self.runtime,
+            "threads": self.threads,
+            "delegate": spec,
+            "fallback": self.fallback,
+        }
+        session: Inference
+        if isolate:
+            session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
+        else:
+            session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
+        return Classifier.open(model, card=own_card, session=session)
+
+    def open_detector(self) -> Detector:
+        """Return the detector that the options describe.
+
+        Raises:
+            EdgeemoError: it is unknown, or cannot be used.
+        """
+        return open_detector(self.detector)
+
+
+def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a command what :class:`InferenceOptions` holds; the command gets it as ``inference``."""
+    names = [field.name for field in fields(InferenceOptions)]
+
+    @functools.wraps(command)
+    def with_options(*arguments: Any, **values: Any) -> Any:
+        own = {name: values.pop(name) for name in names}
+        return command(*arguments, inference=InferenceOptions(**own), **values)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
