@@ -122,7 +122,7 @@ class Classifier:
 
     @property
     def floor(self) -> float:
-        """Smallest probability that is distinguished from 0; see :func:`.apply_temperature`."""
+        """Smallest probability that is distinguished from 0; see :func:`.probabilities.apply_temperature`."""
         return FLOOR if self.card.logits else self.session.output.scale / 2 or FLOOR
 
     def predict(self, batch: Iterable[np.ndarray]) -> np.ndarray:
