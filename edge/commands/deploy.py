@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import shlex
-from dataclasses import fields
 
 import click
 
@@ -13,11 +12,8 @@ from ..common.files import new_file
 from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
 from ..deployment.ssh import Remote
 from ..model.zoo import find_model
-from ..sinks.registry import SinkOptions
+from ..sinks.registry import requested_sinks
 from .run import command as run_command
-
-#: Option of ``edgeemo run`` -> extra of the package that it needs, of the same name.
-_NEEDS = ("web", "mqtt")
 
 
 @click.command(name="deploy", short_help="Install a model as a service on a device.")
@@ -84,7 +80,7 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
         words = shlex.split(run_options)
         # As the unit calls it: with a model, so that another one is too many.
         given = run_command.make_context("edgeemo run", ["model.tflite", "--source", source, *words]).params
-        SinkOptions(**{field.name: given[field.name] for field in fields(SinkOptions)})
+        sinks = requested_sinks(given)
     except ValueError as error:
         raise OptionError("--run-options cannot be taken apart", got=f"{run_options!r} ({error})") from error
     except (click.ClickException, EdgeemoError) as error:
@@ -95,4 +91,4 @@ def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[
     known = importlib.metadata.metadata("edgeemo").get_all("Provides-Extra") or []
     if unknown := [name for name in extras if name not in known]:
         raise OptionError("no such extra", expected="one of " + ", ".join(known), got=repr(unknown[0]))
-    return tuple(dict.fromkeys([*extras, *(name for name in _NEEDS if given[name] is not None)]))
+    return tuple(dict.fromkeys([*extras, *(kind.extra for kind in sinks.values() if kind.extra)]))

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import os
 import sys
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,25 @@ from ..faces.tracker import Tracker
 from ..inference.subprocess_session import IsolatedSession
 from ..runner.loop import Tally, run_loop, stop_on_signals
 from ..runner.systemd import Watchdog
+from ..sinks.base import SinkContext
 from ..sinks.console import ConsoleSink
-from ..sinks.registry import SinkOptions, open_sinks, sink_options
+from ..sinks.registry import open_sinks, requested_sinks, sink_options
 from ..sources import Source, open_source
 from ..sources.live.source import LiveSource
 from ..sources.registry import limits_from, source_options
 from .inference import InferenceOptions, inference_options
 
 
-@click.command(name="run", short_help="Classify the faces of a camera, video or folder.", params=[*source_options()])
+@click.command(
+    name="run",
+    short_help="Classify the faces of a camera, video or folder.",
+    params=[*source_options(), *sink_options()],
+)
 @click.argument("first", metavar="[MODEL]", required=False)
 @inference_options
 @click.option(
     "--isolate", is_flag=True, help="Give the model a process of its own, restarted when it crashes or hangs."
 )
-@sink_options
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
 def command(
     first: str | None,
@@ -54,6 +57,8 @@ def command(
     Example: edgeemo run --source 0
     """
     model = inference.chosen_model(first)
+    # Wrong usage is told before a model is loaded.
+    requested_sinks(values)
     frames = open_source(source, limits=limits_from(values), options=values)
     tally, watchdog = Tally(), Watchdog.from_environment()
     with (
@@ -75,12 +80,14 @@ def command(
         with (
             frames,
             open_sinks(
-                SinkOptions(**{field.name: values[field.name] for field in fields(SinkOptions)}),
-                labels=classifier.card.labels,
-                title=f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
-                live=isinstance(frames, LiveSource),
-                stopping=lambda: stop.requested,
-                stop=stop.request,
+                values,
+                SinkContext(
+                    classifier.card.labels,
+                    f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
+                    live=isinstance(frames, LiveSource),
+                    stopping=lambda: stop.requested,
+                    stop=stop.request,
+                ),
             ) as opened,
         ):
             try:
@@ -96,10 +103,11 @@ def command(
                 )
             except BaseException:
                 # A camera that is lost after a week: what was done until then is worth a line; nothing is not.
-                if tally.frames:
+                if tally.frames and not values["quiet"]:
                     click.echo(str(tally), err=True)
                 raise
-            click.echo(str(tally), err=True)
+            if not values["quiet"]:
+                click.echo(str(tally), err=True)
 
 
 def _leave(frames: Source, _kind: object, error: BaseException | None, _trace: object) -> None:

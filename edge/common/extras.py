@@ -13,10 +13,6 @@ EXTRAS = {
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",
-    "starlette": "web",
-    "uvicorn": "web",
-    "prometheus_client": "web",
-    "paho": "mqtt",
 }
 
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ..sources.base import Frame, SourceState, SourceStatus
+import click
+
+from ..sources.base import Frame, SourceState, SourceStatus, Warn, warn_on_stderr
 
 if TYPE_CHECKING:
     from ..faces.analysis import FrameResult
     from ..faces.face import Face
 
-__all__ = ["Listener", "Sink", "SourceState", "SourceStatus", "ThreadedSink", "Update"]
+__all__ = [
+    "Listener",
+    "Sink",
+    "SinkContext",
+    "SinkKind",
+    "SourceState",
+    "SourceStatus",
+    "ThreadedSink",
+    "Update",
+]
 
 #: Longest wait in one piece, so that a stop is seen at once.
 _TICK_S = 0.05
@@ -81,9 +92,9 @@ class Sink(Listener, Protocol):
 class ThreadedSink:
     """Takes updates without waiting and works them off in a thread of its own.
 
-    A child says in :meth:`_take` what is done with an update, and may say in :meth:`_finish` what is done at the end;
-    both run in the thread. :meth:`_pack` runs in the caller's and makes of an update what is queued. An exception from
-    the thread ends the sink; the next :meth:`publish`, or :meth:`close`, raises it.
+    A subclass defines :meth:`take`, which handles an update, and may define :meth:`finish`, which handles the end; both
+    run in the thread. :meth:`pack` runs in the caller's and reduces an update to what is queued. An exception from the
+    thread ends the sink; the next :meth:`publish`, or :meth:`close`, raises it.
 
     Args:
         name: for messages.
@@ -116,7 +127,7 @@ class ThreadedSink:
         Raises:
             EdgeemoError, BrokenPipeError: what ended the sink.
         """
-        packed = self._pack(update)
+        packed = self.pack(update)
         with self._changed:
             if self._until is not None:
                 while self._full() and not self._until():
@@ -147,14 +158,16 @@ class ThreadedSink:
         if failure is not None:
             raise failure
 
-    def _pack(self, update: Update) -> Update:
+    def pack(self, update: Update) -> Update:
+        """Return what is queued of an update: all of it, unless a subclass knows better."""
         return update
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
+        """Handle an update."""
         raise NotImplementedError
 
-    def _finish(self) -> None:
-        """Nothing, where a child has nothing to end."""
+    def finish(self) -> None:
+        """Handle the end: nothing, unless a subclass has something to end."""
 
     def _full(self) -> bool:
         return len(self._queue) >= self._size and self._failure is None
@@ -163,9 +176,9 @@ class ThreadedSink:
         try:
             try:
                 while (update := self._next()) is not None:
-                    self._take(update)
+                    self.take(update)
             finally:
-                self._finish()
+                self.finish()
         except BaseException as error:
             with self._changed:
                 self._failure = error
@@ -180,3 +193,64 @@ class ThreadedSink:
             update = self._queue.popleft() if self._queue else None
             self._changed.notify_all()
             return update
+
+
+def announce_on_stderr(sentence: str) -> None:
+    """Print a sentence on standard error."""
+    click.echo(sentence, err=True)
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """The run that sinks are opened for.
+
+    Args:
+        labels: labels of the model, in the order of its card.
+        title: names of model and source, for headings.
+        live: the source does not wait; False where it can (a video, a folder): then nothing is dropped, however slow a
+            reader or a disk is.
+        privacy: no pixel of a frame may be stored, shown or served.
+        force: existing files may be overwritten.
+        stopping: tells whether the run is to end, so that nothing waits for a slow reader any longer.
+        stop: asks for the end of the run, as Ctrl-C does.
+        warn: takes a sentence about what goes wrong without ending the run.
+        announce: takes a sentence that the user has to know, such as an address.
+        sinks: all sinks of the run; complete when the first one is started.
+    """
+
+    labels: Sequence[str]
+    title: str = ""
+    live: bool = True
+    privacy: bool = False
+    force: bool = False
+    stopping: Callable[[], bool] = lambda: False
+    stop: Callable[[], None] = lambda: None
+    warn: Warn = warn_on_stderr
+    announce: Callable[[str], None] = announce_on_stderr
+    sinks: list[Sink] = field(default_factory=list)
+
+    @property
+    def until(self) -> Callable[[], bool] | None:
+        """What :class:`ThreadedSink` takes as ``until``: a live source is never kept waiting."""
+        return None if self.live else self.stopping
+
+
+@dataclass(frozen=True)
+class SinkKind:
+    """One kind of sink: its command-line options, and how it is opened.
+
+    Args:
+        options: command-line options; the first one asks for the sink, the others need it.
+        open: makes the sink without starting it, called as ``open(context, **options)`` with the options' values by
+            parameter name. Packages beyond numpy and click are imported here, not at the top of the module.
+        private: no pixel of a frame leaves through it when ``context.privacy`` is set; a kind that does not promise
+            that is refused under ``--privacy``.
+        always: opened without its option too, unless the run is quiet.
+        extra: extra of edgeemo that brings what ``open`` imports.
+    """
+
+    options: Sequence[click.Option]
+    open: Callable[..., Sink]
+    private: bool = False
+    always: bool = False
+    extra: str | None = None

@@ -7,7 +7,7 @@ import click
 from .base import SourceState, Update
 
 _TEXTS = {
-    SourceState.RECONNECTING: "camera lost, it is being looked for",
+    SourceState.RECONNECTING: "camera lost, reconnecting",
     SourceState.FROZEN: "nothing is classified",
     SourceState.BLACK: "nothing is classified",
 }

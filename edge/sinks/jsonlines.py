@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import numpy as np
 
-from ..common.files import unwritable
-from .base import SourceState, ThreadedSink, Update
+from ..common.errors import OutputError
+from ..common.files import new_file, unwritable
+from .base import Sink, SinkContext, SinkKind, SourceState, ThreadedSink, Update
 from .events import frame_event, status_event
 
 #: Lines that may wait for a reader that has stopped reading: half a minute of a fast camera.
@@ -27,22 +30,48 @@ class JsonLinesSink(ThreadedSink):
     """Writes each line at once and in one piece, so that a reader sees it at once.
 
     Args:
-        stream: text; stays open.
-        path: of the file behind it, for messages; None for standard output.
+        target: text stream, which stays open, or path of a new file: the one output that is not renamed into place at
+            the end, because its readers follow it while it grows.
+        force: an existing file may be overwritten.
         until: see :class:`ThreadedSink`.
+
+    Raises:
+        FileError: the file exists.
     """
 
-    def __init__(self, stream: TextIO, *, path: Path | None = None, until: Callable[[], bool] | None = None) -> None:
-        super().__init__("lines" if path is None else str(path), size=QUEUE, until=until)
-        self._stream = stream
-        self._path = path
+    def __init__(self, target: TextIO | Path, *, force: bool = False, until: Callable[[], bool] | None = None) -> None:
+        self._path = new_file(target, force=force) if isinstance(target, Path) else None
+        super().__init__("lines" if self._path is None else str(self._path), size=QUEUE, until=until)
+        self._stream = None if isinstance(target, Path) else target
         self._state = SourceState.RUNNING
 
-    def _pack(self, update: Update) -> Update:
+    def start(self) -> None:
+        """Make the file and begin.
+
+        Raises:
+            FileError: the file cannot be made.
+        """
+        if self._path is not None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = self._path.open("w", encoding="utf-8")
+            except OSError as error:
+                raise unwritable(self._path, error) from error
+        super().start()
+
+    def close(self, timeout: float) -> None:
+        """Write what waits, and close the file."""
+        try:
+            super().close(timeout)
+        finally:
+            if self._path is not None and self._stream is not None:
+                self._stream.close()
+
+    def pack(self, update: Update) -> Update:
         # A thousand waiting frames would be a gigabyte; a line needs none of their pixels.
         return update if update.frame is None else replace(update, frame=replace(update.frame, image=_NO_PIXELS))
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
         try:
             if update.frame is not None:
                 self._write(frame_event(update))
@@ -59,6 +88,7 @@ class JsonLinesSink(ThreadedSink):
             raise unwritable(self._path, error) from error
 
     def _write(self, value: dict[str, Any]) -> None:
+        assert self._stream is not None
         line = json.dumps(value, separators=(",", ":")) + "\n"
         try:
             handle = self._stream.fileno()
@@ -69,3 +99,26 @@ class JsonLinesSink(ThreadedSink):
         rest = memoryview(line.encode("ascii"))
         while rest:
             rest = rest[os.write(handle, rest) :]
+
+
+def _open(context: SinkContext, *, out: str | None = None) -> Sink:
+    if out is not None:
+        return JsonLinesSink(Path(out), force=context.force, until=context.until)
+    # Python's own word for a descriptor that was closed at the start.
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="give --out FILE, or --quiet")
+    return JsonLinesSink(sys.stdout, until=context.until)
+
+
+SINK = SinkKind(
+    options=(
+        click.Option(
+            ["-o", "--out"],
+            metavar="FILE",
+            help="Write the JSON lines to FILE as they come, instead of to standard output.",
+        ),
+    ),
+    open=_open,
+    private=True,
+    always=True,
+)

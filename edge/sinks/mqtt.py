@@ -10,17 +10,19 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+import click
 
 from ..common.errors import FileError, OptionError
 from ..common.files import existing
 from ..faces.face import largest
 from ..faces.tracker import UNCERTAIN
-from .base import SourceState, ThreadedSink, Update
+from .base import Sink, SinkContext, SinkKind, SourceState, ThreadedSink, Update
+
+if TYPE_CHECKING:
+    import paho.mqtt.client as paho
 
 #: Environment variables with the credentials; on a command line they would be seen by everybody on the machine.
 USER, PASSWORD, PASSWORD_FILE = "EDGEEMO_MQTT_USER", "EDGEEMO_MQTT_PASSWORD", "EDGEEMO_MQTT_PASSWORD_FILE"
@@ -153,6 +155,10 @@ class MqttSink(ThreadedSink):
         super().start()
 
     def _make_client(self) -> paho.Client:
+        # Not at the top: the options are declared without it.
+        import paho.mqtt.client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
+
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"edgeemo-{self.device}"[:64])
         client.reconnect_delay_set(*_RETRY_S)
         client.will_set(f"{self.topic}/availability", "offline", qos=1, retain=True)
@@ -196,7 +202,7 @@ class MqttSink(ThreadedSink):
             self._complained = True
             self._warn(f"{sentence}; trying again until it is back")
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
         message = message_of(update)
         telling = ("label", "faces", "state")
         changed = any(message[key] != self._told.get(key) for key in telling)
@@ -208,7 +214,7 @@ class MqttSink(ThreadedSink):
             self._client.publish(f"{self.topic}/state", json.dumps(message), qos=0)
             self._told, self._told_at = message, time.monotonic()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         if self._client.is_connected():
             self._client.publish(f"{self.topic}/availability", "offline", qos=1, retain=True).wait_for_publish(1)
         self._client.disconnect()
@@ -276,3 +282,25 @@ def message_of(update: Update) -> dict[str, Any]:
 def default_device() -> str:
     """This machine's name, as far as it fits."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64] or "edgeemo"
+
+
+def _open(context: SinkContext, *, mqtt: str, mqtt_name: str | None = None, mqtt_ca: str | None = None) -> Sink:
+    broker = Broker.parse(mqtt, ca=mqtt_ca)
+    return MqttSink(broker, device=mqtt_name, labels=context.labels, warn=context.warn)
+
+
+SINK = SinkKind(
+    options=(
+        click.Option(
+            ["--mqtt"],
+            metavar="HOST[:PORT]",
+            help="Publish labels to an MQTT broker, where Home Assistant finds them; mqtts://HOST for TLS. Credentials "
+            f"come from the environment ({USER}, and {PASSWORD} or {PASSWORD_FILE}).",
+        ),
+        click.Option(["--mqtt-name"], metavar="NAME", help="Name of this device for --mqtt; else the machine's."),
+        click.Option(["--mqtt-ca"], metavar="FILE", help="Certificate authority of the broker (PEM)."),
+    ),
+    open=_open,
+    private=True,
+    extra="mqtt",
+)

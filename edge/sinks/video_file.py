@@ -5,16 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
+import click
 import numpy as np
 
 from ..common.errors import OptionError
 from ..common.files import new_file, unwritable
 from ..sources.base import Warn, warn_on_stderr
-from ..vision.opencv import silence_opencv
-from .base import ThreadedSink, Update
-from .overlay import annotate
+from .base import Sink, SinkContext, SinkKind, ThreadedSink, Update
+
+if TYPE_CHECKING:
+    import cv2
+
+# OpenCV is imported where it is used: the options are declared without it.
 
 #: Suffix -> code of the format; what OpenCV's wheels can write everywhere. An .avi can be played after a power cut, an
 #: .mp4 cannot: its index is written last.
@@ -92,10 +96,12 @@ class VideoSink(ThreadedSink):
             self._path.write_bytes(b"")
         except OSError as error:
             raise unwritable(self._path, error) from error
+        from ..vision.opencv import silence_opencv
+
         silence_opencv()
         super().start()
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
         if self._given_up or (self._writer is None and update.frame is None):
             return
         now = self._clock(update)
@@ -108,7 +114,7 @@ class VideoSink(ThreadedSink):
         self._write_until(now - self._start)
         self._shown, self._painted = update, None
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         if self._writer is not None and not self._given_up:
             self._write_until((self._written + 1) / self._fps)
             self._writer.release()
@@ -125,6 +131,8 @@ class VideoSink(ThreadedSink):
         return float(self._images)
 
     def _open(self, image: np.ndarray) -> None:
+        import cv2
+
         # Both formats want even sides.
         self._shape = max(2, image.shape[1] // 2 * 2), max(2, image.shape[0] // 2 * 2)
         code = cv2.VideoWriter.fourcc(*FORMATS[self._path.suffix.lower()])
@@ -138,6 +146,8 @@ class VideoSink(ThreadedSink):
             if self._written % self._fps == 0 and not self._room():
                 return
             if self._painted is None:
+                from .overlay import annotate
+
                 self._painted = annotate(self._shown, self._shape)
             assert self._writer is not None
             self._writer.write(self._painted)
@@ -164,3 +174,12 @@ class VideoSink(ThreadedSink):
         seconds = self._written / self._fps
         self._warn(f"the video {self._path} ends after {seconds:.0f} s ({reason}); the run goes on without it")
         return False
+
+
+def _open(context: SinkContext, *, video: str) -> Sink:
+    return VideoSink(video, live=context.live, force=context.force, warn=context.warn, until=context.until)
+
+
+SINK = SinkKind(
+    options=(click.Option(["--video"], metavar="FILE", help="Record an annotated video: .avi, or .mp4."),), open=_open
+)

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import cv2
+import click
 
 from ..common.errors import OutputError
-from .base import ThreadedSink, Update
-from .overlay import annotate
+from .base import Sink, SinkContext, SinkKind, ThreadedSink, Update
+
+# OpenCV is imported where it is used: the options are declared without it.
 
 #: Milliseconds in which a key press is looked for after each frame.
 _KEY_MS = 1
@@ -48,7 +49,11 @@ class WindowSink(ThreadedSink):
         self._shape = (640, 480)
         self._shown = False
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
+        import cv2
+
+        from .overlay import annotate
+
         if update.frame is not None:
             self._shape = update.frame.image.shape[1], update.frame.image.shape[0]
         if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
@@ -62,15 +67,19 @@ class WindowSink(ThreadedSink):
         if cv2.waitKey(_KEY_MS) in _END:
             self._stop()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        import cv2
+
         if self._shown:
             cv2.destroyAllWindows()
             cv2.waitKey(_KEY_MS)
 
 
 def has_screen() -> bool:
-    """Whether a window can be opened, tried in another process: without a screen, the library behind OpenCV's windows
-    ends the process that asks."""
+    """Return whether a window can be opened.
+
+    Tried in another process: without a screen, the library behind OpenCV's windows ends the process that asks.
+    """
     code = "import cv2; cv2.namedWindow('edgeemo'); cv2.destroyAllWindows()"
     try:
         tried = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=_TRY_S)
@@ -80,6 +89,22 @@ def has_screen() -> bool:
 
 
 def has_windows() -> bool:
-    """Whether this build of OpenCV can open one."""
+    """Return whether this build of OpenCV can open a window."""
+    import cv2
+
     found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     return found is not None and found[1] != "NONE"
+
+
+def _open(context: SinkContext, *, window: bool) -> Sink:
+    return WindowSink(title=context.title, stop=context.stop)
+
+
+SINK = SinkKind(
+    options=(
+        click.Option(
+            ["--window"], is_flag=True, help="Show the annotated frames in a window; q or closing it ends the run."
+        ),
+    ),
+    open=_open,
+)

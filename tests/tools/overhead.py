@@ -31,8 +31,8 @@ from edgeemo.edge.faces.tracker import Tracker
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.zoo import find_model
 from edgeemo.edge.runner.loop import run_loop
-from edgeemo.edge.sinks.base import Update
-from edgeemo.edge.sinks.registry import SinkOptions, open_sinks
+from edgeemo.edge.sinks import SinkContext, Update
+from edgeemo.edge.sinks.registry import open_sinks
 from edgeemo.edge.sources import Frame, open_source
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -173,8 +173,8 @@ def measure(model: str, *, frames: int, quality: int, source: str = "") -> Overh
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         camera = stack.enter_context(open_source(source or stack.enter_context(film(RATE, quality=quality))))
-        options = SinkOptions(out=f"{folder}/lines.jsonl", web="127.0.0.1:0")
-        sinks = stack.enter_context(open_sinks(options, labels=classifier.card.labels, title="", live=True))
+        options = {"out": f"{folder}/lines.jsonl", "web": "127.0.0.1:0"}
+        sinks = stack.enter_context(open_sinks(options, SinkContext(classifier.card.labels)))
         process, thread = time.process_time(), time.thread_time()
         run_loop(
             Timed(camera, watch),

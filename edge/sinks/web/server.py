@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class WebSink:
         privacy: no frame is kept or served.
         health, metrics: told of every update here.
         silent_s: see :data:`SILENT_S`.
+        announce: takes the sentence with the address once the page is served.
 
     Attributes:
         url: to open, with the token; the port that was got once started.
@@ -78,6 +79,7 @@ class WebSink:
         health: Health | None = None,
         metrics: Metrics | None = None,
         silent_s: float = SILENT_S,
+        announce: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self.address = address
         self.dropped = 0
@@ -86,6 +88,7 @@ class WebSink:
         self._token = token if token is not None or address.loopback else new_token()
         self._privacy = privacy
         self._silent_s = silent_s
+        self._announce = announce
         self._about = {"title": title, "labels": list(labels), "privacy": privacy, "notice": NOTICE}
         self._state_text: tuple[tuple[int, int], str] = ((0, 0), "")
         self._board = LiveState(keep_frames=not privacy)
@@ -129,6 +132,7 @@ class WebSink:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="sink web", daemon=True)
         self._thread.start()
+        self._announce(f"Live page: {self.url}")
 
     def publish(self, update: Update) -> None:
         """Take an update; clients fetch what is newest, so nothing waits and nothing is dropped."""

@@ -229,7 +229,7 @@ def test_camera_that_is_lost_for_good_ends_with_summary_and_sentence(
     assert process.wait(timeout=20) == 1
     output, errors = process.stdout.read(), process.stderr.read()
     warning, summary, sentence = errors.splitlines()
-    assert warning == f"Warning: camera lost, it is being looked for ({reason})"
+    assert warning == f"Warning: camera lost, reconnecting ({reason})"
     assert summary.startswith(f"{len(events(output)) + 1} frames, ")
     assert sentence.startswith("Error: camera /dev/video0 is lost and did not come back in 1 attempt (camera 0")
 

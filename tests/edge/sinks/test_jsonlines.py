@@ -37,12 +37,11 @@ def pipe() -> Iterator[tuple[int, TextIO]]:
 
 
 def written(path: Path, *updates: Update) -> list[dict[str, Any]]:
-    with path.open("w") as stream:
-        sink = JsonLinesSink(stream, path=path)
-        sink.start()
-        for update in updates:
-            sink.publish(update)
-        sink.close(5)
+    sink = JsonLinesSink(path)
+    sink.start()
+    for update in updates:
+        sink.publish(update)
+    sink.close(5)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -143,9 +142,8 @@ def test_reader_that_has_left_is_told_as_such(update: Make, pipe: tuple[int, Tex
 
 
 def test_full_disk_is_one_sentence(update: Make) -> None:
-    with Path("/dev/full").open("w") as stream:
-        sink = JsonLinesSink(stream, path=Path("/dev/full"))
-        sink.start()
-        sink.publish(update(0))
-        with pytest.raises(EdgeemoError, match=r"/dev/full cannot be written \(No space left on device\)"):
-            sink.close(5)
+    sink = JsonLinesSink(Path("/dev/full"), force=True)
+    sink.start()
+    sink.publish(update(0))
+    with pytest.raises(EdgeemoError, match=r"/dev/full cannot be written \(No space left on device\)"):
+        sink.close(5)

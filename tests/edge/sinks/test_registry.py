@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,25 +19,42 @@ from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError, OptionError
-from edgeemo.edge.sinks.base import SourceState, Update
-from edgeemo.edge.sinks.registry import CLOSE_S, SinkOptions, open_sinks, sink_options
+from edgeemo.edge.common.plugin import collect_options
+from edgeemo.edge.sinks.base import SinkContext, SourceState, Update
+from edgeemo.edge.sinks.registry import CLOSE_S, SINKS, open_sinks, requested_sinks, sink_options
 
 Make = Callable[..., Update]
-ABOUT: dict[str, Any] = {"labels": ("happy", "neutral"), "title": "tiny"}
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
 
-def test_options_of_the_command_are_those_that_are_taken() -> None:
-    @sink_options
-    def command() -> None: ...
+def about(**details: Any) -> SinkContext:
+    """The run that sinks are opened for: a camera with a small model."""
+    return SinkContext(("happy", "neutral"), "tiny", **details)
 
-    options = {option.name for option in click.command()(command).params}
-    assert options == set(SinkOptions.__dataclass_fields__)
+
+def test_options_are_those_of_all_kinds() -> None:
+    declared = {option.name for name in SINKS.names() for option in SINKS.load(name).options}
+    assert {option.name for option in sink_options()} == declared | {"quiet", "force", "privacy"}
+
+
+def test_declaring_options_imports_neither_server_nor_broker_nor_opencv() -> None:
+    code = "import sys; from edgeemo.edge.sinks.registry import sink_options; sink_options(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "click" in imported
+    assert not imported & {"cv2", "starlette", "uvicorn", "prometheus_client", "paho"}
+
+
+def test_option_that_is_taken_names_the_plugin() -> None:
+    options = [click.Option(["--out"])]
+    with pytest.raises(EdgeemoError) as caught:
+        collect_options("sink", options, {"toy": [click.Option(["--toy"]), click.Option(["-o", "--out"])]})
+    assert caught.value.problem == "the sink 'toy' declares the option -o, which is taken"
 
 
 def test_lines_go_to_standard_output(update: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    with open_sinks(SinkOptions(), live=True, **ABOUT) as sinks:
+    with open_sinks({}, about()) as sinks:
         for sink in sinks:
             sink.publish(update(3))
     assert [sink.name for sink in sinks] == ["lines"]
@@ -48,11 +66,11 @@ def test_lines_go_to_standard_output(update: Make, capsys: pytest.CaptureFixture
 def test_closed_standard_output_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with (
-        pytest.raises(EdgeemoError, match="standard output is closed; give --out FILE, or --no-lines"),
-        open_sinks(SinkOptions(), live=True, **ABOUT),
+        pytest.raises(EdgeemoError, match="standard output is closed; give --out FILE, or --quiet"),
+        open_sinks({}, about()),
     ):
         pass
-    with open_sinks(SinkOptions(no_lines=True), live=True, **ABOUT) as sinks:
+    with open_sinks({"quiet": True}, about()) as sinks:
         assert sinks == ()
 
 
@@ -60,8 +78,8 @@ def test_all_at_once(update: Make, tmp_path: Path, capsys: pytest.CaptureFixture
     pytest.importorskip("starlette")
     pytest.importorskip("paho.mqtt.client")
     out, video = tmp_path / "lines", tmp_path / "run.avi"
-    options = SinkOptions(out=str(out), video=str(video), web="127.0.0.1:0", mqtt="127.0.0.1:9", mqtt_name="door")
-    with open_sinks(options, live=True, warn=lambda _: None, **ABOUT) as sinks:
+    options = {"out": str(out), "video": str(video), "web": "127.0.0.1:0", "mqtt": "127.0.0.1:9", "mqtt_name": "door"}
+    with open_sinks(options, about(warn=lambda _: None)) as sinks:
         for index in range(10):
             for sink in sinks:
                 sink.publish(update(index, at=1000 + index / 15))
@@ -87,22 +105,22 @@ def test_reader_that_never_reads_does_not_take_the_time_of_others(
     warnings: list[str] = []
     with os.fdopen(reading), os.fdopen(writing, "w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        options = SinkOptions(video=str(tmp_path / "run.avi"))
-        with open_sinks(options, live=True, warn=warnings.append, **ABOUT) as sinks:
+        options = {"video": str(tmp_path / "run.avi")}
+        with open_sinks(options, about(warn=warnings.append)) as sinks:
             for index in range(600):
                 for sink in sinks:
                     sink.publish(update(index, at=1000 + index / 600))
             began = time.monotonic()
         assert time.monotonic() - began < CLOSE_S + 0.5
     assert (tmp_path / "run.avi").stat().st_size > 1000
-    assert re.fullmatch(r"lines: \d+ updates were left out, because it was too slow for them", warnings[-1])
+    assert re.fullmatch(r"lines: \d+ updates were dropped, because it was too slow for them", warnings[-1])
 
 
 def test_failure_of_the_run_is_told_before_that_of_a_sink(update: Make) -> None:
-    options = SinkOptions(out="/dev/full", force=True)
+    options = {"out": "/dev/full", "force": True}
 
     def run(error: Exception | None) -> None:
-        with open_sinks(options, live=True, **ABOUT) as sinks:
+        with open_sinks(options, about()) as sinks:
             sinks[0].publish(update(0))
             if error is not None:
                 raise error
@@ -115,8 +133,8 @@ def test_failure_of_the_run_is_told_before_that_of_a_sink(update: Make) -> None:
 
 def test_sink_that_cannot_start_leaves_no_output(tmp_path: Path) -> None:
     pytest.importorskip("starlette")
-    options = SinkOptions(out=str(tmp_path / "lines"), web="192.0.2.1:80", mqtt=None)
-    with pytest.raises(EdgeemoError, match="cannot listen"), open_sinks(options, live=True, **ABOUT):
+    options = {"out": str(tmp_path / "lines"), "web": "192.0.2.1:80", "mqtt": None}
+    with pytest.raises(EdgeemoError, match="cannot listen"), open_sinks(options, about()):
         raise AssertionError("it was entered")
 
 
@@ -127,12 +145,12 @@ def test_sink_that_cannot_start_leaves_no_output(tmp_path: Path) -> None:
         ({"privacy": True, "window": True}, EdgeemoError, "--privacy and --window do not go together"),
         ({"mqtt_name": "x"}, OptionError, "--mqtt-name needs --mqtt"),
         ({"mqtt_ca": "x"}, OptionError, "--mqtt-ca needs --mqtt"),
-        ({"out": "x", "no_lines": True}, OptionError, "--out and --no-lines do not go together"),
+        ({"healthy_within": 5.0}, OptionError, "--healthy-within needs --web"),
     ],
 )
 def test_what_does_not_go_together(options: dict[str, Any], error: type[click.ClickException], sentence: str) -> None:
     with pytest.raises(error) as caught:
-        SinkOptions(**options)
+        requested_sinks(options)
     assert sentence in str(caught.value)
 
 
@@ -178,15 +196,25 @@ def test_token_comes_from_the_environment(
         monkeypatch.setenv("EDGEEMO_WEB_TOKEN_FILE", str(tmp_path / "token"))
     else:
         monkeypatch.setenv("EDGEEMO_WEB_TOKEN", "the-token-of-this-page")
-    with open_sinks(SinkOptions(web="0.0.0.0:0", no_lines=True), live=True, **ABOUT):
+    with open_sinks({"web": "0.0.0.0:0", "quiet": True}, about()):
         assert capsys.readouterr().err.endswith("/?token=the-token-of-this-page\n")
+
+
+def test_quiet_leaves_standard_output_alone_and_keeps_the_file(
+    update: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "lines"
+    with open_sinks({"out": str(out), "quiet": True}, about()) as sinks:
+        sinks[0].publish(update(0))
+    assert len(out.read_text().splitlines()) == 1
+    assert capsys.readouterr() == ("", "")
 
 
 def test_under_privacy_no_pixel_leaves(update: Make, tmp_path: Path) -> None:
     pytest.importorskip("starlette")
     out = tmp_path / "lines"
-    options = SinkOptions(out=str(out), web="127.0.0.1:0", privacy=True)
-    with open_sinks(options, live=True, **ABOUT) as sinks:
+    options = {"out": str(out), "web": "127.0.0.1:0", "privacy": True}
+    with open_sinks(options, about()) as sinks:
         for sink in sinks:
             sink.publish(update(0))
             sink.publish(update(None, state=SourceState.RECONNECTING))

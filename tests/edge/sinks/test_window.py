@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -127,6 +128,6 @@ def test_no_screen_is_one_sentence(display: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_headless_opencv_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window.cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
     with pytest.raises(EdgeemoError, match="this OpenCV has no windows"):
         WindowSink(title="x", stop=lambda: None)

@@ -126,4 +126,5 @@ def test_bad_raw_format_is_one_sentence(text: str) -> None:
 def test_raw_is_for_standard_input(tiny_int8: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgeemo", "run", tiny_int8, "--source", tmp_path, "--raw", "4x4:rgb"]
     result = subprocess.run(command, capture_output=True, timeout=60)
-    assert result.stderr == b"Error: --raw is for standard input, expected --source -\n"
+    assert result.returncode == 2
+    assert result.stderr.endswith(b"Error: --raw is for standard input, expected --source -\n")
