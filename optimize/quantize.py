@@ -206,7 +206,7 @@ def _quantization_aware(
             if float_model.kind == KERAS3
             else "use --method int8, or give the run folder",
         )
-    kept = out.with_name(f".{out.stem}-training.npz")
+    kept = out.with_name(f".{out.stem}-training")
     flatbuffer, aware = train_int8(
         float_model.model,
         qat.recipe(float_model.recipe),

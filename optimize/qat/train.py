@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import tempfile
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,14 +18,13 @@ from ...edge.inference.classifier import Classifier
 from ...edge.inference.probabilities import as_probabilities
 from ...edge.vision.preprocess import normalize
 from ...train.backend import keras, set_seed
-from ...train.config.recipe import Recipe, Schedule
+from ...train.checkpoint import Checkpoints
+from ...train.config.recipe import EarlyStopping, Recipe, Schedule
 from ...train.datasets.splits import TrainingData
 from ...train.fit import schedule
-from ...train.fit.callbacks import EpochProgress, StepCallback
-from ...train.fit.loop import training_batches
+from ...train.fit.loop import Plan, Trained, TrainingLoop, training_batches
 from ...train.inputs.batches import Batches
 from ...train.network.model import compile_model
-from ..checkpoint import Checkpoint, State
 from ..converters.tensorflow import to_int8
 from .distillation_loss import compile_distilled, with_teacher
 from .init_ranges import init_ranges
@@ -97,8 +97,7 @@ def train_int8(
         model: the float model; not changed. It is the teacher when distilling.
         recipe, data, seed: with which it was trained.
         options: what the user chose.
-        checkpoint: file that keeps the state after each epoch and goes when all is done; a training that was killed
-            goes on from it.
+        checkpoint: folder for the state after each epoch, removed at the end; an interrupted training resumes from it.
         quiet: show no progress.
 
     Returns:
@@ -108,8 +107,8 @@ def train_int8(
         EdgeemoError: a layer cannot be quantized, or the conversion failed.
     """
     aware = quantization_aware(model, skip=options.skip)
-    kept = Checkpoint(checkpoint, _key(model, recipe, data, options, seed)) if checkpoint else None
-    fine_tune(aware, recipe, data, options=options, teacher=model, seed=seed, checkpoint=kept, quiet=quiet)
+    kept = Checkpoints(checkpoint, _key(model, recipe, data, options, seed)) if checkpoint else None
+    fine_tune(aware, recipe, data, options=options, teacher=model, seed=seed, checkpoints=kept, quiet=quiet)
     flatbuffer = to_int8(aware, recipe.input, None, skip=options.skip)
     if kept is not None:
         kept.remove()
@@ -180,7 +179,7 @@ def fine_tune(
     options: QatOptions | None = None,
     teacher: Any = None,
     seed: int = 0,
-    checkpoint: Checkpoint | None = None,
+    checkpoints: Checkpoints | None = None,
     quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Train a quantization-aware model and leave it with the weights of its best epoch on the validation role.
@@ -192,50 +191,60 @@ def fine_tune(
         options: what is chosen instead.
         teacher: the float model, which distillation needs.
         seed: of shuffling and augmentation.
-        checkpoint: where the training begins, if it holds a state, and what it writes after each epoch.
+        checkpoints: folder to resume from, if it holds a state, and to save each epoch to.
         quiet: show no progress.
 
     Returns:
         The history, one row an epoch.
     """
+    if checkpoints is None:
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Checkpoints(Path(folder))
+            return fine_tune(
+                model, recipe, data, options=options, teacher=teacher, seed=seed, checkpoints=kept, quiet=quiet
+            )
     options = options or QatOptions()
     distillation = options.distillation or Distillation.of(recipe.qat)
     set_seed(seed)
+    trained = Trained(model)
     _compile(model, recipe, distillation)
     batches, validation = training_batches(recipe, data, seed=seed)
     epochs, steps = options.epochs or recipe.qat.epochs, min(options.steps or batches.steps, batches.steps)
     free = max(1, epochs - int(epochs * FROZEN))
-    course = Schedule("cosine", epochs=epochs)
-    pace = StepCallback(
-        lambda done: schedule.learning_rate(course, recipe.qat.learning_rate, (), done),
-        EpochProgress(epochs, steps, what="QAT epoch", quiet=quiet),
-        steps,
+    loop = TrainingLoop(
+        batches=batches,
+        validation=validation,
+        steps=steps,
+        # So few epochs are all run, and the best is the result.
+        stopping=EarlyStopping(monitor=recipe.early_stopping.monitor),
+        checkpoints=checkpoints,
+        what="QAT epoch",
+        quiet=quiet,
+        stream=lambda stream: stream if distillation is None else with_teacher(stream, teacher),
     )
-    tuner = _Tuner(model, recipe.early_stopping.monitor, pace, checkpoint)
-    done = tuner.resume()
-    if not done:
+    if state := checkpoints.latest():
+        loop.history = state.history
+        trained.restore(state)
+        trained.restore_optimizer(state)
+    else:
         init_ranges(model, _first_inputs(batches))
-    for first, last in ((done, free), (max(done, free), epochs)):
-        if first >= last:
+    course = Schedule("cosine", epochs=epochs)
+
+    def rate(done: float) -> float:
+        return schedule.learning_rate(course, recipe.qat.learning_rate, (), done)
+
+    for end in (free, epochs):
+        if len(loop.history) >= end:
             continue
-        if first >= free:
+        if len(loop.history) >= free:
             optimizer = model.optimizer
             freeze_statistics(model)
             _compile(model, recipe, distillation)
             # With the moments that it has gathered.
             model.optimizer = optimizer
-        stream = batches.dataset(first)
-        model.fit(
-            stream if distillation is None else with_teacher(stream, teacher),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=steps,
-            validation_data=validation.dataset(),
-            callbacks=[pace, tuner],
-            verbose=0,
-        )
-    tuner.restore()
-    return tuner.history
+        loop.fit(trained, Plan(end, epochs, rate, "qat.learning_rate"))
+    trained.restore(checkpoints.load(loop.kept_epoch))
+    return loop.history
 
 
 def _first_inputs(batches: Batches) -> list[np.ndarray]:
@@ -259,47 +268,3 @@ def _compile(model: Any, recipe: Recipe, distillation: Distillation | None) -> N
     compile_model(model, recipe, learning_rate=recipe.qat.learning_rate)
     if distillation is not None:
         compile_distilled(model, distillation)
-
-
-class _Tuner(keras.callbacks.Callback):
-    """Keeps the best weights, and the state after each epoch."""
-
-    def __init__(self, model: Any, monitor: str, pace: StepCallback, checkpoint: Checkpoint | None) -> None:
-        super().__init__()
-        self.monitor, self.pace, self.checkpoint = monitor, pace, checkpoint
-        model.optimizer.build(model.trainable_variables)
-        # Freezing a layer changes the order in which the model lists its weights; this one stays.
-        self.variables, self.optimizer = list(model.variables), list(model.optimizer.variables)
-        self.best: list[np.ndarray] = []
-        self.history: list[dict[str, float]] = []
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = self.pace.row(logs)
-        self.history.append(row)
-        best = schedule.best_epoch(self.history, self.monitor) == epoch
-        if best or self.checkpoint is not None:
-            now = [variable.numpy() for variable in self.variables]
-            self.best = now if best else self.best
-            if self.checkpoint is not None:
-                optimizer = [variable.numpy() for variable in self.optimizer]
-                self.checkpoint.save(State(self.history, now, self.best, optimizer))
-        self.pace.progress.epoch(epoch, row)
-
-    def resume(self) -> int:
-        """Take up the state of the checkpoint, if there is one. Returns the finished epochs."""
-        state = self.checkpoint.load() if self.checkpoint is not None else None
-        if state is None:
-            return 0
-        self.history, self.best = state.history, state.best
-        _assign(self.variables, state.variables)
-        _assign(self.optimizer, state.optimizer)
-        return len(self.history)
-
-    def restore(self) -> None:
-        """Give the model the weights of its best epoch."""
-        _assign(self.variables, self.best)
-
-
-def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...edge.common.errors import DataError
 from ...edge.vision.preprocess import InputSpec
-from ..checkpoint import Unfinished
+from ..checkpoint import ArrayFile
 from ..config.recipe import Recipe
 from ..datasets.dataset import Dataset
 from ..evaluation.predictor import Predictor
@@ -94,7 +94,7 @@ def query_teachers(
         columns = [teacher.card.labels.index(label) for label in dataset.labels]
         groups.setdefault(teacher.card.input, []).append((teacher, columns))
     passes = len(groups) * len(total)
-    kept = Unfinished(checkpoint, _key(teachers, chosen, shown, mirrored)) if checkpoint else None
+    kept = ArrayFile(checkpoint, _key(teachers, chosen, shown, mirrored)) if checkpoint else None
     if saved := kept and kept.load():
         done, total = int(saved["done"]), saved["answers"]
     else:

@@ -6,14 +6,12 @@ the moving statistics of batch normalizations are averages already.
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import FileError, ModelError
-from ...edge.common.files import atomic_path
+from ...edge.common.errors import ModelError
 from ..backend import keras, tf
 
 
@@ -29,10 +27,11 @@ class Averages(keras.callbacks.Callback):
         decay: share of the average that stays in a step.
         steps: per epoch.
         start: finished epochs at which the averages begin.
-        saved: where a training that goes on finds them; they begin with the model's weights without it.
+        saved: averages of a training that is resumed, as from :meth:`values`; without them they begin with the model's
+            weights.
     """
 
-    def __init__(self, decay: float, steps: int, start: int, saved: Path | None = None) -> None:
+    def __init__(self, decay: float, steps: int, start: int, saved: Mapping[int, np.ndarray] | None = None) -> None:
         super().__init__()
         self.decay, self.steps, self.start, self.saved = decay, steps, start, saved
         self.epoch = start
@@ -42,9 +41,9 @@ class Averages(keras.callbacks.Callback):
         """Keras's hook."""
         places = {id(variable): place for place, variable in enumerate(self.model.weights)}
         self._followed = {places[id(variable)]: variable for variable in self.model.trainable_variables}
-        begun = _read(self.saved) if self.saved else {}
+        begun = self.saved or {}
         self._averages = {
-            place: tf.Variable(begun[place] if self.saved else variable.numpy(), trainable=False)
+            place: tf.Variable(begun[place] if begun else variable.numpy(), trainable=False)
             for place, variable in self._followed.items()
         }
 
@@ -77,30 +76,19 @@ class Averages(keras.callbacks.Callback):
             variable.assign(trained)
         self._trained = []
 
-    def save(self, path: Path) -> None:
-        """Write the averages, each under its weight's place in ``model.weights``."""
-        with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **{str(place): average.numpy() for place, average in self._averages.items()})
+    def values(self) -> dict[int, np.ndarray]:
+        """Return the averages by the places of their weights in ``model.weights``."""
+        return {place: average.numpy() for place, average in self._averages.items()}
 
 
-def swap_ema(model: Any, path: Path) -> None:
-    """Give a model the averages that :meth:`Averages.save` has written.
+def swap_ema(model: Any, averages: Mapping[int, np.ndarray]) -> None:
+    """Assign the averages of :meth:`Averages.values` to a model.
 
     Raises:
-        ModelError: the file is not there, damaged, or of another model.
+        ModelError: they are those of another model.
     """
     weights = model.weights
-    averages = _read(path)
     if any(place >= len(weights) or weights[place].shape != array.shape for place, array in averages.items()):
-        raise ModelError(f"{path} has averages of another model", hint="train again")
+        raise ModelError("a checkpoint has averages of another network", hint="train again")
     for place, array in averages.items():
         weights[place].assign(array)
-
-
-def _read(path: Path) -> dict[int, np.ndarray]:
-    try:
-        # NumPy would leave a damaged file open.
-        with open(path, "rb") as stream, np.load(stream) as table:
-            return {int(name): table[name] for name in table.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} cannot be read ({error})", hint="train again") from error

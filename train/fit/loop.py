@@ -1,10 +1,10 @@
-"""The training loop: Keras fits, this decides rate, stopping and checkpoints, and resumes where a killed run stood."""
+"""The training loop: Keras fits, this sets rates, saves each epoch, stops, and resumes an interrupted training."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ from ...edge.common.proportion import Accuracy
 from ...edge.inference.probabilities import as_probabilities
 from ...edge.model.card import ModelCard, Provenance
 from ..backend import as_float32, keras, set_seed, tf
-from ..config.recipe import Recipe
+from ..checkpoint import Checkpoints, TrainingState
+from ..config.recipe import EarlyStopping, Recipe
 from ..datasets.splits import TrainingData
 from ..distillation.soft_targets import load_targets
 from ..evaluation.plots import plot_history
 from ..inputs.batches import Batches
 from ..inputs.views import ViewTargets
 from ..network.ferplus_head import votes_to_learn, without_votes_head
-from ..network.model import build_training_model, compile_model, load_model
+from ..network.model import build_training_model, compile_model
 from . import schedule
 from .callbacks import EpochProgress, StepCallback, Summaries
 from .distribution import Strategy, open_strategy
@@ -72,26 +73,28 @@ def train(
     )
     events = run.folder / "tensorboard"
     summaries = Summaries(events, history) if tensorboard or events.is_dir() else None
+    loop = TrainingLoop(
+        batches=batches,
+        validation=validation,
+        steps=batches.steps,
+        stopping=recipe.early_stopping,
+        checkpoints=run.checkpoints,
+        quiet=quiet,
+        history=history,
+        strategy=strategy,
+        on_epoch=lambda history: _record(run, history, summaries),
+    )
     while stage := current_stage(recipe, history):
         try:
             with strategy.scope():
-                model = _model_at(run, recipe, history, stage, data.train.labels)
-            model.fit(
-                strategy.feed(batches, len(history)),
-                initial_epoch=len(history),
-                epochs=stage.end,
-                steps_per_epoch=batches.steps,
-                validation_data=strategy.feed(validation),
-                validation_steps=validation.steps,
-                callbacks=_callbacks(run, recipe, history, stage, batches.steps, summaries, quiet),
-                verbose=0,
-            )
+                trained, averages = _begin(run, recipe, history, stage, data.train.labels, batches.steps)
+            loop.fit(trained, _plan(recipe, history, stage), averages=averages)
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             raise RuntimeUnavailableError(
                 "another worker is gone, or cannot be reached any more",
                 hint=f"start all of them again with --resume {run.folder}",
             ) from error
-    return _finish(run, recipe, data, validation)
+    return _finish(run, recipe, data, loop)
 
 
 def training_batches(
@@ -142,99 +145,224 @@ def training_batches(
     )
 
 
-def _model_at(run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, labels: tuple[str, ...]) -> Any:
-    """The compiled model with which a stage begins or goes on."""
-    if len(history) > stage.start:
-        return load_model(run.checkpoint(len(history)))
-    model = _kept_model(run, recipe, history) if history else build_training_model(recipe, len(labels))
-    if run.settings.start and not history:
-        load_weights(model, run.settings.start, labels)
-    freeze(model, stage.phase.frozen)
-    compile_model(model, recipe, learning_rate=stage.phase.learning_rate)
-    return model
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Part of a training that is fitted with one compiled model.
+
+    Args:
+        end: finished epochs of the whole training at its end.
+        planned: epochs of the whole training, for the progress display.
+        rate: finished epochs with the fraction of the current one -> learning rate.
+        rate_key: key of the recipe that holds the learning rate.
+        phase: number of the phase, for the history; None keeps the column out.
+    """
+
+    end: int
+    planned: int
+    rate: Callable[[float], float]
+    rate_key: str
+    phase: int | None = None
+
+    def own(self, history: schedule.History) -> list[dict[str, float]]:
+        """Return the finished epochs of this part."""
+        return [row for row in history if row.get("phase") == self.phase]
 
 
-def _kept_model(run: Run, recipe: Recipe, history: list[dict[str, float]]) -> Any:
-    """The model of the epoch that is kept, with its averages if it was measured with them."""
-    kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
-    model = load_model(run.checkpoint(kept), compile=False)
-    if recipe.optimizer.ema:
-        swap_ema(model, run.averages(kept))
-    return model
+class Trained:
+    """A model in training with its variables in an order that freezing does not change.
+
+    Args:
+        model: model before any of its layers is frozen.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model, self._variables = model, list(model.weights)
+
+    def restore(self, state: TrainingState) -> None:
+        """Assign the variables of the model."""
+        _assign(self._variables, state.variables)
+
+    def restore_optimizer(self, state: TrainingState) -> None:
+        """Assign the variables of the compiled model's optimizer."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        _assign(optimizer_variables(self.model.optimizer), state.optimizer)
+
+    def state(self, history: list[dict[str, float]], averages: Averages | None) -> TrainingState:
+        """Return the state after the last epoch of the history."""
+        variables, optimizer = (
+            [variable.numpy() for variable in group]
+            for group in (self._variables, optimizer_variables(self.model.optimizer))
+        )
+        return TrainingState(history, variables, optimizer, averages.values() if averages else {})
 
 
-def _callbacks(
-    run: Run,
-    recipe: Recipe,
-    history: list[dict[str, float]],
-    stage: Stage,
-    steps: int,
-    summaries: Summaries | None,
-    quiet: bool,
-) -> list[Any]:
-    """What happens in a stage besides fitting, in the order in which it must happen."""
+def optimizer_variables(optimizer: Any) -> list[Any]:
+    """Return the variables of an optimizer, with those that scale the loss of a network that computes in float16."""
+    # Keras keeps the dynamic scale of the loss out of the wrapped optimizer's variables.
+    scale = getattr(optimizer, "_loss_scale", None)
+    return [*optimizer.variables, *getattr(scale, "_weights", {}).values()]
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    if len(variables) != len(values) or any(
+        tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)
+    ):
+        raise ModelError("a checkpoint belongs to another network", hint="train again")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@dataclasses.dataclass
+class TrainingLoop:
+    """A training, epoch by epoch: float training and quantization-aware training both run in it.
+
+    Args:
+        batches, validation: batches to train on and to validate with.
+        steps: steps of an epoch.
+        stopping: when to stop, and which epoch is the result.
+        checkpoints: where each epoch is saved; only the result so far and the last one are kept.
+        what: word before the number of an epoch.
+        quiet: show no progress.
+        history: figures of the finished epochs; grows.
+        strategy: where the replicas are trained; one replica here without it.
+        stream: change of the stream of training batches, such as the teacher's outputs that distillation adds.
+        on_epoch: called with the history after each epoch has been saved.
+    """
+
+    batches: Batches
+    validation: Batches
+    steps: int
+    stopping: EarlyStopping
+    checkpoints: Checkpoints
+    what: str = "epoch"
+    quiet: bool = False
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    strategy: Strategy | None = None
+    stream: Callable[[Any], Any] = lambda batches: batches
+    on_epoch: Callable[[list[dict[str, float]]], None] = lambda history: None
+
+    def fit(self, trained: Trained, plan: Plan, *, averages: Averages | None = None) -> None:
+        """Train until the end of a part, or until it stops early.
+
+        Args:
+            trained: model, compiled.
+            plan: part of the training.
+            averages: moving averages of the weights.
+
+        Raises:
+            EdgeemoError: the training diverged.
+        """
+        progress = EpochProgress(plan.planned, self.steps, what=self.what, quiet=self.quiet)
+        pace = StepCallback(plan.rate, progress, self.steps)
+        keeper = _EpochCallback(self, trained, plan, pace, averages)
+        first, strategy = len(self.history), self.strategy
+        stream = strategy.feed(self.batches, first) if strategy else self.batches.dataset(first)
+        validation = strategy.feed(self.validation) if strategy else self.validation.dataset()
+        trained.model.fit(
+            self.stream(stream),
+            initial_epoch=first,
+            epochs=plan.end,
+            steps_per_epoch=self.steps,
+            validation_data=validation,
+            validation_steps=self.validation.steps,
+            callbacks=[pace, *([averages] if averages else []), keeper],
+            verbose=0,
+        )
+
+    @property
+    def kept_epoch(self) -> int:
+        """Finished epochs of the checkpoint that is the result so far."""
+        return schedule.kept_epoch(self.history, self.stopping) + 1
+
+
+class _EpochCallback(keras.callbacks.Callback):
+    """After each epoch saves, records, prunes and stops."""
+
+    def __init__(
+        self, loop: TrainingLoop, trained: Trained, plan: Plan, pace: StepCallback, averages: Averages | None
+    ) -> None:
+        super().__init__()
+        self.loop, self.trained, self.plan, self.pace, self.averages = loop, trained, plan, pace, averages
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        row, loop = self.pace.row(logs), self.loop
+        if row["loss"] != row["loss"]:
+            raise ModelError(
+                f"training diverged in epoch {epoch + 1} (the loss is not a number)",
+                hint=f"lower it with --set {self.plan.rate_key}=...",
+            )
+        phase = {} if self.plan.phase is None else {"phase": float(self.plan.phase)}
+        loop.history.append({"epoch": row["epoch"], **phase, **row})
+        # The checkpoint comes first: a kill before the history is written leaves a checkpoint that is not in the
+        # history, and the epoch is repeated; the other way round the history would name a model that is not there.
+        loop.checkpoints.save(self.trained.state(loop.history, self.averages))
+        loop.on_epoch(loop.history)
+        loop.checkpoints.prune({loop.kept_epoch, epoch + 1})
+        best = schedule.best_epoch(loop.history, loop.stopping.monitor) == epoch
+        self.pace.progress.epoch(epoch, row, "  best" if best else "")
+        if schedule.should_stop(loop.stopping, self.plan.own(loop.history)):
+            self.model.stop_training = True
+
+
+def _record(run: Run, history: list[dict[str, float]], summaries: Summaries | None) -> None:
+    run.write_history(history)
+    if summaries:
+        summaries.add(history[-1])
+
+
+def _plan(recipe: Recipe, history: list[dict[str, float]], stage: Stage) -> Plan:
     course = dataclasses.replace(recipe.schedule, epochs=stage.phase.epochs)
 
     def rate(done: float) -> float:
         return schedule.learning_rate(course, stage.phase.learning_rate, stage.own(history), done - stage.start)
 
-    pace = StepCallback(rate, EpochProgress(stage.planned, steps, quiet=quiet), steps)
-    averages = None
-    if decay := recipe.optimizer.ema:
-        saved = run.averages(len(history)) if len(history) > stage.start else None
-        averages = Averages(decay, steps, stage.start, saved)
-    keeper = _Keeper(run, recipe, history, stage, pace, averages, summaries)
-    return [pace, *([averages] if averages else []), keeper]
+    return Plan(stage.end, stage.planned, rate, stage.rate_key, stage.number)
 
 
-class _Keeper(keras.callbacks.Callback):
-    """After each epoch saves, records, prunes and decides whether to go on."""
-
-    def __init__(
-        self,
-        run: Run,
-        recipe: Recipe,
-        history: list[dict[str, float]],
-        stage: Stage,
-        pace: StepCallback,
-        averages: Averages | None,
-        summaries: Summaries | None,
-    ) -> None:
-        super().__init__()
-        self.run, self.recipe, self.history, self.stage = run, recipe, history, stage
-        self.pace, self.averages, self.summaries = pace, averages, summaries
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = self.pace.row(logs)
-        if row["loss"] != row["loss"]:
-            raise ModelError(
-                f"training diverged in epoch {epoch + 1} (the loss is not a number)",
-                hint=f"lower it with --set {self.stage.rate_key}=...",
-            )
-        self.history.append({"epoch": row["epoch"], "phase": float(self.stage.number), **row})
-        # The checkpoint comes first: a kill between the two leaves a checkpoint that the history does not know of,
-        # which is repeated; the other way round the history would promise a model that is not there.
-        if self.averages:
-            self.averages.save(self.run.averages(epoch + 1))
-        self.run.save_checkpoint(self.model, epoch + 1)
-        self.run.write_history(self.history)
-        stopping = self.recipe.early_stopping
-        best = schedule.best_epoch(self.history, stopping.monitor) + 1
-        self.run.prune_checkpoints({schedule.kept_epoch(self.history, stopping) + 1, epoch + 1})
-        self.pace.progress.epoch(epoch, row, "  best" if best == epoch + 1 else "")
-        if self.summaries:
-            self.summaries.add(self.history[-1])
-        if schedule.should_stop(stopping, self.stage.own(self.history)):
-            self.model.stop_training = True
+def _begin(
+    run: Run, recipe: Recipe, history: list[dict[str, float]], stage: Stage, labels: tuple[str, ...], steps: int
+) -> tuple[Trained, Averages | None]:
+    """Return the compiled model of a stage and its averages."""
+    resumed = run.checkpoints.load(len(history)) if len(history) > stage.start else None
+    begun = bool(history) and resumed is None
+    trained = _kept(run, recipe, history, labels) if begun else Trained(_built(recipe, history, labels))
+    if resumed:
+        trained.restore(resumed)
+    elif run.settings.start and not history:
+        load_weights(trained.model, run.settings.start, labels)
+    freeze(trained.model, stage.phase.frozen)
+    compile_model(trained.model, recipe, learning_rate=stage.phase.learning_rate)
+    if resumed:
+        trained.restore_optimizer(resumed)
+    decay = recipe.optimizer.ema
+    saved = resumed.averages if resumed else None
+    return trained, Averages(decay, steps, stage.start, saved) if decay else None
 
 
-def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -> ModelCard:
-    history = run.history
+def _built(recipe: Recipe, history: list[dict[str, float]], labels: tuple[str, ...]) -> Any:
+    network = recipe.architecture
+    if history and "weights" in network.options:
+        # The checkpoint has them: the pretrained ones need not be there any more.
+        network = dataclasses.replace(network, options={**network.options, "weights": "none"})
+    return build_training_model(dataclasses.replace(recipe, architecture=network), len(labels))
+
+
+def _kept(run: Run, recipe: Recipe, history: list[dict[str, float]], labels: tuple[str, ...]) -> Trained:
+    """Return the model of the epoch that is kept, with its averages if it was measured with them."""
     kept = schedule.kept_epoch(history, recipe.early_stopping) + 1
-    model = as_float32(without_votes_head(_kept_model(run, recipe, history)))
+    trained, state = Trained(_built(recipe, history, labels)), run.checkpoints.load(kept)
+    trained.restore(state)
+    if recipe.optimizer.ema:
+        swap_ema(trained.model, state.averages)
+    return trained
+
+
+def _finish(run: Run, recipe: Recipe, data: TrainingData, loop: TrainingLoop) -> ModelCard:
+    history = loop.history
+    model = as_float32(without_votes_head(_kept(run, recipe, history, data.train.labels).model))
     # What was frozen in a phase is free again for whoever trains further, as quantization-aware training does.
     model.trainable = True
-    outputs = model.predict(validation.dataset().map(lambda x, y, w: x), verbose=0)
+    outputs = model.predict(loop.validation.dataset().map(lambda x, y, w: x), verbose=0)
     with atomic_path(run.folder / "model.keras") as temporary:
         model.save(temporary)
     card = ModelCard(
@@ -255,7 +383,7 @@ def _finish(run: Run, recipe: Recipe, data: TrainingData, validation: Batches) -
         notes=" ".join(_notes(run, data)),
     )
     accuracy = Accuracy.of(data.validation.targets, as_probabilities(outputs, card))
-    figure = {"data": data.validation.name, "split": "validation", "epoch": kept, **accuracy.to_dict()}
+    figure = {"data": data.validation.name, "split": "validation", "epoch": loop.kept_epoch, **accuracy.to_dict()}
     card = card.with_metric("float32 validation", figure)
     write_json(
         run.folder / "metrics.json",

@@ -1,9 +1,8 @@
 """The run folder: what a training leaves behind, and how the other commands find it again.
 
 ``recipe.toml`` (resolved), ``run.json`` (data and seed), ``data.json`` (hashes of the images), ``history.csv``,
-``checkpoints/epoch-0007.keras`` (with averages of the weights ``epoch-0007.npz`` beside it), ``tensorboard/`` if asked
-for, and at the end ``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not
-at all.
+``checkpoints/epoch-0007.npz`` (see :mod:`edgeemo.train.checkpoint`), ``tensorboard/`` if asked for, and at the end
+``model.keras``, ``card.json``, ``metrics.json``, ``curves.png``. Every file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -11,23 +10,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from ...edge.common.errors import DataError, ModelError
-from ...edge.common.files import atomic_path, existing, write_json, write_text
+from ...edge.common.files import existing, write_json, write_text
 from ...edge.model.card import ModelCard
+from ..checkpoint import Checkpoints
 from ..config.recipe import Data, Recipe, load_recipe
 from ..datasets.audit import drop_leaks, exclude_listed
 from ..datasets.dataset import Dataset
 from ..datasets.registry import read_dataset
 from ..datasets.selection import Choice
 from ..datasets.splits import Holdout, TrainingData, stratified, training_data
-
-_CHECKPOINT = re.compile(r"^epoch-(\d+)\.(keras|npz)$")
 
 
 @dataclass(frozen=True)
@@ -195,25 +190,10 @@ class Run:
         writer.writerows(history)
         write_text(self.folder / "history.csv", stream.getvalue())
 
-    def checkpoint(self, epoch: int) -> Path:
-        """File of the model after ``epoch`` finished epochs."""
-        return self.folder / "checkpoints" / f"epoch-{epoch:04d}.keras"
-
-    def averages(self, epoch: int) -> Path:
-        """File of the averages of the weights after ``epoch`` finished epochs."""
-        return self.checkpoint(epoch).with_suffix(".npz")
-
-    def save_checkpoint(self, model: Any, epoch: int) -> None:
-        """Save model and optimizer state after ``epoch`` finished epochs."""
-        with atomic_path(self.checkpoint(epoch)) as temporary:
-            model.save(temporary)
-
-    def prune_checkpoints(self, keep: set[int]) -> None:
-        """Remove all checkpoints but these epochs, and what a killed run left half-written."""
-        for path in (self.folder / "checkpoints").iterdir():
-            match = _CHECKPOINT.match(path.name)
-            if not match or int(match.group(1)) not in keep:
-                path.unlink()
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """State of the training after the epochs that are kept."""
+        return Checkpoints(self.folder / "checkpoints")
 
     @property
     def card(self) -> ModelCard:

@@ -19,7 +19,6 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, write_model
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.optimize.checkpoint import Checkpoint, State
 from edgeemo.optimize.converters.tensorflow import to_int8
 from edgeemo.optimize.graph.verify import verify_skipped
 from edgeemo.optimize.qat.distillation_loss import DistilledLoss, compile_distilled, with_teacher
@@ -27,6 +26,7 @@ from edgeemo.optimize.qat.init_ranges import init_ranges
 from edgeemo.optimize.qat.options import Distillation, QatOptions
 from edgeemo.optimize.qat.train import fidelity, fine_tune, freeze_statistics, quantization_aware, train_int8
 from edgeemo.train.backend import keras, tf
+from edgeemo.train.checkpoint import Checkpoints, TrainingState
 from edgeemo.train.config.recipe import Qat, Recipe, load_recipe
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, training_data
@@ -116,52 +116,32 @@ def test_fine_tuning_keeps_the_best_epoch(recipe: Recipe, few: TrainingData, mod
     assert not any(layer.trainable for layer in aware.layers if layer.name == "quant_bn")
 
 
-class Killed(Checkpoint):
-    """The power goes after the first epoch."""
+class Killed(Checkpoints):
+    """The power goes after some epochs."""
 
-    def save(self, state: State) -> None:
+    after = 1
+
+    def save(self, state: TrainingState) -> None:
         super().save(state)
-        raise KeyboardInterrupt
+        if len(state.history) == self.after:
+            raise KeyboardInterrupt
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on(recipe: Recipe, few: TrainingData, model: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_killed_training_resumes(recipe: Recipe, few: TrainingData, model: Any, tmp_path: Path, after: int) -> None:
     tuned = dataclasses.replace(recipe, qat=Qat(epochs=3, learning_rate=0.003))
-    path, found = tmp_path / "state.npz", []
+    folder, found = tmp_path / "state", []
+    killed = type("KilledLater", (Killed,), {"after": after})
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(quantization_aware(model), tuned, few, checkpoint=Killed(path, "key"), quiet=True)
-    for checkpoint in (Checkpoint(path, "key"), None):
+        fine_tune(quantization_aware(model), tuned, few, checkpoints=killed(folder, "key"), quiet=True)
+    for checkpoints in (Checkpoints(folder, "key"), None):
         aware = quantization_aware(model)
-        history = fine_tune(aware, tuned, few, checkpoint=checkpoint, quiet=True)
+        history = fine_tune(aware, tuned, few, checkpoints=checkpoints, quiet=True)
         found.append((history[-1]["loss"], [row["epoch"] for row in history]))
     # Sums of floats on several threads come in any order.
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-3)
     assert found[0][1] == found[1][1] == [1.0, 2.0, 3.0]
-
-
-@pytest.mark.parametrize("last_is_best", [True, False])
-def test_a_state_comes_back_as_it_was(last_is_best: bool, tmp_path: Path) -> None:
-    last, checkpoint = [np.full(2, 1.5), np.zeros((1, 3))], Checkpoint(tmp_path / "state.npz", "key")
-    best = last if last_is_best else [np.full(2, 2.5), np.ones((1, 3))]
-    checkpoint.save(State([{"epoch": 1.0, "loss": 0.25}], last, best, [np.array(7)]))
-    state = checkpoint.load()
-    assert state is not None
-    assert state.history == [{"epoch": 1.0, "loss": 0.25}]
-    for found, expected in ((state.variables, last), (state.best, best), (state.optimizer, [np.array(7)])):
-        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
-    checkpoint.remove()
-    assert checkpoint.load() is None
-
-
-@pytest.mark.parametrize("content", [None, b"", b"half a zip"])
-def test_what_is_no_state_of_this_training_is_passed_over(content: bytes | None, tmp_path: Path) -> None:
-    path = tmp_path / "state.npz"
-    if content is None:
-        one = [np.zeros(1)]
-        Checkpoint(path, "another").save(State([], one, one, one))
-    else:
-        path.write_bytes(content)
-    assert Checkpoint(path, "key").load() is None
 
 
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("steps", 0), ("epochs", -1)])
@@ -363,7 +343,7 @@ def test_the_command_says_how_well_the_tflite_repeats_keras(copy: Path) -> None:
     assert found["mean_difference"] <= found["max_difference"] < 0.2
     assert found["agreement"] > 0.95
     assert figures["skipped"] == []
-    assert not list(copy.glob(".*.npz"))
+    assert not list(copy.glob(".*-training"))
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_the_run_folder_is_complete(finished: tuple[Path, Result]) -> None:
     assert result.exit_code == 0, result.output
     best = json.loads((folder / "metrics.json").read_text())["validation"]["epoch"]
     expected = {"recipe.toml", "run.json", "data.json", "history.csv", "model.keras", "card.json", "metrics.json"}
-    expected |= {"curves.png", "checkpoints/epoch-0002.keras", f"checkpoints/epoch-{best:04d}.keras"}
+    expected |= {"curves.png", "checkpoints/epoch-0002.npz", f"checkpoints/epoch-{best:04d}.npz"}
     assert set(files(folder)) == expected
 
 
@@ -279,7 +279,7 @@ def resumed(faces_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Resume
     assert process.wait() == -signal.SIGKILL
     before = history(folder)
     # What a kill while a checkpoint was being written leaves behind.
-    (folder / "checkpoints" / ".epoch-0002-half.keras").write_bytes(b"half")
+    (folder / "checkpoints" / ".epoch-0002-half.npz").write_bytes(b"half")
     return folder, before, invoke(["train", "--resume", str(folder)])
 
 

@@ -19,7 +19,7 @@ from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.fit.loop import train
 from edgeemo.train.fit.run import Run, Settings
 from edgeemo.train.fit.schedule import best_epoch
-from edgeemo.train.network.model import load_model
+from edgeemo.train.network.model import build_training_model, load_model
 
 Points = Callable[[Path], dict[str, list[tuple[int, float]]]]
 
@@ -70,7 +70,7 @@ def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path
     (row,) = run.history
     assert np.isfinite([row["loss"], row["val_loss"]]).all()
     assert row["learning_rate"] > 0
-    assert run.averages(1).is_file()
+    assert run.checkpoints.load(1).averages
     model = load_model(run.model_path, compile=False)
     assert model.output_names == ["emotion"]
     assert model.output_shape == (None, 1 if binary else 7)
@@ -124,12 +124,14 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(
 
 def test_the_finished_model_has_the_averages(finished: Run) -> None:
     best = best_epoch(finished.history, "val_accuracy") + 1
-    raw = load_model(finished.checkpoint(best), compile=False)
+    state = finished.checkpoints.load(best)
+    raw = build_training_model(finished.recipe, 7)
+    for variable, value in zip(raw.weights, state.variables, strict=True):
+        variable.assign(value)
     model = load_model(finished.model_path, compile=False)
     places = {weight.name: place for place, weight in enumerate(raw.weights)}
-    with np.load(finished.averages(best)) as averages:
-        for weight in model.trainable_variables:
-            assert np.array_equal(weight.numpy(), averages[str(places[weight.name])])
+    for weight in model.trainable_variables:
+        assert np.array_equal(weight.numpy(), state.averages[places[weight.name]])
     assert not np.array_equal(model.get_layer("emotion").get_weights()[0], raw.get_layer("emotion").get_weights()[0])
 
 

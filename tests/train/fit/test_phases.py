@@ -14,11 +14,12 @@ from click.testing import CliRunner
 from edgeemo.cli import edgeemo
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.architectures import build
+from edgeemo.train.checkpoint import Checkpoints
 from edgeemo.train.config.recipe import EarlyStopping, Phase, Recipe, load_recipe
 from edgeemo.train.fit.loop import train
 from edgeemo.train.fit.phases import current_stage, freeze
 from edgeemo.train.fit.run import Run, Settings
-from edgeemo.train.network.model import load_model
+from edgeemo.train.network.model import build_training_model, load_model
 
 #: Two epochs of the classifier at a high rate, then two of everything at a low one.
 PHASES = "phase=[{epochs=2, learning_rate=0.01, frozen=true}, {epochs=2, learning_rate=1e-3}]"
@@ -94,7 +95,7 @@ def trained(folder: Path, loaded: Recipe, *, kill_after: int | None = None) -> R
     class Watched(Run):
         def write_history(self, history: list[dict[str, float]]) -> None:
             super().write_history(history)
-            shutil.copy(self.checkpoint(len(history)), folder / "all")
+            shutil.copy(self.checkpoints.path(len(history)), folder / "all")
             shutil.copytree(self.folder, folder / f"after-{len(history)}")
             if len(history) == kill_after:
                 raise _Kill
@@ -104,8 +105,9 @@ def trained(folder: Path, loaded: Recipe, *, kill_after: int | None = None) -> R
 
 
 def kernels(run: Run, epoch: int) -> dict[str, np.ndarray]:
-    model = load_model(run.folder.parent / "all" / f"epoch-{epoch:04d}.keras", compile=False)
-    return {weight.name: weight.numpy() for weight in model.weights}
+    state = Checkpoints(run.folder.parent / "all").load(epoch)
+    names = [weight.name for weight in build_training_model(run.recipe, 7).weights]
+    return dict(zip(names, state.variables, strict=True))
 
 
 def changed(first: dict[str, Any], second: dict[str, Any]) -> set[str]:

@@ -67,30 +67,6 @@ def test_history_is_read_back_exactly(run: Run) -> None:
     assert run.history == rows
 
 
-class _Model:
-    """Stands where Keras would be slow: it saves its one word."""
-
-    def __init__(self, word: str) -> None:
-        self.word = word
-
-    def save(self, path: Path) -> None:
-        Path(path).write_text(self.word)
-
-
-def test_only_the_checkpoints_to_keep_stay(run: Run) -> None:
-    for epoch in (1, 2, 3, 12):
-        run.save_checkpoint(_Model(str(epoch)), epoch)
-    for epoch in (1, 2):
-        run.averages(epoch).write_text("averages")
-    (run.folder / "checkpoints" / ".epoch-0013-half.keras").write_text("half")
-    run.prune_checkpoints({2, 12})
-    assert {path.name: path.read_text() for path in (run.folder / "checkpoints").iterdir()} == {
-        "epoch-0002.keras": "2",
-        "epoch-0002.npz": "averages",
-        "epoch-0012.keras": "12",
-    }
-
-
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [

@@ -143,7 +143,7 @@ def test_what_cannot_be_begun_with_leaves_nothing(
 
 
 def test_a_run_that_was_stopped_before_its_first_epoch_begins_there_again(trained_run: Path, tmp_path: Path) -> None:
-    from edgeemo.train.fit.loop import _model_at
+    from edgeemo.train.fit.loop import _begin
     from edgeemo.train.fit.phases import current_stage
 
     settings = Run.open(trained_run).settings
@@ -152,6 +152,7 @@ def test_a_run_that_was_stopped_before_its_first_epoch_begins_there_again(traine
     run = Run.create(tmp_path, recipe, changed)
     stage = current_stage(recipe, [])
     assert stage is not None
-    model = _model_at(Run.open(run.folder), recipe, [], stage, Run.open(trained_run).card.labels)
+    labels = Run.open(trained_run).card.labels
+    model = _begin(Run.open(run.folder), recipe, [], stage, labels, 1)[0].model
     expected = weights_of(load_model(trained_run / "model.keras"))
     assert all(np.array_equal(a, b) for a, b in zip(weights_of(model)["emotion"], expected["emotion"], strict=True))
