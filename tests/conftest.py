@@ -114,11 +114,12 @@ class Conversions(dict[str, Path]):
 
     def __missing__(self, method: str) -> Path:
         from edgeemo.optimize.data_splits import run_splits
+        from edgeemo.optimize.options import QuantizeOptions
         from edgeemo.optimize.quantize import quantize
         from edgeemo.train.fit.run import Run
 
         run, path = Run.open(self._run), self._folder / f"{method}.tflite"
-        quantize(run, method, path, data=run_splits(run), calibration_size=200, quiet=True)
+        quantize(run, method, path, QuantizeOptions(200), data=run_splits(run), quiet=True)
         self[method] = path
         return path
 

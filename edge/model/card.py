@@ -66,8 +66,7 @@ class Quantization:
     """How a model was quantized.
 
     Args:
-        method: ``float32``, ``float16``, ``dynamic``, ``int8``, ``int8-float-io``, ``int16x8`` (post-training) or
-            ``qat``.
+        method: name of the quantization method, such as ``int8``; ``float32`` for none.
         calibration_hash: content hash of the calibration set.
         calibration_size: number of images in it.
         calibration_seed: seed of its draw.
@@ -75,6 +74,7 @@ class Quantization:
         rounding: ``gptq`` where weights were not rounded to the nearest step, or empty.
         per_channel: whether each output channel of the weights has a scale; None where weights have none.
         kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
+        engine: package that converted the model and its version; empty where it is not known.
     """
 
     method: str = "float32"
@@ -85,6 +85,7 @@ class Quantization:
     rounding: str = ""
     per_channel: bool | None = None
     kept: dict[str, str] = field(default_factory=dict)
+    engine: str = ""
 
 
 @dataclass(frozen=True)

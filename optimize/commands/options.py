@@ -1,9 +1,10 @@
-"""What commands ask that take a model of any kind."""
+"""Options that several commands of this package have."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -11,16 +12,76 @@ import click
 from ...edge.common.errors import EdgeemoError
 from ...edge.model.describe import Description, label_names
 from ...edge.vision.preprocess import CHANNELS, NORMALIZATIONS
+from ..options import ROUNDINGS
 
 _Command = Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class Source:
+    """A float model on the command line.
+
+    Args:
+        path: run folder or model.
+        description: what only a person knows of a model without a card.
+        data: data set of faces of the kind the model was trained on; a run knows its own.
+    """
+
+    path: str
+    description: Description
+    data: str | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the result of a command goes.
+
+    Args:
+        path: file to write; None for the command's default.
+        force: overwrite it.
+        quiet: show no progress.
+        as_json: print the result as JSON.
+    """
+
+    path: str | None
+    force: bool
+    quiet: bool
+    as_json: bool
+
+
+def output_options(out_help: str, *, force_help: str = "Overwrite the file.") -> Callable[[_Command], _Command]:
+    """Add --out, --force, --quiet and --json to a command, which gets them as ``output``.
+
+    Args:
+        out_help: help of --out.
+        force_help: help of --force.
+    """
+
+    def add(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def wrapper(*, out: str | None, force: bool, quiet: bool, as_json: bool, **others: Any) -> Any:
+            return command(output=Output(out, force, quiet or as_json, as_json), **others)
+
+        for option in (
+            click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+            click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+            click.option("--force", is_flag=True, help=force_help),
+            click.option("-o", "--out", metavar="FILE", help=out_help),
+        ):
+            wrapper = option(wrapper)
+        return wrapper
+
+    return add
+
+
 def float_model_options(command: _Command) -> _Command:
-    """``--data`` and what only a person knows of a model without a card, handed over as ``description``."""
+    """Add a float model to a command, which gets it as ``source``: --data, and what a model without a card needs."""
 
     @functools.wraps(command)
     def wrapper(
         *,
+        model: str,
+        data: str | None,
         labels: str | None,
         normalization: str | None,
         height: int | None,
@@ -33,7 +94,7 @@ def float_model_options(command: _Command) -> _Command:
             label_names(labels), normalization or "", height or 0, width or 0, channels or "", card or ""
         )
         try:
-            return command(description=description, **others)
+            return command(source=Source(model, description, data), **others)
         except MemoryError as error:
             raise EdgeemoError(
                 f"this ran out of memory ({error})",
@@ -57,15 +118,16 @@ def float_model_options(command: _Command) -> _Command:
         ),
     ):
         wrapper = option(wrapper)
-    return wrapper
+    argument: _Command = click.argument("model", metavar="RUN_OR_MODEL")(wrapper)
+    return argument
 
 
 def rounding_option(help_text: str) -> Callable[[_Command], _Command]:
-    """``--rounding``; the names are those of :mod:`edgeemo.optimize.converters.gptq`, not loaded by ``--help``."""
+    """Return ``--rounding`` with this help."""
     return click.option(
         "--rounding",
-        type=click.Choice(["nearest", "gptq"]),
-        default="nearest",
+        type=click.Choice(ROUNDINGS),
+        default=ROUNDINGS[0],
         show_default=True,
         help=help_text,
     )

@@ -14,9 +14,10 @@ from click.core import ParameterSource
 from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...edge.model.zoo import FOLDER
-from ..qat.options import QatOptions
-from .options import float_model_options, rounding_option
-from .qat_options import qat_options
+from ..methods import METHODS
+from ..options import QuantizeOptions
+from .options import Output, Source, float_model_options, output_options
+from .quantize_options import GateOptions, gate_options, quantize_options
 
 if TYPE_CHECKING:
     from ...train.datasets.splits import TrainingData
@@ -24,70 +25,29 @@ if TYPE_CHECKING:
     from ..quantize import Quantized
     from ..sensitivity.mixed_precision import MixedPrecision
 
-_METHODS = ["float32", "float16", "dynamic", "int8", "int8-float-io", "int16x8", "qat"]
 #: Bad figures on images that the model may have been trained on are too good, never too bad.
 _CAVEAT = "measured on training images that the model may have seen: prove it with edgeemo validate on others"
 
 
 @click.command("quantize")
-@click.argument("model", metavar="RUN_OR_MODEL")
-@click.option(
-    "--method",
-    type=click.Choice(_METHODS),
-    default="int8",
-    show_default=True,
-    help="qat trains quantization-aware first; all others are post-training.",
-)
-@click.option("--out", metavar="FILE", help="The .tflite to write.  [default: <name>-<method>.tflite in or beside it]")
 @float_model_options
-@click.option("--recipe", metavar="NAME", help="How qat goes on training a tf_keras model that is no run.")
-@click.option("--seed", default=0, show_default=True, help="Of the draws for a model that is no run.")
+@click.option("--recipe", metavar="NAME", help="Recipe by which qat trains a tf_keras model that is no run.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draws for a model that is no run.")
+@quantize_options
+@gate_options
 @click.option(
-    "--calibration-size", default=500, show_default=True, help="Training faces for post-training calibration."
+    "--calibration-study", metavar="DIR", help="Instead: how accuracy depends on the calibration size; table and plot."
 )
-@click.option(
-    "--calibration-method",
-    type=click.Choice(["minmax", "percentile", "mse"]),
-    default="minmax",
-    show_default=True,
-    help="How activation ranges are estimated, for int8 and int8-float-io.",
-)
-@rounding_option("Weight rounding of methods that calibrate; gptq compensates errors on the calibration faces.")
-@click.option("--per-tensor", is_flag=True, help="One scale for each weight tensor instead of one for each channel.")
-@click.option("--max-drop", type=float, help="Gate: accuracy that may be lost on the validation role, points.")
-@click.option("--mixed-precision", is_flag=True, help="Keep the worst operators out of int8 until the gate passes.")
-@click.option(
-    "--mixed-precision-in",
-    type=click.Choice(["float32", "int16"]),
-    default="float32",
-    show_default=True,
-    help="Type of the operators that --mixed-precision keeps out of int8.",
-)
-@click.option(
-    "--calibration-study", metavar="DIR", help="Instead: how drift depends on the calibration size; table and plot."
-)
-@qat_options
-@click.option("--force", is_flag=True, help="Overwrite the .tflite.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@output_options("The .tflite to write.  [default: <name>-<method>.tflite beside the model]")
 def command(
-    model: str,
-    method: str,
-    out: str | None,
-    description: Any,
-    data: str | None,
+    source: Source,
     recipe: str | None,
     seed: int,
-    calibration_size: int,
-    calibration_method: str,
-    rounding: str,
-    per_tensor: bool,
-    max_drop: float | None,
-    mixed_precision: bool,
-    mixed_precision_in: str,
+    method: str,
+    options: QuantizeOptions,
+    gate: GateOptions,
     calibration_study: str | None,
-    qat: QatOptions,
-    force: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Turn a trained model into a .tflite; by default full int8: int8 in and out, no floating-point operator left.
 
@@ -98,68 +58,58 @@ def command(
 
     Example: edgeemo quantize runs/cnn3 --max-drop 1.0 --mixed-precision
     """
-    _check_options(method, max_drop, mixed_precision)
+    gate.check(method)
     if calibration_study:
         _require_plain_study(
             ignored=("method", "calibration_size", "calibration_method", "rounding", "per_tensor", "max_drop")
         )
+    METHODS.load(method).check(options)
     from ..data_splits import model_splits
     from ..float_model import open_float_model
-    from ..quantize import check_method, quantize
 
-    check_method(method, calibration_method, rounding)
-    float_model = _with_recipe(open_float_model(model, description, seed=seed), recipe)
+    float_model = _with_recipe(open_float_model(source.path, source.description, seed=seed), recipe)
     if calibration_study:
-        _study(float_model, model_splits(float_model, data), calibration_study, force, as_json)
+        _study(float_model, model_splits(float_model, source.data), calibration_study, output)
         return
-    target = new_file(out or _beside(float_model, method), force=force)
-    roles = model_splits(float_model, data)
-    if max_drop is not None and roles is None:
+    target = new_file(output.path or _beside(float_model, method), force=output.force)
+    splits = model_splits(float_model, source.data)
+    if gate.max_drop is not None and splits is None:
         raise DataError("the gate needs faces to measure with", hint="give them with --data")
-    result = quantize(
+    result, mixed = _quantize(float_model, method, target, options, splits, gate, quiet=output.quiet)
+    click.echo(_document(result, mixed, options) if output.as_json else _report(float_model, result, mixed, options))
+    if gate.max_drop is not None and splits is not None:
+        _judge(float_model, result, mixed, gate.max_drop, splits, output)
+
+
+def _quantize(
+    float_model: FloatModel,
+    method: str,
+    target: Path,
+    options: QuantizeOptions,
+    splits: TrainingData | None,
+    gate: GateOptions,
+    *,
+    quiet: bool,
+) -> tuple[Quantized, MixedPrecision | None]:
+    from ..quantize import quantize, quantize_mixed_precision
+
+    result = quantize(float_model, method, target, options, data=splits, quiet=quiet)
+    if not gate.mixed_precision or gate.max_drop is None or splits is None or result.compared.passes(gate.max_drop):
+        return result, None
+    return quantize_mixed_precision(
         float_model,
-        method,
+        METHODS.load(method),
         target,
-        data=roles,
-        calibration_size=calibration_size,
-        calibration_method=calibration_method,
-        rounding=rounding,
-        per_channel=not per_tensor,
-        qat=qat,
-        quiet=as_json,
+        options,
+        data=splits,
+        max_drop=gate.max_drop,
+        kept_in=gate.kept_in,
+        quiet=quiet,
     )
-    mixed = None
-    if mixed_precision and roles is not None and max_drop is not None and not result.compared.passes(max_drop):
-        from ..quantize import quantize_mixed_precision
-
-        result, mixed = quantize_mixed_precision(
-            float_model,
-            method,
-            target,
-            data=roles,
-            max_drop=max_drop,
-            kept_in=mixed_precision_in,
-            calibration_size=calibration_size,
-            per_channel=not per_tensor,
-            rounding=rounding,
-            quiet=as_json,
-        )
-    click.echo(_document(result, mixed, qat) if as_json else _report(float_model, result, mixed, qat))
-    if max_drop is not None and roles is not None:
-        _gate(float_model, result, mixed, max_drop, roles, as_json)
-
-
-def _check_options(method: str, max_drop: float | None, mixed_precision: bool) -> None:
-    if max_drop is not None and max_drop < 0:
-        raise OptionError("--max-drop must not be negative: give the points that may be lost, as 1.0")
-    if mixed_precision and max_drop is None:
-        raise OptionError("--mixed-precision needs --max-drop: it stops when that gate passes")
-    if mixed_precision and method not in ("int8", "int8-float-io"):
-        raise OptionError("--mixed-precision goes with --method int8 or int8-float-io")
 
 
 def _require_plain_study(ignored: Sequence[str]) -> None:
-    """Nothing that is asked for may be left out without a word."""
+    """Refuse options that a study would ignore."""
     context = click.get_current_context()
     given = [
         parameter.opts[0]
@@ -192,21 +142,21 @@ def _beside(float_model: FloatModel, method: str) -> Path:
     return folder / f"{float_model.card.name}-{method}.tflite"
 
 
-def _study(float_model: FloatModel, roles: TrainingData | None, where: str, force: bool, as_json: bool) -> None:
-    if roles is None:
+def _study(float_model: FloatModel, splits: TrainingData | None, where: str, output: Output) -> None:
+    if splits is None:
         raise DataError("a study needs faces to calibrate on and to measure with", hint="give them with --data")
-    folder = new_folder(where, force=force)
+    folder = new_folder(where, force=output.force)
     from ...edge.common.console import Progress
     from ..sensitivity.calibration_study import plot_study, study
 
-    with Progress(quiet=as_json) as display:
-        result = study(float_model, roles, progress=lambda done, of: display.update("calibration set", done + 1, of))
+    with Progress(quiet=output.quiet) as display:
+        result = study(float_model, splits, progress=lambda done, of: display.update("calibration set", done + 1, of))
     write_json(folder / "calibration.json", result.to_dict())
     plot_study(result, folder / "calibration.png")
-    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.table())
+    click.echo(json.dumps(result.to_dict(), indent=2) if output.as_json else result.table())
 
 
-def _document(result: Quantized, mixed: MixedPrecision | None, qat: QatOptions) -> str:
+def _document(result: Quantized, mixed: MixedPrecision | None, options: QuantizeOptions) -> str:
     figures: dict[str, Any] = {
         "model": str(result.path),
         "bytes": result.path.stat().st_size,
@@ -221,15 +171,22 @@ def _document(result: Quantized, mixed: MixedPrecision | None, qat: QatOptions) 
             "drift": result.accuracy_change.to_dict(),
         }
     if result.fidelity:
-        figures |= {"fidelity": asdict(result.fidelity), "skipped": list(qat.skip)}
+        figures |= {"fidelity": asdict(result.fidelity), "skipped": list(options.qat.skip)}
     if mixed:
         figures["mixed_precision"] = mixed.to_dict()
     return json.dumps(figures, indent=2)
 
 
-def _report(float_model: FloatModel, result: Quantized, mixed: MixedPrecision | None, qat: QatOptions) -> str:
+def _engine(result: Quantized) -> str:
+    engine = result.card.quantization.engine
+    return f"converted by {engine}" if engine else "as it was"
+
+
+def _report(float_model: FloatModel, result: Quantized, mixed: MixedPrecision | None, options: QuantizeOptions) -> str:
     lines = [mixed.table() + "\n"] if mixed else []
-    lines.append(f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantization.method}")
+    lines.append(
+        f"{result.path}: {result.path.stat().st_size:,} bytes, {result.card.quantization.method}, {_engine(result)}"
+    )
     if result.accuracy_change:
         lines += [
             f"validation: float {result.reference}; this model {result.accuracy}",
@@ -237,8 +194,8 @@ def _report(float_model: FloatModel, result: Quantized, mixed: MixedPrecision | 
         ]
     if result.fidelity:
         lines.append(f"against the Keras model that was converted: {result.fidelity}")
-    if qat.skip:
-        lines.append(f"left in floating point, as asked: {', '.join(qat.skip)}")
+    if options.qat.skip:
+        lines.append(f"left in floating point, as asked: {', '.join(options.qat.skip)}")
     if result.accuracy_change and float_model.kind != "a run":
         lines.append(_CAVEAT)
     elif float_model.kind == "a run":
@@ -247,21 +204,21 @@ def _report(float_model: FloatModel, result: Quantized, mixed: MixedPrecision | 
     return "\n".join(lines)
 
 
-def _gate(
+def _judge(
     float_model: FloatModel,
     result: Quantized,
     mixed: MixedPrecision | None,
     max_drop: float,
-    data: TrainingData,
-    as_json: bool,
+    splits: TrainingData,
+    output: Output,
 ) -> None:
     from ..quantize import advice
 
     worst = result.compared.worst_loss
-    verdict = f"the loss is at most {worst:.2f} points (upper 95 % bound, validation role), allowed are {max_drop:g}"
+    verdict = f"the loss is at most {worst:.2f} points (upper 95 % bound, validation split), allowed are {max_drop:g}"
     if not result.compared.passes(max_drop):
-        raise GateError(f"gate failed: {verdict}", hint=advice(float_model, result, mixed, max_drop, data))
-    if not as_json:
+        raise GateError(f"gate failed: {verdict}", hint=advice(float_model, result, mixed, max_drop, splits))
+    if not output.as_json:
         click.echo(f"gate passed: {verdict}")
-    if mixed and mixed.kept and not as_json:
-        click.echo(advice(float_model, result, mixed, max_drop, data))
+    if mixed and mixed.kept and not output.as_json:
+        click.echo(advice(float_model, result, mixed, max_drop, splits))

@@ -38,14 +38,13 @@ def command(
 
     from ..results import System, gather, markdown, markdown_by_model, replace_block
     from ..results.stored import to_list
-    from ..results.timing import Subject, find_timings, read_records
+    from ..results.timing import find_timings, read_records
 
     target = new_file(out, force=force) if out else None
     measured = read_records(records)
 
     def timed(system: System) -> System:
-        subjects = {m: Subject(model.name, model.sha256, model.macs) for m, model in system.models.items()}
-        return replace(system, timings={**system.timings, **find_timings(measured, subjects)})
+        return replace(system, timings={**system.timings, **find_timings(measured, system.models)})
 
     systems = [timed(system) for system in gather(sources)]
     table = (markdown_by_model if by_model else markdown)(systems)

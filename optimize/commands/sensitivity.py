@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from ...edge.common.errors import DataError
 from ...edge.common.files import new_file, write_json
-from .options import float_model_options, rounding_option
+from .options import Output, Source, float_model_options, output_options, rounding_option
 
 
 @click.command("sensitivity")
-@click.argument("model", metavar="RUN_OR_MODEL")
 @float_model_options
 @click.option("--calibration-size", default=500, show_default=True, help="Training faces to calibrate on.")
 @click.option(
@@ -21,26 +19,20 @@ from .options import float_model_options, rounding_option
     type=click.IntRange(1),
     default=1000,
     show_default=True,
-    help="Faces of the validation role to measure on, stratified by class.",
+    help="Faces of the validation split to measure on, stratified by class.",
 )
-@rounding_option("Of the weights, as with edgeemo quantize.")
+@rounding_option("Weight rounding, as of edgeemo quantize.")
 @click.option("--rows", type=click.IntRange(1), help="Rows of the table.  [default: all]")
 @click.option("--plot", metavar="FILE", help="Draw the ranking (.png or .svg).")
-@click.option("--out", metavar="FILE", help="Write the ranking as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite plot and JSON.")
-@click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON.")
+@output_options("Write the ranking as JSON.", force_help="Overwrite plot and JSON.")
 def command(
-    model: str,
-    description: Any,
-    data: str | None,
+    source: Source,
     calibration_size: int,
     images: int,
     rounding: str,
     rows: int | None,
     plot: str | None,
-    out: str | None,
-    force: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Rank the operators of a float model by the damage that quantizing each to int8 does.
 
@@ -53,10 +45,10 @@ def command(
     from ..data_splits import model_splits
     from ..float_model import open_float_model
 
-    drawn = new_file(plot, force=force) if plot else None
-    written = new_file(out, force=force) if out else None
-    float_model = open_float_model(model, description)
-    roles = model_splits(float_model, data)
+    drawn = new_file(plot, force=output.force) if plot else None
+    written = new_file(output.path, force=output.force) if output.path else None
+    float_model = open_float_model(source.path, source.description)
+    roles = model_splits(float_model, source.data)
     if roles is None:
         raise DataError(
             "the ranking needs faces to calibrate on and to measure with",
@@ -65,7 +57,7 @@ def command(
         )
     from ..sensitivity.ranking import measure_sensitivity, plot_sensitivity
 
-    with Progress(quiet=as_json) as display:
+    with Progress(quiet=output.quiet) as display:
         result = measure_sensitivity(
             float_model,
             roles,
@@ -78,4 +70,6 @@ def command(
         plot_sensitivity(result, drawn, title=float_model.card.name)
     if written:
         write_json(written, result.to_dict())
-    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else f"{float_model.card.name}: {result.table(rows)}")
+    click.echo(
+        json.dumps(result.to_dict(), indent=2) if output.as_json else f"{float_model.card.name}: {result.table(rows)}"
+    )

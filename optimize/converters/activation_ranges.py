@@ -11,8 +11,6 @@ import numpy as np
 from ...edge.common.console import quiet_native
 from ...edge.vision.preprocess import InputSpec, dequantize, normalize, quantize
 
-#: ``minmax`` clips nothing. ``percentile`` and ``mse`` give up rare large values for finer steps below them.
-CALIBRATION_METHODS = ("minmax", "percentile", "mse")
 #: Share of the values that lie inside the clipped range; the usual choice, as in Wu et al. 2020, arXiv:2004.09602.
 PERCENTILE = 99.99
 _BINS = 2048
@@ -38,7 +36,7 @@ class ActivationHistogram:
         """The range to be represented.
 
         Args:
-            estimator: one of :data:`CALIBRATION_METHODS`.
+            estimator: one of :data:`edgeemo.optimize.options.CALIBRATION_METHODS`.
         """
         if estimator == "minmax" or self.high <= self.low:
             return self.low, self.high

@@ -15,9 +15,6 @@ from ...edge.tflite.graph import Operator, read_graph
 from ..graph.passes import run_passes
 from .gptq import GptqRounding
 
-#: Where an operator may be kept out of int8: in float, or with 16-bit activations.
-KEPT = ("float32", "int16")
-
 
 class SelectiveQuantizer:
     """A float model and the ranges of its activations, to be quantized in part or whole, as often as need be.
@@ -65,7 +62,7 @@ class SelectiveQuantizer:
             only: operators to quantize, by the tensor that they write; all others, input and output stay float32.
                 None for all.
             kept: operators to keep out of int8.
-            kept_in: one of :data:`KEPT`.
+            kept_in: one of :data:`edgeemo.optimize.options.KEPT_IN`.
             float_io: keep input and output in float32.
             per_channel: a scale for each output channel of the weights.
             activations: bits, 8 or 16.
@@ -100,33 +97,42 @@ class SelectiveQuantizer:
         return self._rounding.applied(made) if self._rounding else made
 
 
-def quantize_weights(model: bytes, method: str, *, per_channel: bool = True) -> bytes:
-    """Quantize the weights of a float .tflite and leave its activations in float32.
+def quantize_weights(model: bytes, *, per_channel: bool = True) -> bytes:
+    """Quantize the weights of a float .tflite to int8; activations are quantized on the fly.
 
     Args:
         model: float .tflite, without a card.
-        method: ``dynamic`` (int8 weights, integer arithmetic on activations that are quantized on the fly) or
-            ``float16``.
-        per_channel: a scale for each output channel of int8 weights.
+        per_channel: a scale for each output channel of the weights.
 
     Raises:
         EdgeemoError: ai-edge-quantizer is not installed, or refused the model.
     """
     package = _package()
     recipe, types = package.recipe_manager.RecipeManager(), package.qtyping
-    everything, grain = types.TFLOperationName.ALL_SUPPORTED, types.QuantGranularity
-    if method == "dynamic":
-        recipe.add_dynamic_config(".*", everything, 8, grain.CHANNELWISE if per_channel else grain.TENSORWISE)
-    else:
-        halves = types.OpQuantizationConfig(
-            weight_tensor_config=types.TensorQuantizationConfig(num_bits=16, dtype=types.TensorDataType.FLOAT),
-            compute_precision=types.ComputePrecision.FLOAT,
-            explicit_dequantize=True,
-        )
-        names = types.TFLOperationName
-        for operator in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.FULLY_CONNECTED):
-            casting = package.algorithm_manager.AlgorithmName.FLOAT_CASTING
-            recipe.add_quantization_config(".*", operator, halves, casting)
+    grain = types.QuantGranularity.CHANNELWISE if per_channel else types.QuantGranularity.TENSORWISE
+    recipe.add_dynamic_config(".*", types.TFLOperationName.ALL_SUPPORTED, 8, grain)
+    return _run(model, recipe.get_quantization_recipe(), None)
+
+
+def halve_weights(model: bytes) -> bytes:
+    """Store the weights of a float .tflite in float16.
+
+    Args:
+        model: float .tflite, without a card.
+
+    Raises:
+        EdgeemoError: ai-edge-quantizer is not installed, or refused the model.
+    """
+    package = _package()
+    recipe, types = package.recipe_manager.RecipeManager(), package.qtyping
+    halves = types.OpQuantizationConfig(
+        weight_tensor_config=types.TensorQuantizationConfig(num_bits=16, dtype=types.TensorDataType.FLOAT),
+        compute_precision=types.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    names, casting = types.TFLOperationName, package.algorithm_manager.AlgorithmName.FLOAT_CASTING
+    for operator in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.FULLY_CONNECTED):
+        recipe.add_quantization_config(".*", operator, halves, casting)
     return _run(model, recipe.get_quantization_recipe(), None)
 
 

@@ -21,8 +21,6 @@ from ...edge.tflite.graph import Operator, TensorInfo, read_graph
 from ...edge.vision.preprocess import InputSpec, normalize
 from .activation_ranges import ActivationProbe
 
-#: ``nearest`` is what the converters do.
-ROUNDINGS = ("nearest", "gptq")
 #: Layers whose outputs sum more products are left: their matrix would not fit.
 LARGEST = 4096
 #: What the matrices of the layers that are looked at together may take.

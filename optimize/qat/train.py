@@ -16,6 +16,7 @@ import numpy as np
 from ...edge.common.errors import ModelError
 from ...edge.inference.classifier import Classifier
 from ...edge.inference.probabilities import as_probabilities
+from ...edge.tflite.graph import read_graph
 from ...edge.vision.preprocess import normalize
 from ...train.backend import keras, set_seed
 from ...train.checkpoint import Checkpoints
@@ -25,7 +26,8 @@ from ...train.fit import schedule
 from ...train.fit.loop import Plan, Trained, TrainingLoop, training_batches
 from ...train.inputs.batches import Batches
 from ...train.network.model import compile_model
-from ..converters.tensorflow import to_int8
+from ..converters.tensorflow import to_trained_int8
+from ..graph.verify import verify_full_int8, verify_skipped
 from .distillation_loss import compile_distilled, with_teacher
 from .init_ranges import init_ranges
 from .options import Distillation, QatOptions
@@ -109,7 +111,11 @@ def train_int8(
     aware = quantization_aware(model, skip=options.skip)
     kept = Checkpoints(checkpoint, _key(model, recipe, data, options, seed)) if checkpoint else None
     fine_tune(aware, recipe, data, options=options, teacher=model, seed=seed, checkpoints=kept, quiet=quiet)
-    flatbuffer = to_int8(aware, recipe.input, None, skip=options.skip)
+    flatbuffer = to_trained_int8(aware, recipe.input)
+    if options.skip:
+        verify_skipped(read_graph(flatbuffer), options.skip)
+    else:
+        verify_full_int8(flatbuffer)
     if kept is not None:
         kept.remove()
     return flatbuffer, aware

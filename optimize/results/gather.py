@@ -11,9 +11,10 @@ from ...edge.common.errors import DataError
 from ...edge.common.files import existing
 from ...train.config.recipe import Recipe, load_recipe, recipe_names
 from ...train.fit.run import Run, Settings
+from ..methods import METHODS
 from .model import Model
 from .stored import read_systems
-from .system import ALL_METHODS, System
+from .system import System
 
 
 def gather(sources: Sequence[str | Path]) -> list[System]:
@@ -106,7 +107,7 @@ def _parameters(path: Path) -> int | None:
 def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
     """One model for each method: the one with the usual name where there are several."""
     result = {}
-    for method in ALL_METHODS:
+    for method in METHODS.names():
         found = [model for model in models if model.method == method]
         usual = [model for model in found if model.path.stem == f"{name}-{method}"]
         if len(found) > 1 and len(usual) != 1:

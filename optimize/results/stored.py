@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...edge.common.errors import DataError
+from ..methods import METHODS, columns
 from .figures import Change, Figure
 from .model import Model
-from .system import ALL_METHODS, METHODS, System
-from .timing import Timing
+from .system import System, Timing
 
 _Data = TypeVar("_Data", Figure, Change, Timing)
 
@@ -33,10 +33,10 @@ def to_list(systems: Sequence[System]) -> list[dict[str, Any]]:
                     "accuracy": asdict(figure) if (figure := system.accuracy(method)) else None,
                     "change": asdict(change) if (change := system.change(method)) else None,
                 }
-                for method in (*METHODS, *(m for m in system.models if m not in METHODS))
+                for method in dict.fromkeys((*columns(), *system.models))
             },
             "latency": {method: asdict(timing) for method, timing in system.timings.items()},
-            "doubts": system.doubts(ALL_METHODS),
+            "doubts": system.doubts(METHODS.names()),
             "missing": [{"what": what, "command": command} for what, command in system.missing],
         }
         for system in systems

@@ -11,15 +11,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...edge.model.card import Quantization
+from ..methods import METHODS, columns
 from .figures import Change, Figure
 from .model import Model
-from .timing import Timing
 
-#: Columns of a system, by the card's method of quantization: what every system is to have.
-METHODS = ("float32", "int8", "qat")
+#: Method of the model that all others are compared with.
+REFERENCE = Quantization.method
 
-#: All methods, in the order of a table with a row for each model.
-ALL_METHODS = ("float32", "float16", "dynamic", "int8", "int8-float-io", "qat", "int16x8")
+
+@dataclass(frozen=True)
+class Timing:
+    """Two models that were measured in turns.
+
+    Args:
+        reference_ms, candidate_ms: median latency of the float and of the quantized model.
+        ratio: median over the rounds of the quantized latency over the float one.
+        where: runtime, threads and device.
+        unreliable: whether something disturbed the measurement.
+        older: whether a model's file has changed since, as a figure written into its card changes it.
+    """
+
+    reference_ms: float
+    candidate_ms: float
+    ratio: float
+    where: str
+    unreliable: bool
+    older: bool
 
 
 @dataclass(frozen=True)
@@ -46,8 +64,8 @@ class System:
 
     @property
     def timing(self) -> Timing | None:
-        """Of the int8 model, or else of the one that was trained for int8."""
-        return self.timings.get("int8") or self.timings.get("qat")
+        """Latency of the first quantized model that has one."""
+        return next((self.timings[method] for method in _quantized() if method in self.timings), None)
 
     @property
     def macs(self) -> int | None:
@@ -57,8 +75,8 @@ class System:
     @property
     def reference(self) -> Figure | None:
         """Accuracy of the float model: as measured together with a quantized one, or else its own."""
-        model = self.models.get("float32")
-        return next(iter(self._references(ALL_METHODS)), model.test if model else None)
+        model = self.models.get(REFERENCE)
+        return next(iter(self._references(METHODS.names())), model.test if model else None)
 
     def _references(self, methods: Sequence[str]) -> list[Figure]:
         models = [self.models[method] for method in methods if method in self.models]
@@ -68,22 +86,22 @@ class System:
         """What quantizing changed; None too where it was compared with another model than this system's float one."""
         model = self.models.get(method)
         change = model.change if model else None
-        return change if change and change.reference in (self.name, f"{self.name}-float32") else None
+        return change if change and change.reference in (self.name, f"{self.name}-{REFERENCE}") else None
 
     def accuracy(self, method: str) -> Figure | None:
         """Test accuracy of the model of a method."""
-        if method == "float32":
+        if method == REFERENCE:
             return self.reference
         model = self.models.get(method)
         return model.test if model else None
 
-    def figures(self, methods: Sequence[str] = METHODS) -> list[Figure]:
+    def figures(self, methods: Sequence[str] | None = None) -> list[Figure]:
         """Its accuracies with these methods."""
-        return [figure for method in methods if (figure := self.accuracy(method))]
+        return [figure for method in methods or columns() if (figure := self.accuracy(method))]
 
-    def doubts(self, methods: Sequence[str] = METHODS) -> list[str]:
+    def doubts(self, methods: Sequence[str] | None = None) -> list[str]:
         """Why figures of these methods must not be held against each other; empty when they may."""
-        found = []
+        found, methods = [], methods or columns()
         figures = self.figures(methods)
         # Of figures that were read from a table no hash is known.
         hashes = {f.content_hash for f in figures if f.content_hash}
@@ -106,20 +124,24 @@ class System:
         found = []
         if self.parameters is None:
             found.append(("parameters", _line("inspect", self.name)))
-        for method in METHODS:
+        for method in columns():
             path = str(self.models[method].path) if method in self.models else f"{run}/{self.name}-{method}.tflite"
             if method not in self.models:
                 found.append((method, _line("quantize", run, "--method", method)))
-            measured = self.accuracy(method) and (method == "float32" or self.change(method))
+            measured = self.accuracy(method) and (method == REFERENCE or self.change(method))
             # The reference is measured along with each quantized model.
-            if not measured and (method != "float32" or not {"int8", "qat"} & set(self.models)):
-                what = f"{method} accuracy" + ("" if method == "float32" else " and drift")
+            if not measured and (method != REFERENCE or not set(_quantized()) & set(self.models)):
+                what = f"{method} accuracy" + ("" if method == REFERENCE else " and drift")
                 found.append((what, _line("validate", run, path, *self.data, "--split", "test", "--record")))
         if self.timing is None:
-            files = [f"{run}/{self.name}-{method}.tflite" for method in ("float32", "int8")]
+            files = [f"{run}/{self.name}-{method}.tflite" for method in columns()[:2]]
             found.append(("latency (--records report/records.jsonl)", _line("benchmark", *files, "--out", "report")))
         return found
 
 
 def _line(*words: str) -> str:
     return shlex.join(("edgeemo", *words))
+
+
+def _quantized() -> tuple[str, ...]:
+    return tuple(method for method in columns() if method != REFERENCE)

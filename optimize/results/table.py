@@ -8,32 +8,31 @@ from pathlib import Path
 
 from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, write_text
+from ..methods import METHODS, columns
 from .figures import Figure
-from .system import ALL_METHODS, METHODS, System
+from .system import REFERENCE, System
 
 ABSENT = "-"
 START, END = "<!-- results -->", "<!-- /results -->"
-_NAMES = {"float32": "float32", "int8": "int8 PTQ", "qat": "int8 QAT"}
-_QUANTIZED = ("int8", "qat")
 
 
 def markdown(systems: Sequence[System]) -> str:
     """A Markdown table, and below it: where latencies are from, what is in doubt, what is missing and how to get it."""
     names = Counter(system.name for system in systems)
-    columns: dict[str, Callable[[System], str]] = {
+    cells: dict[str, Callable[[System], str]] = {
         "system": lambda s: f"`{s.name}`" + (f" ({s.folder.name})" if s.folder and names[s.name] > 1 else ""),
         "parameters": lambda s: f"{s.parameters:,}" if s.parameters is not None else ABSENT,
         "M MACs": lambda s: f"{s.macs / 1e6:,.1f}" if s.macs is not None else ABSENT,
         "published": lambda s: s.published or ABSENT,
-        "measured on": lambda s: _where(s, METHODS) or ABSENT,
-        **{_NAMES[method]: _accuracy_of(method) for method in METHODS},
+        "measured on": lambda s: _where(s, columns()) or ABSENT,
+        **{METHODS.load(method).title: _accuracy_of(method) for method in columns()},
         "change, points": lambda s: _pairs(s, _change),
         "agreement": lambda s: _pairs(s, _agreement),
         "KB": _sizes,
         "ms": _latency,
     }
-    rows = [[cell(system) for cell in columns.values()] for system in systems]
-    return _table(list(columns), rows, left=("system", "published", "measured on")) + _listed(notes(systems))
+    rows = [[cell(system) for cell in cells.values()] for system in systems]
+    return _table(list(cells), rows, left=("system", "published", "measured on")) + _listed(notes(systems))
 
 
 def markdown_by_model(systems: Sequence[System]) -> str:
@@ -41,20 +40,20 @@ def markdown_by_model(systems: Sequence[System]) -> str:
     head = ["system", "model", "accuracy", "change, points", "loss at most", "agreement", "KB", "ms", "of float32"]
     rows = []
     for system in systems:
-        for method in (method for method in ALL_METHODS if method in system.models):
+        for method in (method for method in METHODS.names() if method in system.models):
             change, timing = system.change(method), system.timings.get(method)
             reference = next(iter(system.timings.values()), None)
             milliseconds = timing.candidate_ms if timing else reference.reference_ms if reference else None
             rows.append(
                 [
                     f"`{system.name}`",
-                    _NAMES.get(method, method),
+                    METHODS.load(method).title,
                     _accuracy_of(method)(system),
                     _change(system, method),
                     f"{change.worst_loss:.2f}" if change else ABSENT,
                     _agreement(system, method),
                     f"{system.models[method].size / 1000:,.0f}",
-                    f"{milliseconds:#.3g}" if milliseconds and (timing or method == "float32") else ABSENT,
+                    f"{milliseconds:#.3g}" if milliseconds and (timing or method == REFERENCE) else ABSENT,
                     f"{timing.ratio:.2f}" + (" *" if timing.unreliable else "") if timing else ABSENT,
                 ]
             )
@@ -62,9 +61,9 @@ def markdown_by_model(systems: Sequence[System]) -> str:
         "accuracy: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same images, "
         "with its 95 % bootstrap interval; loss at most: upper 95 % bound of the loss, points; of float32: latency "
         "against the float model, measured in turns",
-        *(f"{system.name}: {_where(system, ALL_METHODS)}" for system in systems),
+        *(f"{system.name}: {_where(system, METHODS.names())}" for system in systems),
         *_places(systems),
-        *(doubt for system in systems for doubt in system.doubts(ALL_METHODS)),
+        *(doubt for system in systems for doubt in system.doubts(METHODS.names())),
     ]
     return _table(head, rows, left=("system", "model")) + _listed(known)
 
@@ -73,7 +72,7 @@ def notes(systems: Sequence[System]) -> list[str]:
     """What must be known to read the table, one sentence each."""
     lines = [
         "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same images, "
-        "with its 95 % bootstrap interval; KB: float32 / int8 PTQ / int8 QAT"
+        f"with its 95 % bootstrap interval; KB: {_joined(METHODS.load(method).title for method in columns())}"
     ]
     lines += _places(systems)
     older = [system.name for system in systems if system.timing and system.timing.older]
@@ -148,7 +147,8 @@ def _accuracy_of(method: str) -> Callable[[System], str]:
 
 def _pairs(system: System, cell: Callable[[System, str], str]) -> str:
     """PTQ and QAT in one cell."""
-    return "<br>".join(f"{_NAMES[method].split()[1]} {cell(system, method)}" for method in _QUANTIZED)
+    titles = {method: METHODS.load(method).title.split()[-1] for method in columns() if method != REFERENCE}
+    return "<br>".join(f"{title} {cell(system, method)}" for method, title in titles.items())
 
 
 def _change(system: System, method: str) -> str:
@@ -162,7 +162,7 @@ def _agreement(system: System, method: str) -> str:
 
 
 def _sizes(system: System) -> str:
-    return _joined(f"{system.models[m].size / 1000:,.0f}" if m in system.models else ABSENT for m in METHODS)
+    return _joined(f"{system.models[m].size / 1000:,.0f}" if m in system.models else ABSENT for m in columns())
 
 
 def _latency(system: System) -> str:

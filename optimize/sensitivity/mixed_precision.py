@@ -16,11 +16,12 @@ from ...edge.inference.classifier import Classifier
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 from ...train.datasets.splits import stratified
-from ..converters.activation_ranges import CALIBRATION_METHODS, observe_activations
+from ..converters.activation_ranges import observe_activations
 from ..converters.ai_edge import SelectiveQuantizer
 from ..converters.gptq import GptqRounding
 from ..float_model import FloatModel
 from ..graph.verify import verify_kept
+from ..options import CALIBRATION_METHODS, MixedPrecisionOptions
 from ..validation import AccuracyChange, compare_accuracy, score_interval
 from .ranking import Context, Sensitivity, layer_name, rank_operators
 from .scoring import EvalSet, Score, latency_ratio
@@ -118,12 +119,8 @@ def find_mixed_precision(
     float_model: FloatModel,
     calibration: np.ndarray,
     validation: Dataset,
+    options: MixedPrecisionOptions,
     *,
-    max_drop: float,
-    kept_in: str = "float32",
-    float_io: bool = False,
-    per_channel: bool = True,
-    rounding: str = "nearest",
     progress: Callable[[str], None] | None = None,
 ) -> MixedPrecision:
     """Quantize to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
@@ -138,16 +135,13 @@ def find_mixed_precision(
         float_model: the float model.
         calibration: uint8 (n, height, width, channels).
         validation: the validation role.
-        max_drop: accuracy that may be lost at the upper 95 % bound, percentage points.
-        kept_in: ``float32`` or ``int16``.
-        float_io: keep input and output in float32.
-        per_channel: a scale for each output channel of the weights.
-        rounding: of the weights to begin with, one of :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
+        options: gate, and how the model is quantized.
         progress: told in words what is done next.
 
     Raises:
         EdgeemoError: too few images: not even the float model would pass the gate.
     """
+    max_drop, kept_in = options.max_drop, options.kept_in
     _require_enough(len(validation), max_drop)
     told = progress or (lambda words: None)
     model, card = float_model.float_flatbuffer(), float_model.card
@@ -160,7 +154,7 @@ def find_mixed_precision(
         told(f"ranges by {estimator}, weights rounded: {rounding}")
         ranges = {name: found.clip_range(estimator) for name, found in seen.items()}
         quantizer = SelectiveQuantizer(model, ranges, together if rounding == "gptq" else None)
-        flatbuffer = quantizer.quantize(float_io=float_io, per_channel=per_channel)
+        flatbuffer = quantizer.quantize(float_io=options.float_io, per_channel=options.per_channel)
         rounded = "" if rounding == "nearest" else f", weights {rounding}"
         trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, eval_set, card)
         trial.estimator, trial.rounding, trial.quantizer = estimator, rounding, quantizer
@@ -171,11 +165,11 @@ def find_mixed_precision(
 
     trials: list[_Trial] = []
     for estimator in CALIBRATION_METHODS:
-        trials.append(throughout(estimator, rounding))
+        trials.append(throughout(estimator, options.rounding))
         if trials[-1].accuracy_change.passes(max_drop):
             break
     else:
-        if rounding == "nearest":
+        if options.rounding == "nearest":
             trials.append(throughout(min(trials, key=order).estimator, "gptq"))
     plain = min(trials, key=order)
     steps = [trial.step(taken=trial is plain) for trial in trials]
@@ -183,7 +177,9 @@ def find_mixed_precision(
     kept: list[str] = []
     if not plain.accuracy_change.passes(max_drop):
         quantizer = plain.quantizer
-        make = functools.partial(quantizer.quantize, kept_in=kept_in, float_io=float_io, per_channel=per_channel)
+        make = functools.partial(
+            quantizer.quantize, kept_in=kept_in, float_io=options.float_io, per_channel=options.per_channel
+        )
         few = EvalSet.of(stratified(validation, RANKING_IMAGES), model, card)
         context = Context(few, quantizer, card)
         ranking = rank_operators(context, progress=lambda done, of: told(f"sensitivity: operator {done + 1} of {of}"))

@@ -150,8 +150,8 @@ class Context:
             card: its card.
             calibration: uint8 (n, height, width, channels).
             eval_set: the images to measure on.
-            ranges: see :data:`edgeemo.optimize.converters.activation_ranges.CALIBRATION_METHODS`.
-            rounding: of the weights, see :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
+            ranges: see :data:`edgeemo.optimize.options.CALIBRATION_METHODS`.
+            rounding: of the weights, see :data:`edgeemo.optimize.options.ROUNDINGS`.
         """
         seen = observe_activations(model, card.input, calibration)
         together = GptqRounding(model, card.input, calibration) if rounding == "gptq" else None
@@ -206,7 +206,7 @@ def measure_sensitivity(
         data: calibration faces are drawn from the training role, images to measure on from the validation role.
         calibration_size: faces to calibrate on, stratified by class.
         images: to measure on, stratified by class; all when there are fewer.
-        rounding: of the weights, see :data:`edgeemo.optimize.converters.gptq.ROUNDINGS`.
+        rounding: of the weights, see :data:`edgeemo.optimize.options.ROUNDINGS`.
         progress: told operators done and operators in all.
 
     Raises:

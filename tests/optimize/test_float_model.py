@@ -19,11 +19,13 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, write_model
 from edgeemo.edge.model.describe import Description
+from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.representative_set import check_calibration
-from edgeemo.optimize.converters.tensorflow import convert
+from edgeemo.optimize.converters.tensorflow import to_float
 from edgeemo.optimize.float_model import keras_generation, open_float_model
-from edgeemo.optimize.graph.verify import verify_method
+from edgeemo.optimize.methods import METHODS
+from edgeemo.optimize.options import QuantizeOptions
 from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
 
@@ -63,7 +65,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         model.save(paths["two.h5"])
         net(keras3).save(paths["three.keras"])
         tf.saved_model.save(model, str(paths["saved"]))
-        paths["float.tflite"].write_bytes(convert(model, InputSpec(24, 24), "float32"))
+        paths["float.tflite"].write_bytes(to_float(model, InputSpec(24, 24)))
     return paths
 
 
@@ -85,7 +87,7 @@ def test_every_kind_converts(brought: dict[str, Path], tmp_path: Path, kind: str
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert figures["agreement"] > (0.99 if method == "float16" else 0.9)
-    verify_method(out.read_bytes(), method)
+    METHODS.load(method).verify(read_graph(out.read_bytes()), QuantizeOptions())
     card = read_card(out)
     assert card is not None
     assert (card.labels, card.input, card.quantization.method) == (LABELS, InputSpec(24, 24), method)
@@ -103,7 +105,7 @@ def test_a_float_tflite_takes_the_other_methods_too(brought: dict[str, Path], tm
     )
     assert result.exit_code == 0, result.output
     assert "measured on training images that the model may have seen" in result.output
-    verify_method(out.read_bytes(), method)
+    METHODS.load(method).verify(read_graph(out.read_bytes()), QuantizeOptions())
 
 
 @pytest.mark.parametrize("method", ["float16", "dynamic"])

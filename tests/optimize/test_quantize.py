@@ -17,7 +17,9 @@ from edgeemo.edge.inference.interpreter import installed, load
 from edgeemo.edge.model.card import read_card
 from edgeemo.optimize.data_splits import run_splits
 from edgeemo.optimize.graph.verify import verify_full_int8, verify_granularity
-from edgeemo.optimize.quantize import METHODS, quantize, slow_images
+from edgeemo.optimize.methods import METHODS, engine
+from edgeemo.optimize.options import QuantizeOptions
+from edgeemo.optimize.quantize import quantize, slow_images
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
@@ -62,12 +64,19 @@ def copy(trained_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS.names())
 def test_the_card_is_the_run_s_with_the_quantization(converted: dict[str, Path], run: Run, method: str) -> None:
     card = read_card(converted[method])
     assert card is not None
     assert (card.name, card.quantization.method) == (f"demo-{method}", method)
     assert (card.labels, card.input, card.provenance) == (run.card.labels, run.card.input, run.card.provenance)
+
+
+@pytest.mark.parametrize("method", METHODS.names())
+def test_the_card_names_the_engine(converted: dict[str, Path], method: str) -> None:
+    card = read_card(converted[method])
+    assert card is not None
+    assert card.quantization.engine == engine("tensorflow")
 
 
 def test_the_card_names_the_calibration_set(converted: dict[str, Path], roles: TrainingData) -> None:
@@ -85,7 +94,7 @@ def test_the_card_of_qat_names_the_training_images(converted: dict[str, Path], r
     assert (recorded.calibration_hash, recorded.calibration_size) == (roles.train.content_hash, len(roles.train))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS.names())
 def test_the_card_has_the_figures_of_both_models(
     converted: dict[str, Path], run: Run, roles: TrainingData, method: str
 ) -> None:
@@ -97,7 +106,7 @@ def test_the_card_has_the_figures_of_both_models(
     assert "float32 validation" in card.metrics
 
 
-EDGES = dict.fromkeys(METHODS, np.float32) | {"int8": np.int8, "qat": np.int8, "int16x8": np.int16}
+EDGES = dict.fromkeys(METHODS.names(), np.float32) | {"int8": np.int8, "qat": np.int8, "int16x8": np.int16}
 
 
 @pytest.mark.parametrize(("method", "dtype"), EDGES.items())
@@ -113,7 +122,7 @@ def test_int8_scales_are_those_of_pixels_and_probabilities(converted: dict[str, 
     assert (session.output.scale, session.output.zero_point) == (1 / 256, -128)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS.names())
 @pytest.mark.parametrize("runtime", installed())
 def test_every_runtime_gives_the_same_labels(
     converted: dict[str, Path], test_pixels: np.ndarray, method: str, runtime: str
@@ -175,8 +184,9 @@ def test_the_card_tells_ranges_and_scales(
 
 @pytest.mark.parametrize("ranges", ["percentile", "mse"])
 def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path, ranges: str) -> None:
-    result = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=50, calibration_method=ranges)
+    result = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(50, ranges), data=roles)
     assert result.card.quantization.ranges == ranges
+    assert result.card.quantization.engine == engine("ai-edge-quantizer")
     assert result.agreement > 0.85
     verify_full_int8(result.path.read_bytes())
 
@@ -184,7 +194,7 @@ def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path,
 def test_per_tensor_has_one_scale_and_less_agreement(
     converted: dict[str, Path], run: Run, roles: TrainingData, tmp_path: Path
 ) -> None:
-    coarse = quantize(run, "int8", tmp_path / "x.tflite", data=roles, calibration_size=200, per_channel=False)
+    coarse = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(200, per_channel=False), data=roles)
     verify_granularity(coarse.path.read_bytes(), per_channel=False)
     verify_granularity(converted["int8"].read_bytes(), per_channel=True)
     with pytest.raises(EdgeemoError, match="expected a scale for each output channel"):
@@ -283,7 +293,9 @@ def test_a_damaged_keras_model_is_named(copy: Path) -> None:
 
 
 def test_an_unknown_method_is_named(run: Run, roles: TrainingData, tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"unknown method, expected one of float32, float16, .*, got 'int4'"):
+    with pytest.raises(
+        EdgeemoError, match=r"unknown quantization method, expected one of float32, float16, .*, got 'int4'"
+    ):
         quantize(run, "int4", tmp_path / "x.tflite", data=roles)
 
 

@@ -14,6 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from ...edge.common.errors import DataError, ModelError
 from ...edge.common.files import existing, write_json, write_text
 from ...edge.model.card import ModelCard
 from ..checkpoint import Checkpoints

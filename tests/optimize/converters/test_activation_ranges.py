@@ -16,12 +16,12 @@ from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
 from edgeemo.optimize.converters.activation_ranges import (
-    CALIBRATION_METHODS,
     ActivationHistogram,
     MinMaxObserver,
     observe_activations,
 )
 from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
+from edgeemo.optimize.options import CALIBRATION_METHODS
 from edgeemo.train.datasets.registry import read_dataset
 
 BINS = 2048

@@ -20,7 +20,7 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters import gptq as module
 from edgeemo.optimize.converters.activation_ranges import ActivationProbe
 from edgeemo.optimize.converters.gptq import GptqRounding, patches, round_weights, rounded
-from edgeemo.optimize.converters.tensorflow import convert, to_float
+from edgeemo.optimize.converters.tensorflow import to_float, to_static
 from edgeemo.train.backend import keras, tf
 
 SPEC = InputSpec(16, 16)
@@ -129,13 +129,17 @@ def mean_error(data: bytes, reference: bytes, name: str) -> float:
     return float(np.mean(wrong))
 
 
-@pytest.mark.parametrize("method", ["int8", "int8-float-io", "int16x8"])
+#: Method -> how it converts.
+STATIC: dict[str, dict[str, Any]] = {"int8": {}, "int8-float-io": {"float_io": True}, "int16x8": {"activations": 16}}
+
+
+@pytest.mark.parametrize("method", STATIC)
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_only_weights_change_and_each_layer_is_nearer_to_the_float_one(method: str, per_channel: bool) -> None:
     # TFLite's converter refuses depthwise convolutions of this kind in int16x8.
     model, calibration = network(depthwise=method != "int16x8"), faces(60)
     reference = to_float(model, SPEC)
-    data = convert(model, SPEC, method, calibration, per_channel=per_channel)
+    data = to_static(model, SPEC, calibration, per_channel=per_channel, **STATIC[method])
     found = round_weights(data, reference, SPEC, calibration)
     assert read_graph(found) == read_graph(data)
     before, after = (np.frombuffer(one, np.uint8).astype(int) for one in (data, found))
@@ -153,7 +157,7 @@ def test_only_weights_change_and_each_layer_is_nearer_to_the_float_one(method: s
 
 def test_two_groups_do_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     model, calibration = network(dense=True), faces(30)
-    reference, data = to_float(model, SPEC), convert(model, SPEC, "int8", calibration)
+    reference, data = to_float(model, SPEC), to_static(model, SPEC, calibration)
     whole = round_weights(data, reference, SPEC, calibration)
     assert whole != data
     monkeypatch.setattr(module, "_HELD_BYTES", 1)
@@ -162,7 +166,7 @@ def test_two_groups_do_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_layer_with_too_many_products_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     model, calibration = network(dense=True), faces(30)
-    reference, data = to_float(model, SPEC), convert(model, SPEC, "int8", calibration)
+    reference, data = to_float(model, SPEC), to_static(model, SPEC, calibration)
     dense = next(o.inputs[1] for o in read_graph(data).operators if o.name == "FULLY_CONNECTED")
 
     def stored(model: bytes) -> np.ndarray:
@@ -180,7 +184,7 @@ def test_a_layer_with_too_many_products_is_left(monkeypatch: pytest.MonkeyPatch)
 def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
     model, calibration = network(dense=True), faces(30)
     reference = to_float(model, SPEC)
-    data, wide = (convert(model, SPEC, method, calibration) for method in ("int8", "int8-float-io"))
+    data, wide = (to_static(model, SPEC, calibration, float_io=float_io) for float_io in (False, True))
     rounding = GptqRounding(reference, SPEC, calibration)
     first = rounding.applied(data)
     assert first == round_weights(data, reference, SPEC, calibration)
@@ -198,7 +202,7 @@ def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pyte
 
 def test_another_network_has_no_layer_in_common() -> None:
     model, calibration = network(), faces(30)
-    data = convert(model, SPEC, "int8", calibration)
+    data = to_static(model, SPEC, calibration)
     for layer in model.layers:
         layer.set_weights([weights + 0.5 for weights in layer.get_weights()])
     with pytest.raises(EdgeemoError, match="no layer was found whose weights could be rounded anew"):

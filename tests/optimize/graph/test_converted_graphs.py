@@ -11,7 +11,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
-from edgeemo.optimize.converters.tensorflow import to_float, verify_full_int8
+from edgeemo.optimize.converters.tensorflow import to_float
+from edgeemo.optimize.graph.verify import verify_full_int8
 from edgeemo.train.backend import keras, quiet_native, tf
 
 L = keras.layers

@@ -14,7 +14,7 @@ from edgeemo.optimize.graph import deduplicate as module
 from edgeemo.optimize.graph.deduplicate import deduplicate
 from edgeemo.optimize.graph.passes import run_passes
 from edgeemo.optimize.graph.shift_logits import shift_logits
-from edgeemo.optimize.quantize import METHODS
+from edgeemo.optimize.methods import METHODS
 
 
 def flatbuffer(path: Path) -> bytes:
@@ -44,7 +44,7 @@ def answers(data: bytes, count: int = 5) -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS.names())
 def test_every_method_is_written_compact_and_answers_the_same(converted: dict[str, Path], method: str) -> None:
     data = flatbuffer(converted[method])
     assert deduplicate(data) == data

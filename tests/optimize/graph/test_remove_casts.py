@@ -16,7 +16,7 @@ from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.activation_ranges import observe_activations
 from edgeemo.optimize.converters.ai_edge import SelectiveQuantizer
-from edgeemo.optimize.converters.tensorflow import to_float, to_int8
+from edgeemo.optimize.converters.tensorflow import to_float, to_static
 from edgeemo.optimize.graph.remove_casts import remove_casts
 from edgeemo.optimize.graph.verify import verify_full_int8, verify_kept
 from edgeemo.train.backend import keras, tf
@@ -72,7 +72,7 @@ def test_elu_computes_in_int8_and_says_the_same(bridged: bytes, pixels: np.ndarr
 @pytest.mark.parametrize("way", ["the converter", "ai-edge-quantizer"])
 def test_a_net_with_elu_becomes_int8(way: str, model: Any, pixels: np.ndarray) -> None:
     if way == "the converter":
-        data = to_int8(model, SPEC, pixels)
+        data = to_static(model, SPEC, pixels)
     else:
         plain = to_float(model, SPEC)
         ranges = {name: seen.clip_range("minmax") for name, seen in observe_activations(plain, SPEC, pixels).items()}

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import Operator, read_graph
-from edgeemo.optimize.converters.tensorflow import to_int8
+from edgeemo.optimize.converters.tensorflow import to_static
 from edgeemo.optimize.graph.shift_logits import shift_logits
 from edgeemo.train.backend import keras, set_seed, tf
 from edgeemo.train.config.recipe import load_recipe
@@ -137,7 +137,7 @@ def test_a_sigmoid_is_left_alone(faces: np.ndarray) -> None:
     set_seed(0)
     overrides = ["task=binary", f"input.height={SIDE}", f"input.width={SIDE}", "loss.label_smoothing=0.0"]
     recipe = load_recipe("demo", overrides)
-    data = to_int8(build_model(recipe, 2), recipe.input, faces[:20])
+    data = to_static(build_model(recipe, 2), recipe.input, faces[:20])
     assert shift_logits(data) == data
 
 
@@ -147,6 +147,6 @@ def test_logits_that_somebody_else_reads_are_left_alone(faces: np.ndarray) -> No
     features = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, strides=4)(inputs))
     logits = keras.layers.Dense(7)(features)
     model = keras.Model(inputs, keras.layers.Multiply()([keras.layers.Softmax()(logits), logits]))
-    data = to_int8(model, load_recipe("demo", [f"input.height={SIDE}", f"input.width={SIDE}"]).input, faces[:20])
+    data = to_static(model, load_recipe("demo", [f"input.height={SIDE}", f"input.width={SIDE}"]).input, faces[:20])
     assert {"FULLY_CONNECTED", "SOFTMAX"} <= {operator.name for operator in read_graph(data).operators}
     assert shift_logits(data) == data

@@ -19,7 +19,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, write_model
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.optimize.converters.tensorflow import to_int8
+from edgeemo.optimize.converters.tensorflow import to_trained_int8
 from edgeemo.optimize.graph.verify import verify_skipped
 from edgeemo.optimize.qat.distillation_loss import DistilledLoss, compile_distilled, with_teacher
 from edgeemo.optimize.qat.init_ranges import init_ranges
@@ -189,7 +189,7 @@ def test_depthwise_channels_have_scales_of_their_own(recipe: Recipe, few: Traini
     fine_tune(aware, recipe, few, options=QatOptions(epochs=1, steps=1), quiet=True)
     # While it is traced, tfmot puts the quantized kernel in the place of the layer's own.
     (kernel,) = (v.numpy().ravel() for v in aware.get_layer("quant_scaled").variables if "kernel:" in v.name)
-    data = to_int8(aware, recipe.input, None)
+    data = to_trained_int8(aware, recipe.input)
     path = as_tflite(data, recipe, few.train.labels, tmp_path / "scaled.tflite")
     interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(str(path))
     (found,) = (
@@ -293,8 +293,9 @@ def test_layers_between_others_stay_in_float_and_their_neighbors_do_not(recipe: 
     x = L.GlobalAveragePooling2D(name="average")(L.Conv2D(6, 3, activation="relu", name="last")(x))
     model = randomize(keras.Model(inputs, L.Dense(7, activation="softmax", name="emotion")(x), name="net"), 1)
     skip = ("wide", "soft", "sum")
-    data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
-    operators = read_graph(data).operators
+    graph = read_graph(to_trained_int8(quantization_aware(model, skip=skip), recipe.input))
+    verify_skipped(graph, skip)
+    operators = graph.operators
     floating = [operator.name for operator in operators if operator.floating]
     assert sorted(set(floating) - {"QUANTIZE", "DEQUANTIZE"}) == ["ADD", "CONV_2D", "EXP", "LOG"]
     assert floating.count("CONV_2D") == 2
@@ -314,7 +315,8 @@ def test_what_a_refusal_says_to_skip_is_enough(recipe: Recipe, randomize: Any) -
     assert skip == ["odd", "joined"]
     with pytest.raises(EdgeemoError, match=r"joined: .* stays in floating point .* --qat-skip joined"):
         quantization_aware(model, skip=skip[:1])
-    data = to_int8(quantization_aware(model, skip=skip), recipe.input, None, skip=skip)
+    data = to_trained_int8(quantization_aware(model, skip=skip), recipe.input)
+    verify_skipped(read_graph(data), skip)
     assert set(read_graph(data).floating) == {"DEQUANTIZE", "ELU", "CONCATENATION", "QUANTIZE"}
 
 
@@ -329,7 +331,7 @@ def test_what_is_in_float_is_what_was_skipped(
     model: str, layer: str, sentence: str, request: pytest.FixtureRequest
 ) -> None:
     with pytest.raises(EdgeemoError, match=sentence):
-        verify_skipped(request.getfixturevalue(model).read_bytes(), [layer])
+        verify_skipped(read_graph(request.getfixturevalue(model).read_bytes()), [layer])
 
 
 @pytest.mark.slow

@@ -18,11 +18,11 @@ from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.vision.preprocess import normalize
-from edgeemo.optimize.converters.activation_ranges import CALIBRATION_METHODS
 from edgeemo.optimize.converters.gptq import GptqRounding
 from edgeemo.optimize.data_splits import model_splits
 from edgeemo.optimize.float_model import FloatModel, open_float_model
 from edgeemo.optimize.graph.verify import verify_kept
+from edgeemo.optimize.options import CALIBRATION_METHODS, MixedPrecisionOptions
 from edgeemo.optimize.sensitivity.calibration_study import study
 from edgeemo.optimize.sensitivity.mixed_precision import find_mixed_precision
 from edgeemo.optimize.sensitivity.ranking import LayerScore, Sensitivity, layer_name
@@ -182,7 +182,9 @@ def test_mixed_precision_leaves_a_good_model_alone(trained_run: Path, tmp_path: 
 def test_int16_activations_do_not_mend_weights(source: FloatModel, roles: TrainingData) -> None:
     # A full convolution takes the factors back within the weights of one output channel, which stay int8.
     calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
-    result = find_mixed_precision(source, calibration, roles.validation, max_drop=float(MAX_DROP), kept_in="int16")
+    result = find_mixed_precision(
+        source, calibration, roles.validation, MixedPrecisionOptions(float(MAX_DROP), "int16")
+    )
     assert set(result.kept.values()) == {"int16"}
     assert not read_graph(result.model).floating
     assert result.steps[-1].loss < result.steps[0].loss
@@ -191,7 +193,7 @@ def test_int16_activations_do_not_mend_weights(source: FloatModel, roles: Traini
 
 def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, roles: TrainingData) -> None:
     with pytest.raises(EdgeemoError, match="cannot be passed on 40 faces, not even by the float model itself"):
-        find_mixed_precision(source, np.empty(0), roles.validation.take(range(40)), max_drop=1.0)
+        find_mixed_precision(source, np.empty(0), roles.validation.take(range(40)), MixedPrecisionOptions(1.0))
 
 
 def test_sensitivity_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
