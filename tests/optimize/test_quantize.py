@@ -249,13 +249,17 @@ def test_an_existing_file_is_refused_and_stays(copy: Path) -> None:
     ("options", "code", "sentence"),
     [
         (("--method", "int4"), 2, "'int4' is not one of 'float32', 'float16', 'dynamic', 'int8'"),
-        (("--calibration-method", "mse", "--method", "dynamic"), 1, "dynamic has no ranges to be clipped"),
+        (
+            ("--calibration-method", "mse", "--method", "dynamic"),
+            2,
+            "dynamic has no activation ranges to estimate by mse",
+        ),
         (("--max-drop", "-1"), 2, "--max-drop must not be negative"),
         (("--mixed-precision",), 2, "--mixed-precision needs --max-drop"),
         (
             ("--mixed-precision", "--max-drop", "1", "--method", "qat"),
             2,
-            "--mixed-precision mends --method int8 and int8-float-io",
+            "--mixed-precision goes with --method int8 or int8-float-io",
         ),
         (("--card", "gone.json"), 2, "a run has its own card"),
         (("--calibration-size", "0"), 2, "number of images out of range"),

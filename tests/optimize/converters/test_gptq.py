@@ -226,7 +226,7 @@ def test_from_the_command_line_and_in_the_card(trained_run: Path, converted: dic
 def test_methods_that_see_no_faces_say_so(trained_run: Path, tmp_path: Path, method: str) -> None:
     words = ["quantize", str(trained_run), "--rounding", "gptq", "--method", method]
     result = CliRunner().invoke(edgeemo, [*words, "--out", str(tmp_path / "x.tflite")])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"{method} does not look at faces" in result.stderr
     assert "expected --rounding gptq with int8, int8-float-io, int16x8" in result.stderr
     assert not (tmp_path / "x.tflite").exists()

@@ -380,7 +380,7 @@ def test_what_is_skipped_is_not_refused(skip: tuple[str, ...], randomize: Any, f
 
 def test_bn_behind_a_skipped_convolution_is_folded_back() -> None:
     found = types(rewrite(net(conv(), bn(), L.ReLU()), skip=("conv",)).model)
-    assert found == "Conv2D Fence Activation ReLU Flatten Dense"
+    assert found == "Conv2D FloatBoundary Activation ReLU Flatten Dense"
 
 
 @pytest.mark.parametrize(
