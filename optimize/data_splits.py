@@ -1,4 +1,4 @@
-"""The faces that a model is calibrated on and chosen by: always of the training split, never of the test split."""
+"""Splits to calibrate on and to compare on: always from the training split, never from the test split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALIDATION = 0.1
 
 
 def run_splits(run: Run, source: str | None = None) -> TrainingData:
-    """The roles with which a run was trained, read again.
+    """Read the splits that a run was trained with.
 
     Args:
         run: a finished run.
@@ -38,7 +38,7 @@ def run_splits(run: Run, source: str | None = None) -> TrainingData:
 
 
 def model_splits(source: FloatModel, data: str | None) -> TrainingData | None:
-    """Roles for any source: those of a run, or new ones drawn from a data set's training split.
+    """Return the splits for a model: those of its run, or new ones drawn from a data set's training split.
 
     Args:
         source: the model.

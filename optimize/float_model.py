@@ -1,4 +1,4 @@
-"""What people bring to be quantized: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
+"""Float models to quantize: a run, a Keras model of either generation, a SavedModel, a float .tflite."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..train.fit.run import Run
 from ..train.network.model import load_model
 from .converters.tensorflow import to_float
 
-#: Kinds of sources, by the words that messages use.
+#: Kinds of float models, as messages call them.
 RUN, TF_KERAS, KERAS3 = "a run", "a tf_keras model", "a Keras 3 model"
 SAVED_MODEL, TFLITE = "a SavedModel", "a .tflite"
 _EXPECTED = "a run folder, a .keras or .h5 file, a SavedModel folder, or a float .tflite"
@@ -38,13 +38,13 @@ class FloatModel:
     """A float model that can be quantized.
 
     Args:
-        path: where it lies.
+        path: file or folder of the model.
         kind: one of the five kinds above.
-        card: labels, input and what is known of its training.
+        card: labels, input and origin.
         model: callable ``model(face, training=False)``; None for a .tflite.
-        flatbuffer: of a .tflite.
-        recipe: of the training, when known.
-        seed: of the training, or of the draws to come.
+        flatbuffer: bytes of a .tflite without its card.
+        recipe: recipe of the training, if it is known.
+        seed: seed of the training, or of the draws from a data set.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class FloatModel:
 
     @classmethod
     def of_run(cls, run: Run) -> FloatModel:
-        """The finished model of a run."""
+        """Return the finished model of a run."""
         model = load_model(run.model_path, compile=False)
         return cls(run.folder, RUN, run.card, model, recipe=run.recipe, seed=run.settings.seed)
 
@@ -67,24 +67,24 @@ class FloatModel:
         return self.kind in (RUN, TF_KERAS)
 
     def float_flatbuffer(self) -> bytes:
-        """The model as a float32 .tflite without a card."""
+        """Return the model as a float32 .tflite without a card."""
         return self.flatbuffer or to_float(self.model, self.card.input)
 
     def predictor(self) -> Predictor:
-        """The float model, to be compared with."""
+        """Return a predictor of the float model, to compare with."""
         if hasattr(self.model, "predict_on_batch"):
             return KerasPredictor(self.card, self.model)
         return Classifier.from_bytes(self.float_flatbuffer(), self.card)
 
 
 def open_float_model(path: str | Path, description: Description | None = None, *, seed: int = 0) -> FloatModel:
-    """Open whatever somebody wants to have quantized.
+    """Open a model to quantize.
 
     Args:
         path: a run folder, a .keras or .h5 file of tf_keras, a .keras file of Keras 3, a SavedModel folder, a float
             .tflite, or the name of one that ships.
-        description: what is to be known of a model that is no run and carries no card.
-        seed: for the draws, when there is no run to tell one.
+        description: properties of a model that is no run and carries no card.
+        seed: seed of the draws for a model that is no run.
 
     Raises:
         EdgeemoError: none of these, not readable, not one image in and one answer out, or it contradicts its card.
@@ -119,7 +119,7 @@ def open_float_model(path: str | Path, description: Description | None = None, *
 
 
 def keras_generation(path: Path) -> int:
-    """Major version of the Keras that wrote a file, 0 when it does not tell."""
+    """Return the major version of the Keras that wrote a file; 0 if the file does not say."""
     version = ""
     try:
         if zipfile.is_zipfile(path):
@@ -152,7 +152,7 @@ def _load_keras3(path: Path) -> Any:
 
 
 def _exported(source: FloatModel) -> _SavedNet:
-    """A Keras 3 model by way of its own export: its variables are none that the converter of TensorFlow would find."""
+    """Export a Keras 3 model: TensorFlow's converter would not find its variables."""
     from ..train.backend import tf
 
     signature = [tf.TensorSpec((1, *source.card.input.shape), tf.float32, name="face")]
@@ -170,7 +170,7 @@ class _SavedNet:
     """A SavedModel's serving signature as a callable like a Keras model.
 
     Args:
-        path: of the folder.
+        path: folder of the SavedModel.
     """
 
     def __init__(self, path: Path) -> None:
@@ -195,7 +195,7 @@ class _SavedNet:
         self._name = next(iter(arguments), "")
 
     def __call__(self, face: Any, training: bool = False) -> Any:
-        """The first output for a batch of faces."""
+        """Return the first output for a batch of faces."""
         return next(iter(self.signature(**{self._name: face}).values()))
 
 
@@ -228,7 +228,7 @@ def _card(
     outputs: Sequence[tuple[int | None, ...]],
     carried: ModelCard | None = None,
 ) -> ModelCard:
-    """The card of a float model, whatever was said of its quantization."""
+    """Return the card of a float model, whatever it said of quantization."""
     return replace(describe(path, description, inputs, outputs, carried), quantization=Quantization())
 
 

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a model as sure as it is right."""
+"""Temperature scaling: one number that matches a model's confidence to its accuracy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     # What runs need is not installed where a .tflite is measured.
     from ..train.fit.run import Run
 
-#: Where a temperature is looked for. What needs more is broken in another way.
+#: Bounds of the search. A model that needs more is broken in another way.
 LOWEST, HIGHEST = 0.05, 20.0
 _RESAMPLES = 100
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """How sure a model is, against how right.
+    """Confidence of a model compared with its accuracy.
 
     Args:
         nll: mean negative log-likelihood of the true labels, nats.
@@ -65,15 +65,15 @@ class Temperature:
 
     @property
     def helps(self) -> bool:
-        """Whether the calibration error has become smaller."""
+        """Whether the calibration error decreased."""
         return self.after.calibration_error < self.before.calibration_error
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return asdict(self)
 
     def card(self, card: ModelCard, dataset: Dataset) -> ModelCard:
-        """The card of the calibrated model.
+        """Return the card with the temperature.
 
         Args:
             card: of the model.
@@ -91,7 +91,7 @@ class Temperature:
 
 
 def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: float) -> Temperature:
-    """The temperature under which the true labels are likeliest (Guo et al. 2017, section 4).
+    """Fit the temperature under which the true labels are likeliest (Guo et al. 2017, section 4).
 
     Args:
         targets: int (n,), of images that the model was neither trained nor is tested on.
@@ -132,7 +132,7 @@ def fit_temperature(targets: np.ndarray, probabilities: np.ndarray, *, floor: fl
 
 
 def validation_split(run: Run, card: ModelCard, source: str | None = None) -> Dataset:
-    """The images on which a run selected, if a model knows them as such.
+    """Return the validation split of a run, if a model was validated on it.
 
     Args:
         run: the run that the model comes from.
@@ -156,7 +156,7 @@ def validation_split(run: Run, card: ModelCard, source: str | None = None) -> Da
 
 
 def chance_error(probabilities: np.ndarray, *, seed: int = 0) -> float:
-    """Mean calibration error when every answer is right exactly as often as its probability says.
+    """Return the mean calibration error of a model whose answers are right exactly as often as its confidence.
 
     The error is never negative, so that few images make it look larger than it is; this is by how much (consistency
     resampling, Broecker & Smith 2007, Weather and Forecasting 22:651-661).

@@ -1,1 +1,1 @@
-"""The commands that this room owns; ``cli`` imports them lazily, one module a command."""
+"""Commands of this package; ``cli`` imports them lazily, one module per command."""

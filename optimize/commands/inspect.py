@@ -1,4 +1,4 @@
-"""``edgeemo inspect``: the network of a recipe, or what a .tflite is made of."""
+"""``edgeemo inspect``: layers of a recipe's network, operators of a .tflite."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(
     compiler: str | None,
     as_json: bool,
 ) -> None:
-    """Show what a network is made of. Nothing is trained or downloaded.
+    """Show the layers of a network or the operators of a model. Nothing is trained or downloaded.
 
     A RECIPE (the name of one of the package, or a .toml file) or a RUN folder, by its recipe: every layer with its
     output shape, parameters and multiply-accumulates (MACs).
@@ -73,7 +73,7 @@ def command(
 
 
 def _is_model(target: str) -> bool:
-    """Whether the user means a .tflite: nothing of a recipe, nor what recipes need, is loaded to find out."""
+    """Return whether the user means a .tflite, without loading what recipes need."""
     if target.endswith(".toml"):
         return False
     return target.endswith(".tflite") or os.path.isfile(target) or Catalog.open().find(target) is not None

@@ -72,7 +72,7 @@ _GATE = (
 
 @dataclass(frozen=True)
 class GateOptions:
-    """What may be lost, and what is done when more is.
+    """Gate on the loss of accuracy, and mixed precision for a model that fails it.
 
     Args:
         max_drop: accuracy that may be lost at the upper 95 % bound, percentage points; None for no gate.
@@ -85,10 +85,10 @@ class GateOptions:
     kept_in: str
 
     def check(self, method: str) -> None:
-        """Refuse a limit that is none, and operators to keep out of int8 without a gate or another method.
+        """Refuse a negative limit, and mixed precision without a gate or with a method that does not support it.
 
         Raises:
-            OptionError: so it is.
+            OptionError: one of them is given.
         """
         if self.max_drop is not None and self.max_drop < 0:
             raise OptionError("--max-drop must not be negative: give the points that may be lost, as 1.0")

@@ -109,7 +109,7 @@ def command(
     report_left_out(dataset)
     targets, expected = predict_dataset(first, dataset)
     report = compare_accuracy(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
-    verdict = Gate(max_drop, max_class_drop).judge(report)
+    verdict = Gate(max_drop, max_class_drop).check(report)
     result: dict[str, Any] = {
         "reference": reference,
         "candidate": candidate,

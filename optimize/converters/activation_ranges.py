@@ -1,4 +1,4 @@
-"""The ranges of activations, seen on calibration faces, and three ways to estimate where to clip them."""
+"""Ranges of activations on calibration faces, and three ways to estimate where to clip them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FRACTIONS = np.linspace(0.1, 1.0, 91)
 
 @dataclass(frozen=True)
 class ActivationHistogram:
-    """What an activation tensor was seen to hold.
+    """Values of an activation tensor.
 
     Args:
         low, high: smallest and largest value.
@@ -32,8 +32,8 @@ class ActivationHistogram:
     high: float
     counts: np.ndarray
 
-    def clip_range(self, estimator: str) -> tuple[float, float]:
-        """The range to be represented.
+    def clip(self, estimator: str) -> tuple[float, float]:
+        """Return the range to represent.
 
         Args:
             estimator: one of :data:`edgeemo.optimize.options.CALIBRATION_METHODS`.
@@ -52,7 +52,7 @@ class ActivationHistogram:
         return float(edges[first]), float(edges[min(last, len(self.counts) - 1) + 1])
 
     def _least_error(self) -> tuple[float, float]:
-        """Grid search for the least mean squared error (Nagel et al. 2021, arXiv:2106.08295, section 3.1)."""
+        """Search a grid for the least mean squared error (Nagel et al. 2021, arXiv:2106.08295, section 3.1)."""
         edges = np.linspace(self.low, self.high, len(self.counts) + 1)
         centers = (edges[:-1] + edges[1:]) / 2
         weights = self.counts / self.counts.sum()
@@ -67,7 +67,7 @@ class ActivationHistogram:
 
 
 def observe_activations(model: bytes, spec: InputSpec, calibration: np.ndarray) -> dict[str, ActivationHistogram]:
-    """Run a float model over the calibration faces and note what its activations hold.
+    """Run a float model over the calibration faces and collect histograms of its activations.
 
     Args:
         model: float .tflite with float32 input.
@@ -88,7 +88,7 @@ def observe_activations(model: bytes, spec: InputSpec, calibration: np.ndarray) 
 
 
 class MinMaxObserver:
-    """The smallest and largest values of activations, remembered for each image: many sets may share some.
+    """Smallest and largest values of activations, remembered for each image: calibration sets may share images.
 
     Args:
         model: float .tflite.
@@ -101,7 +101,7 @@ class MinMaxObserver:
         self.names = self._taps.names
 
     def of(self, calibration: np.ndarray) -> dict[str, tuple[float, float]]:
-        """Name of each activation -> (low, high) over some images.
+        """Return the (low, high) of each activation over some images, by name.
 
         Args:
             calibration: uint8 (n, height, width, channels).
@@ -120,7 +120,7 @@ class MinMaxObserver:
 
 
 class ActivationProbe:
-    """A model all of whose activations can be read.
+    """A model whose activations can be read.
 
     Args:
         model: bytes of a .tflite.
@@ -149,11 +149,11 @@ class ActivationProbe:
 
     @property
     def names(self) -> list[str]:
-        """Of the tensors that are read."""
+        """Names of the tensors that are read."""
         return [details["name"] for details in self._tensors]
 
     def run(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Real values of the tensors for one image.
+        """Return the real values of the tensors for one image.
 
         Args:
             values: float32 (height, width, channels).

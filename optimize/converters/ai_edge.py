@@ -1,4 +1,4 @@
-"""Static quantization of a float .tflite operator by operator, by ai-edge-quantizer."""
+"""ai-edge-quantizer: quantization of a float .tflite, operator by operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .gptq import GptqRounding
 
 
 class SelectiveQuantizer:
-    """A float model and the ranges of its activations, to be quantized in part or whole, as often as need be.
+    """Quantizer of a float model, in part or whole, as often as needed.
 
     Args:
         model: float .tflite, without a card.
@@ -43,7 +43,7 @@ class SelectiveQuantizer:
 
     @property
     def names(self) -> list[str]:
-        """What the operators are called by: the tensor that each writes."""
+        """Names of the operators: the tensor that each writes."""
         return [operator.outputs[0].name for operator in self.operators]
 
     def quantize(
@@ -94,7 +94,7 @@ class SelectiveQuantizer:
                     ".*", edge, algorithm_key=package.algorithm_manager.AlgorithmName.NO_QUANTIZE
                 )
         made = _run(self.model, recipe.get_quantization_recipe(), self._ranges)
-        return self._rounding.applied(made) if self._rounding else made
+        return self._rounding.apply(made) if self._rounding else made
 
 
 def quantize_weights(model: bytes, *, per_channel: bool = True) -> bytes:

@@ -1,4 +1,4 @@
-"""Weights that are rounded together, so that their errors cancel on real faces.
+"""GPTQ rounding: weights are rounded so that their errors cancel on real faces.
 
 Rounding each weight to the nearest of 255 steps is best for weights that are multiplied by unrelated numbers. The
 pixels under a filter are related, in the first layer above all: there the errors of nine weights that are all rounded
@@ -33,7 +33,7 @@ _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def round_weights(data: bytes, reference: bytes, spec: InputSpec, calibration: np.ndarray) -> bytes:
-    """Round the weights of a quantized model anew.
+    """Round the weights of a quantized model again, with compensation of errors.
 
     Args:
         data: .tflite with int8 weights and quantized activations, without a card.
@@ -50,15 +50,15 @@ def round_weights(data: bytes, reference: bytes, spec: InputSpec, calibration: n
     rounding = GptqRounding(reference, spec, calibration)
     if not rounding.layers(data):
         raise ModelError(
-            "no layer was found whose weights could be rounded anew",
+            "no layer was found whose weights could be rounded",
             expected="int8 weights of convolutions or dense layers, stored in the model itself",
             hint="leave --rounding away",
         )
-    return rounding.applied(data)
+    return rounding.apply(data)
 
 
 class GptqRounding:
-    """The steps that a float model's weights should have, for any number of models that are quantized from it.
+    """Rounded weights of a float model, for any number of models that are quantized from it.
 
     They depend on the float model, its calibration faces and the size of a step, not on what else is quantized: each
     layer's are found once.
@@ -75,8 +75,8 @@ class GptqRounding:
         self._buffers = list(Buffer(reference).root.tables(4))
         self._known: dict[tuple[str, bytes], np.ndarray] = {}
 
-    def applied(self, data: bytes) -> bytes:
-        """A model that was quantized from it, with its weights rounded together; as it is where it has none.
+    def apply(self, data: bytes) -> bytes:
+        """Return a model that was quantized from it, with its weights rounded.
 
         Args:
             data: .tflite, in which some layers may be left in float.
@@ -96,7 +96,7 @@ class GptqRounding:
         return bytes(changed)
 
     def layers(self, data: bytes) -> list[Layer]:
-        """The layers of a quantized model that were found in the float one."""
+        """Return the layers of a quantized model that were found in the float one."""
         places = [buffer.vector(0) for buffer in Buffer(data).root.tables(4)]
         operators = read_graph(data).operators
         users = [tensor.buffer for operator in operators for tensor in operator.constants]
@@ -117,7 +117,7 @@ class GptqRounding:
         return found
 
     def _same(self, candidate: Operator, operator: Operator, stored: np.ndarray) -> np.ndarray | None:
-        """The weights of a float operator, if these steps were made of them; float64."""
+        """Return the weights of a float operator, float64, if these steps are quantized from them."""
         if candidate.name != operator.name:
             return None
         floats, tensor = candidate.inputs[1], operator.inputs[1]
@@ -133,7 +133,7 @@ class GptqRounding:
 
 @dataclass
 class Layer:
-    """A layer of a quantized model, as it is in the float one.
+    """Layer of a quantized model, and its float weights.
 
     Args:
         operator: of the float model.
@@ -150,7 +150,7 @@ class Layer:
 
     @property
     def key(self) -> tuple[str, bytes]:
-        """What its steps depend on."""
+        """Key of what the rounding depends on."""
         return self.operator.outputs[0].name, self.scales.tobytes()
 
     @property
@@ -163,7 +163,7 @@ class Layer:
 
     @property
     def bytes(self) -> int:
-        """Of the second moments of its inputs, float64 ([channels,] products, products)."""
+        """Size of the second moments of its inputs, float64 ([channels,] products, products)."""
         products = self.weights.shape[1]
         return 8 * products**2 * (len(self.weights) if self.depthwise else 1)
 
@@ -174,7 +174,7 @@ class Layer:
         self._moments = moments.astype(np.float64) if self._moments is None else self._moments + moments
 
     def rounded(self) -> np.ndarray:
-        """The weights that it should have, int8, in the order in which they are stored."""
+        """Return the rounded weights, int8, in the order in which they are stored."""
         assert self._moments is not None
         scales = np.resize(self.scales.astype(np.float64), len(self.weights))
         if self.depthwise:
@@ -188,7 +188,7 @@ class Layer:
 
 
 def rounded(weights: np.ndarray, scales: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """Steps of weights, chosen for the least squared error of their products with inputs of these second moments.
+    """Round weights for the least squared error of their products with inputs of these second moments.
 
     Args:
         weights: float64 (filters, products).
@@ -217,7 +217,7 @@ def rounded(weights: np.ndarray, scales: np.ndarray, moments: np.ndarray) -> np.
 
 
 def patches(values: np.ndarray, operator: Operator) -> np.ndarray:
-    """What a layer multiplies by its weights at each of its places.
+    """Return what a layer multiplies by its weights at each position.
 
     Args:
         values: float32 (1, height, width, channels), or anything that a dense layer flattens.
@@ -263,7 +263,7 @@ def _as_rows(weights: np.ndarray, operator: Operator) -> np.ndarray:
 
 
 def _groups(layers: list[Layer]) -> Iterator[list[Layer]]:
-    """So many at a time that their matrices can be held."""
+    """Group layers so that the matrices of a group fit into memory."""
     group: list[Layer] = []
     for layer in layers:
         if group and sum(one.bytes for one in group) + layer.bytes > _HELD_BYTES:

@@ -68,7 +68,7 @@ def check_calibration(pixels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
 
 
 def neighbor_correlation(pixels: np.ndarray) -> float:
-    """Median over images of Pearson's correlation between horizontally neighboring pixels.
+    """Return the median over images of Pearson's correlation between horizontally neighboring pixels.
 
     Images of one color count as 0: they tell as little about ranges as noise does.
 

@@ -1,1 +1,1 @@
-"""Passes over a converted .tflite graph, and the check of what a method promises."""
+"""Passes over a converted .tflite graph, and checks of the result."""

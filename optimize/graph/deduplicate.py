@@ -1,4 +1,4 @@
-"""A .tflite that holds equal parts once.
+"""Deduplication of equal parts of a .tflite.
 
 Every filter of a per-channel model brings two zero points of eight bytes, for its weights and for its bias, and all of
 them are 0: a tenth of a net of 70,000 parameters. FlatBuffers allows that tables share a vector; the converter's writer
@@ -18,7 +18,7 @@ _IDENTIFIER = b"TFL3"
 
 
 def deduplicate(data: bytes) -> bytes:
-    """Write a .tflite anew with equal vectors and names shared.
+    """Store equal vectors and names of a .tflite once.
 
     Args:
         data: a flatbuffer without a card.
@@ -50,14 +50,14 @@ class _Sharing(flatbuffers.Builder):
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
-        """As the base class."""
+        """See the base class."""
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
 
     def CreateString(self, s: Any, *arguments: Any) -> int:
-        """As the base class."""
+        """See the base class."""
         key = ("text", s.encode() if isinstance(s, str) else bytes(s))
         if key not in self._written:
             self._written[key] = super().CreateString(s, *arguments)

@@ -1,4 +1,4 @@
-"""What is done to every .tflite that a converter has made, before anybody measures it."""
+"""Passes that every converted .tflite goes through."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .shift_logits import shift_logits
 
 
 def run_passes(data: bytes) -> bytes:
-    """Without bridges between integer and float, with logits above zero, and equal parts stored once.
+    """Remove needless casts, shift logits above zero, and store equal parts once.
 
     Args:
         data: a .tflite without a card, as it was converted.

@@ -1,4 +1,4 @@
-"""Bridges between integer and floating point that a converter leaves in a .tflite and no runtime needs.
+"""Casts between integer and floating point that a converter leaves in a .tflite and no runtime needs.
 
 The bytes are changed in place and none is moved, so that constants keep their alignment and the file its layout.
 """
@@ -15,7 +15,7 @@ _INPUTS, _OUTPUTS = 1, 2
 
 
 def remove_casts(data: bytes) -> bytes:
-    """Take out what stands in the way of integers.
+    """Remove the casts around operators that can compute in int8.
 
     - DEQUANTIZE, ELU, QUANTIZE become one ELU in int8: runtimes have it (a table of 256 values), only the converter and
       ai-edge-quantizer do not know.
@@ -34,11 +34,11 @@ def remove_casts(data: bytes) -> bytes:
             cut.in_int8(position, operator)
         elif operator.name == "CAST":
             cut.straight(position, operator)
-    return cut.finished()
+    return cut.result()
 
 
 class _Cut:
-    """The operators of a model, to be connected anew."""
+    """Operators of a model, to be connected differently."""
 
     def __init__(self, data: bytes, graph: Graph) -> None:
         self.graph, self._data = graph, bytearray(data)
@@ -53,7 +53,7 @@ class _Cut:
         self._dropped: set[int] = set()
 
     def in_int8(self, position: int, elu: Operator) -> None:
-        """Let an ELU between the two bridges compute in int8."""
+        """Let an ELU between DEQUANTIZE and QUANTIZE compute in int8."""
         ends, after = self._before(elu, "DEQUANTIZE"), self._behind(elu, "QUANTIZE")
         if ends is None or after is None:
             return
@@ -65,7 +65,7 @@ class _Cut:
             self._unread(ends, position)
 
     def straight(self, position: int, back: Operator) -> None:
-        """Let those that read behind a fence read before it."""
+        """Let the readers of a pair of casts read what is before it."""
         out = self._before(back, "CAST")
         if out is None or back.inputs[0].type != "FLOAT64" or back.outputs[0].index in self._ends:
             return
@@ -76,8 +76,8 @@ class _Cut:
             self._dropped.add(position)
             self._unread(out, position)
 
-    def finished(self) -> bytes:
-        """The model without the operators that are not needed any more."""
+    def result(self) -> bytes:
+        """Return the model without the operators that are no longer needed."""
         left = [table.position for at, table in enumerate(self._tables) if at not in self._dropped]
         if len(left) < len(self._tables):
             struct.pack_into("<I", self._data, self._list, len(left))
@@ -91,7 +91,7 @@ class _Cut:
         return at if at is not None and self.graph.operators[at].name == name else None
 
     def _behind(self, operator: Operator, name: str) -> int | None:
-        """The one operator that reads; None when there are more, or when the model gives it out."""
+        """Return the only reader of an operator's output; None with several, or where it is an output of the model."""
         tensor = operator.outputs[0].index
         readers = self._readers[tensor]
         alone = len(readers) == 1 and tensor not in self._ends

@@ -22,7 +22,7 @@ _LOWEST = -128
 
 
 def shift_logits(data: bytes) -> bytes:
-    """Lift the logits of the dense layers that end in a softmax.
+    """Shift the logits of the dense layers that end in a softmax.
 
     The bytes are changed in place and none is moved. All int8 logits stay what they are, but for the rounding.
 
@@ -37,7 +37,7 @@ def shift_logits(data: bytes) -> bytes:
     found = [_Classifier(dense, data) for dense in _dense_before_softmax(graph)]
     changed = bytearray(data)
     for classifier in found:
-        classifier.lift(changed)
+        classifier.shift(changed)
     return bytes(changed)
 
 
@@ -59,7 +59,7 @@ class _Classifier:
     dense: Operator
     data: bytes
 
-    def lift(self, changed: bytearray) -> None:
+    def shift(self, changed: bytearray) -> None:
         """Raise biases and lower the zero point, unless somebody else reads the same bytes."""
         (x, weights, bias), logits = self.dense.inputs, self.dense.outputs[0]
         if not bias.constant or len(x.scales) != 1 or len(logits.zero_points) != 1 or not weights.scales:
@@ -85,7 +85,7 @@ class _Classifier:
     def _raised(
         self, x: TensorInfo, weights: TensorInfo, bias: TensorInfo, logits: TensorInfo, place: int
     ) -> np.ndarray | None:
-        """The biases int32 (classes,); None where they need more than 32 bits."""
+        """Return the biases, int32 (classes,); None where they need more than 32 bits."""
         old = np.frombuffer(self.data, "<i4", bias.bytes // 4, place + 4)
         step = np.float64(logits.scales[0]) / (np.float64(x.scales[0]) * np.asarray(weights.scales, np.float64))
         new = old + np.rint((logits.zero_points[0] - _LOWEST) * step)

@@ -1,4 +1,4 @@
-"""What a quantization method is."""
+"""Quantization methods as data."""
 
 from __future__ import annotations
 

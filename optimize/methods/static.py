@@ -32,7 +32,7 @@ def quantize_static(job: Job, *, float_io: bool = False, activations: int = 8) -
 
     flatbuffer = model.float_flatbuffer()
     seen = observe_activations(flatbuffer, spec, check_calibration(job.calibration, spec))
-    ranges = {name: found.clip_range(options.calibration_method) for name, found in seen.items()}
+    ranges = {name: found.clip(options.calibration_method) for name, found in seen.items()}
     made = SelectiveQuantizer(flatbuffer, ranges).quantize(
         float_io=float_io, activations=activations, per_channel=per_channel
     )

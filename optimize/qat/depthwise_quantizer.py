@@ -21,7 +21,7 @@ class PerChannel(quantizers.LastValueQuantizer):
         super().__init__(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """Make the variables of the ranges, float32 (inputs * multiplier,)."""
+        """Create the variables of the ranges, float32 (inputs * multiplier,)."""
         channels = tensor_shape[-2] * tensor_shape[-1]
 
         def variable(end: str, value: float) -> Any:
@@ -31,7 +31,7 @@ class PerChannel(quantizers.LastValueQuantizer):
         return {"min_var": variable("min", -6.0), "max_var": variable("max", 6.0)}
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **options: Any) -> Any:
-        """The kernel with the error of quantization, of the same shape."""
+        """Return the kernel with the error of quantization, of the same shape."""
         height, width, planes, multiplier = inputs.shape
         flat = tf.reshape(inputs, (height, width, 1, planes * multiplier))
         return tf.reshape(super().__call__(flat, training, weights, **options), inputs.shape)

@@ -26,7 +26,7 @@ class DistilledLoss(keras.losses.Loss):
         self.usual, self.distillation, self.outputs = usual, distillation, outputs
 
     def call(self, expected: Any, predicted: Any) -> Any:
-        """Loss of each image, float32 (n,)."""
+        """Return the loss of each image, float32 (n,)."""
         usual = self.usual.call(expected[:, : self.outputs], predicted)
         if expected.shape[-1] == self.outputs:
             return usual

@@ -1,4 +1,4 @@
-"""What a user may choose of quantization-aware training; without TensorFlow, for the command line."""
+"""Options of quantization-aware training, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Distillation:
-    """How much is learned from the teacher (Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
+    """Distillation from the float model (Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
 
     Args:
         temperature: softens both outputs. 2 is low: the student is as large as its teacher, and Hinton et al. needed
@@ -28,13 +28,13 @@ class Distillation:
 
     @classmethod
     def of(cls, section: Qat) -> Distillation | None:
-        """What a recipe asks for; None for nothing."""
+        """Return the distillation of a recipe; None without any."""
         return cls(section.temperature, section.distillation) if section.distillation else None
 
 
 @dataclass(frozen=True)
 class QatOptions:
-    """What a user may choose of quantization-aware training.
+    """Options of quantization-aware training.
 
     Args:
         epochs: instead of the recipe's ``qat.epochs``.
@@ -56,10 +56,10 @@ class QatOptions:
                 raise OptionError(f"the {name} of quantization-aware training are too few", expected="1 or more")
 
     def recipe(self, trained: Recipe) -> Recipe:
-        """The recipe by which the training goes on.
+        """Return the recipe to train by.
 
         Args:
-            trained: with which the float model was trained.
+            trained: recipe of the float model.
 
         Raises:
             OptionError: an unknown value, or another network, input, task or other roles.
@@ -76,5 +76,5 @@ class QatOptions:
 
     @property
     def note(self) -> str:
-        """For the card: what is not as everywhere else."""
+        """Sentence for the card, if layers were skipped."""
         return f"In floating point: {', '.join(self.skip)}." if self.skip else ""

@@ -37,13 +37,13 @@ from .rewrite import FloatBoundary, Treatment, rewrite
 #: what is deployed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2).
 FROZEN = 1 / 3
 
-#: Images on which the ranges of activations are settled before the first step.
+#: Images on which the ranges of activations are initialized.
 INIT_IMAGES = 256
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How well a .tflite repeats the Keras model that it was converted from, on the validation role.
+    """Difference of a .tflite from the Keras model that it was converted from, on the validation split.
 
     Args:
         n: images.
@@ -64,12 +64,12 @@ class Fidelity:
 
 
 def fidelity(model: Any, path: Path, data: TrainingData) -> Fidelity:
-    """Hold a .tflite against the Keras model that it was converted from.
+    """Compare a .tflite with the Keras model that it was converted from.
 
     Args:
         model: with fake quantization.
-        path: of the .tflite with its card.
-        data: its validation role is used.
+        path: .tflite with its card.
+        data: splits of the training; the validation split is used.
     """
     classifier = Classifier.open(path)
     pixels = data.validation.pixels(classifier.card.input)
@@ -93,12 +93,12 @@ def train_int8(
     checkpoint: Path | None = None,
     quiet: bool = False,
 ) -> tuple[bytes, Any]:
-    """From a trained float model to the bytes of an int8 .tflite.
+    """Train a float model quantization-aware and convert it to int8.
 
     Args:
         model: the float model; not changed. It is the teacher when distilling.
-        recipe, data, seed: with which it was trained.
-        options: what the user chose.
+        recipe, data, seed: as in the float training.
+        options: options of the training.
         checkpoint: folder for the state after each epoch, removed at the end; an interrupted training resumes from it.
         quiet: show no progress.
 
@@ -188,7 +188,7 @@ def fine_tune(
     checkpoints: Checkpoints | None = None,
     quiet: bool = False,
 ) -> list[dict[str, float]]:
-    """Train a quantization-aware model and leave it with the weights of its best epoch on the validation role.
+    """Train a quantization-aware model and leave it with the weights of its best epoch on the validation split.
 
     Args:
         model: from :func:`quantization_aware`; changed in place.
@@ -254,13 +254,13 @@ def fine_tune(
 
 
 def _first_inputs(batches: Batches) -> list[np.ndarray]:
-    """Inputs of the first epoch, as many images as settle the ranges."""
+    """Return inputs of the first epoch, as many as initialize the ranges."""
     count = max(2, -(-INIT_IMAGES // batches.batch))
     return [inputs for inputs, _, _ in itertools.islice(batches.epoch(0), count)]
 
 
 def freeze_statistics(model: Any) -> None:
-    """Let batch normalizations use their moving averages from now on; tfmot goes on training scale and offset.
+    """Let batch normalizations use their moving averages from now on; scale and offset are still trained.
 
     Args:
         model: with fake quantization; changed in place, and to be compiled afterwards.

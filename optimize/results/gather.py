@@ -1,4 +1,4 @@
-"""The systems behind run folders, folders of models, .tflite files, and what was known of them before."""
+"""Systems gathered from run folders, folders of models, .tflite files, and earlier results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .system import System
 
 
 def gather(sources: Sequence[str | Path]) -> list[System]:
-    """The systems behind run folders, folders of models, .tflite files and .json files, in the order given.
+    """Gather the systems behind run folders, folders of models, .tflite files and .json files, in the order given.
 
     Models beside the runs (such as those that ship) join the run of their recipe where it lacks them, or has the same
     model without test figures; without a run they are a system of their own. A .json that
@@ -63,7 +63,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
 
 
 def _in_place(earlier: Sequence[System], now: Sequence[System]) -> list[System]:
-    """What was known earlier, in its order, each name with what is known of it now instead; then what is new."""
+    """Return the earlier systems in their order, replaced by those of today with the same name; then the new ones."""
     names = dict.fromkeys(system.name for system in (*earlier, *now))
     known = {system.name for system in now}
     return [system for name in names for system in (now if name in known else earlier) if system.name == name]
@@ -105,7 +105,7 @@ def _parameters(path: Path) -> int | None:
 
 
 def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
-    """One model for each method: the one with the usual name where there are several."""
+    """Return one model for each method: the one with the usual name where there are several."""
     result = {}
     for method in METHODS.names():
         found = [model for model in models if model.method == method]
@@ -121,7 +121,7 @@ def _by_method(name: str, models: Sequence[Model]) -> dict[str, Model]:
 
 
 def _kept(own: dict[str, Model], other: dict[str, Model]) -> dict[str, Model]:
-    """Those of a run's own models that are not replaced by the very same model with figures in its card."""
+    """Return those of a run's own models that are not replaced by the same model with figures in its card."""
     return {
         method: model
         for method, model in own.items()

@@ -1,4 +1,4 @@
-"""What a table needs to know of one .tflite, so that the row outlives the file."""
+"""Facts of one .tflite for a table, kept when the file is gone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Model:
 
     @classmethod
     def read(cls, path: Path) -> Model | None:
-        """A model with its card, or None for one without.
+        """Read a model with its card; None for one without.
 
         Raises:
             FileError: it cannot be read, or its card is broken.

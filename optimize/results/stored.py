@@ -1,4 +1,4 @@
-"""Systems as JSON, to be read again: a row stays known when the run folder with its large models is gone."""
+"""Systems as JSON, so that a row stays known when the run folder with its large models is gone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Data = TypeVar("_Data", Figure, Change, Timing)
 
 
 def to_list(systems: Sequence[System]) -> list[dict[str, Any]]:
-    """For JSON; null stands for what is missing."""
+    """Return the systems for JSON; null stands for what is missing."""
     return [
         {
             "system": system.name,
@@ -59,7 +59,7 @@ def _model(model: Model | None) -> dict[str, Any]:
 
 
 def read_systems(path: Path) -> list[System]:
-    """The systems of a file that ``edgeemo maintain results --json`` has written.
+    """Read the systems of a file that ``edgeemo maintain results --json`` has written.
 
     Raises:
         DataError: it is no such file.

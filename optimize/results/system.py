@@ -1,4 +1,4 @@
-"""Everything that is known of one system: its models, their figures, and what is missing.
+"""A system: its models, their figures, and what is missing.
 
 Nothing is measured here and nothing is guessed: a figure stands in a card or a record, or it is missing and the command
 that makes it is named.
@@ -42,7 +42,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class System:
-    """Everything that is known of one system.
+    """A system: a recipe with its models and figures.
 
     Args:
         name: of its recipe.

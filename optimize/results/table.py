@@ -1,4 +1,4 @@
-"""The systems as one Markdown table, and the block of a README that holds it."""
+"""Markdown table of systems, and the block of a README that holds it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START, END = "<!-- results -->", "<!-- /results -->"
 
 
 def markdown(systems: Sequence[System]) -> str:
-    """A Markdown table, and below it: where latencies are from, what is in doubt, what is missing and how to get it."""
+    """Return a Markdown table with a row for each system, and notes below it."""
     names = Counter(system.name for system in systems)
     cells: dict[str, Callable[[System], str]] = {
         "system": lambda s: f"`{s.name}`" + (f" ({s.folder.name})" if s.folder and names[s.name] > 1 else ""),
@@ -36,7 +36,7 @@ def markdown(systems: Sequence[System]) -> str:
 
 
 def markdown_by_model(systems: Sequence[System]) -> str:
-    """A Markdown table with a row for each model, in the order of the methods; below it what must be known."""
+    """Return a Markdown table with a row for each model, in the order of the methods, and notes below it."""
     head = ["system", "model", "accuracy", "change, points", "loss at most", "agreement", "KB", "ms", "of float32"]
     rows = []
     for system in systems:
@@ -69,7 +69,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
 
 
 def notes(systems: Sequence[System]) -> list[str]:
-    """What must be known to read the table, one sentence each."""
+    """Return notes on the table, one sentence each."""
     lines = [
         "accuracies: top-1 with Wilson's 95 % interval; change: paired difference from float32 on the same images, "
         f"with its 95 % bootstrap interval; KB: {_joined(METHODS.load(method).title for method in columns())}"
@@ -86,7 +86,7 @@ def notes(systems: Sequence[System]) -> list[str]:
 
 
 def _places(systems: Sequence[System]) -> list[str]:
-    """Where and how well latencies were measured."""
+    """Return where and how reliably latencies were measured."""
     measured: dict[str, list[str]] = {}
     for system in systems:
         for where in dict.fromkeys(timing.where for timing in system.timings.values()):
@@ -146,7 +146,7 @@ def _accuracy_of(method: str) -> Callable[[System], str]:
 
 
 def _pairs(system: System, cell: Callable[[System, str], str]) -> str:
-    """PTQ and QAT in one cell."""
+    """Return the quantized columns in one cell."""
     titles = {method: METHODS.load(method).title.split()[-1] for method in columns() if method != REFERENCE}
     return "<br>".join(f"{title} {cell(system, method)}" for method, title in titles.items())
 

@@ -1,4 +1,4 @@
-"""How the drift of an int8 model depends on the number of calibration faces and on their draw."""
+"""Accuracy of an int8 model by the number of calibration faces and by their draw."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SEEDS = (0, 1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Draw:
-    """One calibration set and what came of it.
+    """A calibration set and the figures of the model calibrated on it.
 
     Args:
-        size: faces in it.
-        seed: of the draw.
-        accuracy, agreement, kl: of the int8 model, see :class:`edgeemo.optimize.sensitivity.scoring.Score`.
+        size: number of faces.
+        seed: seed of the draw.
+        accuracy, agreement, kl: figures of the int8 model, see :class:`edgeemo.optimize.sensitivity.scoring.Score`.
     """
 
     size: int
@@ -41,11 +41,11 @@ class Draw:
 
 @dataclass(frozen=True)
 class Study:
-    """All draws of a study.
+    """Result of a study.
 
     Args:
-        name: of the model.
-        n: images of the validation role.
+        name: name of the model.
+        n: images of the validation split.
         reference: accuracy of the float model on them.
         draws: every size with every seed.
     """
@@ -57,17 +57,17 @@ class Study:
 
     @property
     def sizes(self) -> list[int]:
-        """Sizes, ascending."""
+        """Sizes of the calibration sets, ascending."""
         return sorted({draw.size for draw in self.draws})
 
     def values(self, size: int, of: str) -> np.ndarray:
-        """One figure (``accuracy``, ``agreement``, ``kl``, or ``change`` of the accuracy in points) by seed."""
+        """Return one figure (``accuracy``, ``agreement``, ``kl``, or ``change`` of the accuracy in points) by seed."""
         if of == "change":
             return 100 * (self.values(size, "accuracy") - self.reference)
         return np.array([getattr(draw, of) for draw in self.draws if draw.size == size])
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the study for JSON."""
         return {
             "model": self.name,
             "n": self.n,
@@ -76,7 +76,7 @@ class Study:
         }
 
     def table(self) -> str:
-        """Mean and range over the seeds, a row for each size."""
+        """Return a table of mean and range over the seeds, a row for each size."""
         rows = [["faces", "change, points", "from .. to", "agreement", "lowest", "KL", "highest"]]
         for size in self.sizes:
             change, agreement, kl = (self.values(size, of) for of in ("change", "agreement", "kl"))
@@ -92,7 +92,7 @@ class Study:
                 ]
             )
         seeds = len({draw.seed for draw in self.draws})
-        head = f"{self.name}: float {self.reference:.2%} on the validation role, n = {self.n:,}; {seeds} draws a size"
+        head = f"{self.name}: float {self.reference:.2%} on the validation split, n = {self.n:,}; {seeds} draws a size"
         return f"{head}\n\n{aligned(rows)}"
 
 
@@ -108,10 +108,10 @@ def study(
 
     Args:
         float_model: a float model.
-        data: calibration sets are drawn from the training role; the validation role is measured on.
-        sizes: of the calibration sets; those beyond the training role are left out.
+        data: calibration sets are drawn from the training split; the validation split is measured on.
+        sizes: sizes of the calibration sets; those larger than the training split are left out.
         seeds: draws for each size.
-        progress: told draws done and draws in all.
+        progress: called with the draws done and their total.
     """
     model, card = float_model.float_flatbuffer(), float_model.card
     eval_set, seen = EvalSet.of(data.validation, model, card), MinMaxObserver(model, card.input)
@@ -127,7 +127,7 @@ def study(
 
 
 def plot_study(result: Study, path: str | Path) -> None:
-    """Divergence and change of accuracy by the number of calibration faces: every draw, and the mean."""
+    """Plot divergence and change of accuracy by the number of calibration faces: every draw, and the mean."""
     drawing, axes = subplots(11, 4.2, columns=2)
     for plane, of, label in zip(
         axes, ("kl", "change"), ("KL from the float model (nats)", "change of accuracy (points)"), strict=True
@@ -146,5 +146,5 @@ def plot_study(result: Study, path: str | Path) -> None:
     axes[0].set_ylim(bottom=0)
     axes[1].axhline(0, color="black", linewidth=0.8)
     axes[0].legend()
-    drawing.suptitle(f"{result.name}, int8, validation role, n = {result.n:,}: one dot a draw")
+    drawing.suptitle(f"{result.name}, int8, validation split, n = {result.n:,}: one dot a draw")
     save_figure(drawing, path)

@@ -1,4 +1,4 @@
-"""Accuracy-aware fallback: keep the worst operators out of int8, one by one, until the gate passes."""
+"""Mixed precision: keep the worst operators out of int8, one by one, until the gate passes."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from ..validation import AccuracyChange, compare_accuracy, score_interval
 from .ranking import Context, Sensitivity, layer_name, rank_operators
 from .scoring import EvalSet, Score, latency_ratio
 
-#: Images of the validation role that are enough to rank operators; the gate takes all of them.
+#: Images of the validation split that are enough to rank operators; the gate takes all of them.
 RANKING_IMAGES = 1000
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that was tried.
+    """A trial.
 
     Args:
-        what: for people.
+        what: description for people.
         kl: divergence from the float model, nats.
-        loss: accuracy that was lost, points.
-        worst_loss: its upper 95 % bound.
+        loss: lost accuracy, points.
+        worst_loss: upper 95 % bound of the loss.
         bytes: size of the model.
-        taken: whether it stayed.
+        taken: whether it was kept.
     """
 
     what: str
@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True)
 class MixedPrecision:
-    """What :func:`find_mixed_precision` has come to.
+    """Result of :func:`find_mixed_precision`.
 
     Args:
         model: the flatbuffer.
@@ -82,7 +82,7 @@ class MixedPrecision:
     faster: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the result for JSON."""
         return {
             "passed": self.passed,
             "ranges": self.ranges,
@@ -98,7 +98,7 @@ class MixedPrecision:
         }
 
     def table(self) -> str:
-        """Every step, and what the result costs."""
+        """Return a table of every step, and the cost of the result."""
         rows = [["tried", "KL", "loss, points", "upper bound", "bytes", ""]]
         for step in self.steps:
             verdict = "taken" if step.taken else "left"
@@ -128,31 +128,31 @@ def find_mixed_precision(
     The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
     device. Then operators are kept out of int8 in the order of the damage that each does alone, until the gate passes:
     an activation is spared only when the operator that writes it and those that read it are, so a single one may gain
-    nothing by itself. Last, each is put back into int8 if the gate passes without it. All choices hang on the
-    validation role.
+    nothing by itself. Last, each is put back into int8 if the gate passes without it. All choices are made on the
+    validation split.
 
     Args:
         float_model: the float model.
         calibration: uint8 (n, height, width, channels).
-        validation: the validation role.
+        validation: validation split.
         options: gate, and how the model is quantized.
-        progress: told in words what is done next.
+        progress: called with a description of the next step.
 
     Raises:
         EdgeemoError: too few images: not even the float model would pass the gate.
     """
     max_drop, kept_in = options.max_drop, options.kept_in
     _require_enough(len(validation), max_drop)
-    told = progress or (lambda words: None)
+    report = progress or (lambda words: None)
     model, card = float_model.float_flatbuffer(), float_model.card
     eval_set = EvalSet.of(validation, model, card)
-    told("seeing what the activations hold")
+    report("seeing what the activations hold")
     seen = observe_activations(model, card.input, calibration)
     together = GptqRounding(model, card.input, calibration)
 
     def throughout(estimator: str, rounding: str) -> _Trial:
-        told(f"ranges by {estimator}, weights rounded: {rounding}")
-        ranges = {name: found.clip_range(estimator) for name, found in seen.items()}
+        report(f"ranges by {estimator}, weights rounded: {rounding}")
+        ranges = {name: found.clip(estimator) for name, found in seen.items()}
         quantizer = SelectiveQuantizer(model, ranges, together if rounding == "gptq" else None)
         flatbuffer = quantizer.quantize(float_io=options.float_io, per_channel=options.per_channel)
         rounded = "" if rounding == "nearest" else f", weights {rounding}"
@@ -182,9 +182,9 @@ def find_mixed_precision(
         )
         few = EvalSet.of(stratified(validation, RANKING_IMAGES), model, card)
         context = Context(few, quantizer, card)
-        ranking = rank_operators(context, progress=lambda done, of: told(f"sensitivity: operator {done + 1} of {of}"))
+        ranking = rank_operators(context, progress=lambda done, of: report(f"sensitivity: operator {done + 1} of {of}"))
         for score in ranking.scores:
-            told(f"keeping {score.layer} in {kept_in}")
+            report(f"keeping {score.layer} in {kept_in}")
             kept.append(score.tensor)
             best = _Trial.of(f"keep {score.layer} in {kept_in}", make(kept=kept), eval_set, card)
             steps.append(best.step(taken=True))
@@ -193,7 +193,7 @@ def find_mixed_precision(
         # The last one made the gate pass: without it, it fails.
         for tensor in kept[:-1] if best.accuracy_change.passes(max_drop) else []:
             rest = [name for name in kept if name != tensor]
-            told(f"trying {layer_name(tensor)} in int8 again")
+            report(f"trying {layer_name(tensor)} in int8 again")
             trial = _Trial.of(f"{layer_name(tensor)} in int8 again", make(kept=rest), eval_set, card)
             passes = trial.accuracy_change.passes(max_drop)
             steps.append(trial.step(taken=passes))
@@ -219,7 +219,7 @@ def find_mixed_precision(
 
 @dataclass
 class _Trial:
-    """One model that was made and measured."""
+    """A model that was converted and measured."""
 
     what: str
     model: bytes

@@ -1,4 +1,4 @@
-"""Which operators the accuracy is lost in: each is quantized alone, and each is spared alone."""
+"""Sensitivity of a model to the quantization of each operator: each is quantized alone, and each is kept alone."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _TRAILERS = re.compile(
 
 @dataclass(frozen=True)
 class LayerScore:
-    """What quantizing one operator does.
+    """Effect of quantizing one operator.
 
     Args:
-        operator: its kind (``CONV_2D``).
+        operator: kind of operator (``CONV_2D``).
         layer: readable name.
-        tensor: that it writes; by it the operator is told from others.
-        snr: signal-to-noise ratio of what it writes when it alone is quantized, dB; infinite without any noise.
+        tensor: tensor that it writes, which identifies it.
+        snr: signal-to-noise ratio of its output when it alone is quantized, dB; infinite without any noise.
         kl: mean Kullback-Leibler divergence of the output from the float model's when it alone is quantized, nats.
         alone: accuracy when it alone is quantized.
         spared: accuracy when all but it are quantized.
@@ -59,10 +59,10 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """A ranking of operators, worst first.
+    """Operators ranked by the damage of quantizing each.
 
     Args:
-        n: images of the validation role.
+        n: images of the validation split.
         reference: accuracy of the float model.
         full: accuracy of the int8 model.
         full_kl: its divergence from the float model, nats.
@@ -76,11 +76,11 @@ class Sensitivity:
     scores: tuple[LayerScore, ...]
 
     def gain(self, score: LayerScore) -> float:
-        """How much of the whole divergence goes when this operator is spared, as a fraction."""
+        """Return the share of the whole divergence that is gone when this operator is kept in float."""
         return (self.full_kl - score.spared_kl) / self.full_kl if self.full_kl > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; an infinite ratio becomes null."""
+        """Return the ranking for JSON; an infinite ratio becomes null."""
         scores = []
         for score in self.scores:
             row = {**asdict(score), "gain": self.gain(score)}
@@ -94,7 +94,7 @@ class Sensitivity:
         }
 
     def table(self, most: int | None = None) -> str:
-        """For people.
+        """Return a table.
 
         Args:
             most: rows to show; None for all.
@@ -121,7 +121,7 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Context:
-    """What the ranking and mixed precision work with: the images, and the model that can be quantized in part.
+    """Validation set, and a model that can be quantized in part.
 
     Args:
         eval_set: images of the validation role with the float model's answers.
@@ -155,11 +155,11 @@ class Context:
         """
         seen = observe_activations(model, card.input, calibration)
         together = GptqRounding(model, card.input, calibration) if rounding == "gptq" else None
-        clip_range = {name: found.clip_range(ranges) for name, found in seen.items()}
-        return cls(eval_set, SelectiveQuantizer(model, clip_range, together), card)
+        clip = {name: found.clip(ranges) for name, found in seen.items()}
+        return cls(eval_set, SelectiveQuantizer(model, clip, together), card)
 
     def score(self, model: bytes) -> Score:
-        """What a quantized model makes of the images."""
+        """Score a quantized model."""
         return self.eval_set.evaluate(model, self.card)
 
 
@@ -168,7 +168,7 @@ def rank_operators(context: Context, *, progress: Callable[[int, int], None] | N
 
     Args:
         context: the model and the images.
-        progress: told operators done and operators in all.
+        progress: called with the operators done and their total.
     """
     quantizer = context.quantizer
     full = context.score(quantizer.quantize())
@@ -203,11 +203,11 @@ def measure_sensitivity(
 
     Args:
         float_model: the model.
-        data: calibration faces are drawn from the training role, images to measure on from the validation role.
+        data: calibration faces are drawn from the training split, images to measure on from the validation split.
         calibration_size: faces to calibrate on, stratified by class.
         images: to measure on, stratified by class; all when there are fewer.
         rounding: of the weights, see :data:`edgeemo.optimize.options.ROUNDINGS`.
-        progress: told operators done and operators in all.
+        progress: called with the operators done and their total.
 
     Raises:
         EdgeemoError: the model cannot be converted, or ai-edge-quantizer is not installed.
@@ -220,7 +220,7 @@ def measure_sensitivity(
 
 
 def signal_to_noise(model: bytes, quantized: bytes, tensor: str, pixels: np.ndarray, card: ModelCard) -> float:
-    """Power of an activation over the power of its error, dB.
+    """Return the power of an activation over the power of its error, dB.
 
     Args:
         model, quantized: float .tflite, and one in which the operator that writes the activation is quantized.
@@ -239,7 +239,7 @@ def signal_to_noise(model: bytes, quantized: bytes, tensor: str, pixels: np.ndar
 
 
 def layer_name(tensor: str) -> str:
-    """A readable name for the tensor that an operator writes: ``net/conv1_relu/Relu;net/conv1/Conv2D`` -> ``conv1``."""
+    """Return a readable name for what an operator writes: ``net/conv1_relu/Relu;net/conv1/Conv2D`` -> ``conv1``."""
     # The converter joins the names of all that it fused; the layer with the weights comes last.
     name = next((part for part in reversed(tensor.split(";")) if part), tensor)
     if name.startswith("StatefulPartitionedCall"):
@@ -249,7 +249,7 @@ def layer_name(tensor: str) -> str:
 
 
 def plot_sensitivity(result: Sensitivity, path: str | Path, *, title: str, most: int = 30) -> None:
-    """Bars for each operator: divergence when it alone is quantized, and what is spared when it alone is not.
+    """Plot bars for each operator: divergence when it alone is quantized, and the share that is gone when it is kept.
 
     Args:
         result: the ranking.

@@ -1,4 +1,4 @@
-"""Models that are tried and thrown away: run from memory, compared with the float model, timed against each other."""
+"""Scores of trial models: compared with the float model on a validation set, and timed against each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLOOR = 1 / 512
 
 @dataclass(frozen=True)
 class EvalSet:
-    """Images of the validation role with the float model's answers. Never test images: choices hang on it.
+    """Validation images with the float model's probabilities. Never test images: choices depend on them.
 
     Args:
         pixels: uint8 (n, height, width, channels).
@@ -31,7 +31,7 @@ class EvalSet:
 
     @classmethod
     def of(cls, dataset: Dataset, model: bytes, card: ModelCard) -> EvalSet:
-        """The answers of a float .tflite to all images of a data set."""
+        """Run a float .tflite on all images of a data set."""
         dataset = dataset.relabeled(card.labels)
         pixels = dataset.pixels(card.input)
         return cls(pixels, dataset.targets, Classifier.from_bytes(model, card).predict(pixels))
@@ -42,7 +42,7 @@ class EvalSet:
         return float((self.reference.argmax(axis=1) == self.targets).mean())
 
     def evaluate(self, model: bytes, card: ModelCard) -> Score:
-        """What another model makes of the same images."""
+        """Score another model on the same images."""
         found = Classifier.from_bytes(model, card).predict(self.pixels)
         return Score(
             accuracy=float((found.argmax(axis=1) == self.targets).mean()),
@@ -54,7 +54,7 @@ class EvalSet:
 
 @dataclass(frozen=True)
 class Score:
-    """How a model did in an :class:`EvalSet`.
+    """Score of a model on an :class:`EvalSet`.
 
     Args:
         accuracy: top-1.
@@ -83,7 +83,7 @@ def mean_kl(reference: np.ndarray, candidate: np.ndarray) -> float:
 
 
 def latency_ratio(first: Classifier, second: Classifier, *, rounds: int = 15, seconds: float = 0.02) -> float:
-    """How many times as long the second takes as the first: median over rounds in which both have one turn.
+    """Return the latency of the second model over that of the first: median over rounds in which both have one turn.
 
     Args:
         first, second: the models, one thread each.

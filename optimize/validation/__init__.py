@@ -1,4 +1,4 @@
-"""Two models, one data set, paired: what was lost, how sure that is, and where it is written down."""
+"""Paired comparison of two models on one data set, with gates, figures for the card, and robustness."""
 
 from .paired_stats import PairedChange, bootstrap_interval, least_provable, mcnemar, score_interval
 from .report import AccuracyChange, ClassChange, compare_accuracy

@@ -1,4 +1,4 @@
-"""What a comparison writes into the card of the model that was compared."""
+"""Figures of a comparison for the card of the candidate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CORRUPTED = "corruptions"
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was compared, on what, and how to do it again.
+    """A comparison: models, data, and the command that repeats it.
 
     Args:
         reference, candidate: cards of both models.
@@ -39,7 +39,7 @@ class Measurement:
     def figures(
         self, report: AccuracyChange, verdict: GateResult, hardened: Robustness | None = None
     ) -> dict[str, dict[str, Any]]:
-        """Name -> figure for the candidate's card.
+        """Return the figures for the candidate's card by name.
 
         ``test`` is the candidate's accuracy, ``float32 test`` (or another method of quantization) the reference's,
         ``drift`` the paired difference in percentage points; a loss is negative. ``corruptions`` has, for each kind,

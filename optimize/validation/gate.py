@@ -1,4 +1,4 @@
-"""What may be lost, and the verdict on a drift report."""
+"""Gates on the change of accuracy."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from .report import AccuracyChange
 
 @dataclass(frozen=True)
 class Gate:
-    """Limits in percentage points; both hold for upper 95 % bounds, not for what was found.
+    """Limits in percentage points, for the upper 95 % bounds of the losses.
 
     Args:
-        max_drop: of the accuracy.
-        max_class_drop: of the recall of any one class; None holds no class to anything.
+        max_drop: loss of accuracy.
+        max_class_drop: loss of recall of any one class; None for no limit.
     """
 
     max_drop: float
     max_class_drop: float | None = None
 
-    def judge(self, report: AccuracyChange) -> GateResult:
-        """Hold a report against the limits."""
+    def check(self, report: AccuracyChange) -> GateResult:
+        """Compare a change of accuracy with the limits."""
         failed = {} if self.max_class_drop is None else report.failed_classes(self.max_class_drop)
         text = f"the loss is at most {report.worst_loss:.2f} points (upper 95 % bound), allowed are {self.max_drop:g}"
         if self.max_class_drop is not None:
-            text += f"; {_told(failed, self.max_class_drop)}"
+            text += f"; {_class_text(failed, self.max_class_drop)}"
         return GateResult(self, report.passes(self.max_drop) and not failed, tuple(failed), text)
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """Whether a gate was passed.
+    """Result of a gate.
 
     Args:
         gate: the limits.
@@ -47,7 +47,7 @@ class GateResult:
     text: str
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; without the text."""
+        """Return the result for JSON, without the text."""
         return {
             "max_drop": self.gate.max_drop,
             "max_class_drop": self.gate.max_class_drop,
@@ -56,12 +56,12 @@ class GateResult:
         }
 
 
-def _told(failed: dict[str, PairedChange], allowed: float) -> str:
+def _class_text(failed: dict[str, PairedChange], allowed: float) -> str:
     if not failed:
         return f"no class lost more than {allowed:g} points of its recall (upper 95 % bounds)"
-    told = []
+    found = []
     for name, change in failed.items():
         least = least_provable(change.n)
         why = f", which cannot prove less than {least:.1f}" if least > allowed else ""
-        told.append(f"{name} up to {change.worst_loss:.1f} (n = {change.n:,}{why})")
-    return f"classes may have lost more than {allowed:g} points of their recall: {', '.join(told)}"
+        found.append(f"{name} up to {change.worst_loss:.1f} (n = {change.n:,}{why})")
+    return f"classes may have lost more than {allowed:g} points of their recall: {', '.join(found)}"

@@ -14,7 +14,7 @@ RESAMPLES = 9_999
 
 @dataclass(frozen=True)
 class PairedChange:
-    """How a share of right answers differs between two models. Points are percentage points; a loss is negative.
+    """Paired change of a proportion between two models. Points are percentage points; a loss is negative.
 
     Args:
         n: images.
@@ -52,19 +52,19 @@ class PairedChange:
 
 
 def least_provable(n: int) -> float:
-    """Upper 95 % bound of the loss, points, when none of ``n`` images has changed: no limit below can be met."""
+    """Return the upper 95 % bound of the loss, points, when none of ``n`` images has changed."""
     return -score_interval(0, 0, n)[0]
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """Two-sided exact p of McNemar's test (1947, Psychometrika 12:153-157): a binomial test of the discordant pairs."""
+    """Return the two-sided exact p of McNemar's test (1947, Psychometrika 12:153-157), binomial on discordant pairs."""
     from scipy import stats
 
     return float(stats.binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
 
 
 def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of a mean paired change, in percentage points (Efron & Tibshirani 1993, chapter 13).
+    """Return the 95 % percentile interval of a mean paired change, percentage points (Efron & Tibshirani 1993, ch. 13).
 
     A resample of images is decided by how often each of three values is drawn, and these counts are multinomial: the
     distribution is that of ``scipy.stats.bootstrap(method="percentile")``, for 3 numbers a resample instead of n.
@@ -84,7 +84,7 @@ def bootstrap_interval(change: np.ndarray, *, seed: int = 0) -> tuple[float, flo
 
 
 def mean_interval(changes: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of any changes by its standard error, in percentage points.
+    """Return the 95 % interval of the mean of any changes by its standard error, in percentage points.
 
     Args:
         changes: float (n,), one for each image, -1 to 1.
@@ -96,7 +96,7 @@ def mean_interval(changes: np.ndarray) -> tuple[float, float]:
 
 
 def score_interval(lost: int, won: int, n: int) -> tuple[float, float]:
-    """95 % interval of a paired difference of proportions, in percentage points.
+    """Return the 95 % interval of a paired difference of proportions, in percentage points.
 
     "Wald + 2" of Agresti & Min 2005 (Statistics in Medicine 24:729-740): half a pair is added to each cell of the 2x2
     table, and what overshoots is cut at a loss or gain of everything.

@@ -18,7 +18,7 @@ _COLORS = {"reference": "#5b7899", "candidate": "#c4512d"}
 
 
 def plot_robustness(found: Robustness, path: str | Path, *, reference: str, candidate: str, title: str) -> None:
-    """Accuracy of both models by severity, one panel for each kind, and their difference in the last.
+    """Plot the accuracy of both models by severity, one panel for each kind, and their difference in the last.
 
     Args:
         found: what was measured.
@@ -62,7 +62,7 @@ def plot_robustness(found: Robustness, path: str | Path, *, reference: str, cand
 
 
 def plot_severities(dataset: Dataset, path: str | Path) -> None:
-    """What the corruptions make of the first image of a data set, kind by kind."""
+    """Plot the corruptions of the first image of a data set, kind by kind."""
     one = dataset.take([0])
     columns = len(SEVERITIES) + 1
     drawing = figure(1.3 * columns, 1.45 * len(KINDS) + 0.4)

@@ -1,4 +1,4 @@
-"""Two models, one data set, paired: how much accuracy was lost, and how sure that is."""
+"""Paired change of accuracy between two models on one data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EPSILON = 1e-7  # below the resolution of a softmax; keeps the logarithm finite
 
 @dataclass(frozen=True)
 class ClassChange:
-    """What became of one class.
+    """Change of the recall of one class.
 
     Args:
         reference, candidate: recall with n and interval.
@@ -31,7 +31,7 @@ class ClassChange:
     change: PairedChange
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return {
             "reference": self.reference.to_dict(),
             "candidate": self.candidate.to_dict(),
@@ -44,7 +44,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class AccuracyChange:
-    """A drift report. Differences are candidate minus reference, in percentage points; a loss is negative.
+    """Paired change of accuracy. Differences are candidate minus reference, in percentage points; a loss is negative.
 
     Args:
         reference, candidate: top-1 accuracy with interval.
@@ -52,7 +52,7 @@ class AccuracyChange:
         macro_f1: of (reference, candidate).
         mcnemar_p: two-sided exact p of McNemar's test.
         agreement: fraction with the same label from both.
-        classes: class -> what became of its recall; classes without images are left out.
+        classes: change of recall by class; classes without images are left out.
         mean_kl: mean Kullback-Leibler divergence of the candidate's probabilities from the reference's, nats.
         max_difference: largest difference of any probability.
         calibration_error: expected calibration error (15 bins) of (reference, candidate).
@@ -71,7 +71,7 @@ class AccuracyChange:
 
     @property
     def n(self) -> int:
-        """Images."""
+        """Number of images."""
         return self.change.n
 
     @property
@@ -86,7 +86,7 @@ class AccuracyChange:
 
     @property
     def difference(self) -> float:
-        """Of the accuracies, points."""
+        """Difference of the accuracies, points."""
         return self.change.difference
 
     @property
@@ -101,7 +101,7 @@ class AccuracyChange:
 
     @property
     def recall_change(self) -> dict[str, float]:
-        """Class -> points; classes without images are left out."""
+        """Change of recall by class, points; classes without images are left out."""
         return {name: item.change.difference for name, item in self.classes.items()}
 
     @property
@@ -110,11 +110,11 @@ class AccuracyChange:
         return self.change.worst_loss
 
     def passes(self, max_drop: float) -> bool:
-        """Whether the loss is within ``max_drop`` percentage points at the upper bound."""
+        """Return whether the loss is within ``max_drop`` percentage points at the upper bound."""
         return self.worst_loss <= max_drop
 
     def failed_classes(self, max_class_drop: float) -> dict[str, PairedChange]:
-        """The classes whose recall is not proven to have lost at most ``max_class_drop`` percentage points.
+        """Return the classes whose recall is not proven to have lost at most ``max_class_drop`` percentage points.
 
         Each class is held to its own upper 95 % bound. All must pass, so that testing many at once makes a wrong
         pass no likelier (intersection-union test, Berger 1982, Technometrics 24:295-300) and nothing is corrected for.
@@ -122,7 +122,7 @@ class AccuracyChange:
         return {name: item.change for name, item in self.classes.items() if item.change.worst_loss > max_class_drop}
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return {
             "n": self.n,
             "reference": self.reference.to_dict(),
@@ -144,7 +144,7 @@ class AccuracyChange:
         }
 
     def table(self) -> str:
-        """For people."""
+        """Return a table."""
         rows = [
             ["", "reference", "candidate", "difference"],
             ["accuracy", _share(self.reference), _share(self.candidate), f"{self.difference:+.2f} points"],

@@ -1,4 +1,4 @@
-"""Drift where it is not looked for: both models on corrupted images."""
+"""Robustness: both models on corrupted images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Condition:
     agreement: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return {
             "kind": self.kind,
             "severity": self.severity,
@@ -73,16 +73,16 @@ class Robustness:
         return self.conditions[0]
 
     def of(self, kind: str) -> tuple[Condition, ...]:
-        """One kind of corruption, by severity."""
+        """Return the conditions of one kind of corruption, by severity."""
         return tuple(item for item in self.conditions if item.kind == kind)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What was done to the images, :data:`CLEAN` first."""
+        """Kinds of corruption, :data:`CLEAN` first."""
         return tuple(dict.fromkeys(item.kind for item in self.conditions))
 
     def means(self, kind: str) -> tuple[float, float]:
-        """Accuracy of (reference, candidate) under one kind, mean over its severities."""
+        """Return the accuracies of (reference, candidate) under one kind, mean over its severities."""
         both = [(item.reference.value, item.candidate.value) for item in self.of(kind)]
         first, second = np.mean(both, axis=0)
         return float(first), float(second)
@@ -93,7 +93,7 @@ class Robustness:
         return float(np.mean([item.change.difference for item in self.conditions[1:]]))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         corrupt = self.conditions[1:]
         return {
             "n": self.clean.change.n,
@@ -105,7 +105,7 @@ class Robustness:
         }
 
     def rows(self) -> list[list[str]]:
-        """One row for each condition, for a table."""
+        """Return a row for each condition, for a table."""
         rows = [["corruption", "severity", "reference", "candidate", "points", "ci_low", "ci_high", "agreement"]]
         for item in self.conditions:
             change = item.change
@@ -115,7 +115,7 @@ class Robustness:
         return rows
 
     def table(self) -> str:
-        """One row for each kind of corruption, for people."""
+        """Return a table with a row for each kind of corruption."""
         rows = [["corruption", "reference", "candidate", "points", "at severity 5", "points", "lowest agreement"]]
         for kind in self.kinds:
             items, means = self.of(kind), self.means(kind)

@@ -1,4 +1,4 @@
-"""Activations in the form in which tfmot knows them."""
+"""Activations in the form that tfmot supports."""
 
 from __future__ import annotations
 

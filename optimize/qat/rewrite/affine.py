@@ -24,12 +24,12 @@ class Affine:
     offset: np.ndarray
 
     def tiled(self, times: int) -> Affine:
-        """The same behind a Flatten of so many places."""
+        """Return the same behind a Flatten of so many places."""
         return Affine(np.tile(self.scale, times), np.tile(self.offset, times))
 
 
 def affine_of(node: Node) -> Affine | None:
-    """What a layer multiplies and adds.
+    """Return what a layer multiplies by and adds.
 
     Args:
         node: any layer.

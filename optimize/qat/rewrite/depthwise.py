@@ -1,4 +1,4 @@
-"""What cannot be folded becomes a 1x1 depthwise convolution with a bias."""
+"""Replacement of scaling layers that cannot be folded by 1x1 depthwise convolutions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A border behind what stays in floating point."""
+"""Boundaries of layers that stay in floating point."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .graph import Network, Node
 
 
 class FloatBoundary(keras.layers.Layer):
-    """Gives what it gets, by way of float64, which no quantizer looks through.
+    """Identity by way of float64, which no quantizer looks through.
 
     The converter takes every operator to int8 whose inputs and output have ranges, with or without ranges of its
-    weights. Behind this one they begin anew; :func:`edgeemo.optimize.graph.remove_casts.remove_casts` takes it out
-    at last."""
+    weights. Behind this layer ranges start again; :func:`edgeemo.optimize.graph.remove_casts.remove_casts` removes
+    it in the end."""
 
     def call(self, inputs: Any) -> Any:
-        """The same values, float32."""
+        """Return the same values, float32."""
         return tf.cast(tf.cast(inputs, tf.float64), tf.float32)
 
 
 def add_boundaries(network: Network, skip: Collection[str]) -> None:
-    """Put a fence, and an activation that begins the ranges anew, between layers in floating point and all others.
+    """Put a boundary, and an activation whose ranges start again, between layers in floating point and all others.
 
     Args:
         network: after all rules; changed.

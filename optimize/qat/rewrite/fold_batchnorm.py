@@ -1,4 +1,4 @@
-"""Scaling layers folded into the linear layer before or behind them."""
+"""Folding of scaling layers into the linear layer before or behind them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAXIMA = (L.MaxPooling2D, L.GlobalMaxPooling2D)
 
 
 def trains_folded(network: Network, node: Node, skip: Collection[str] = ()) -> bool:
-    """Whether tfmot folds a batch normalization itself, and trains it so.
+    """Return whether tfmot folds a batch normalization itself, and trains it so.
 
     Args:
         network: the graph around it.

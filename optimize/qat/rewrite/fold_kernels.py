@@ -1,4 +1,4 @@
-"""Scaling and shifting folded into the weights of linear layers, computed in float64."""
+"""Folding of scales and offsets into the weights of linear layers, in float64."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KERNEL_CONSTRAINTS = ("kernel_constraint", "depthwise_constraint", "bias_constr
 
 
 def fold_into_outputs(node: Node, affine: Affine) -> None:
-    """Let a linear layer without activation give ``affine`` of what it gave.
+    """Fold ``affine`` into the outputs of a linear layer without activation.
 
     Args:
         node: Dense, Conv2D, DepthwiseConv2D or Conv2DTranspose; changed.
@@ -28,7 +28,7 @@ def fold_into_outputs(node: Node, affine: Affine) -> None:
 
 
 def fold_into_inputs(node: Node, affine: Affine) -> None:
-    """Let a linear layer give, for x, what it gave for ``affine`` of x.
+    """Fold ``affine`` into the inputs of a linear layer.
 
     Args:
         node: one for which :func:`takes_input` holds; changed.
@@ -47,7 +47,7 @@ def fold_into_inputs(node: Node, affine: Affine) -> None:
 
 
 def takes_input(node: Node, affine: Affine) -> bool:
-    """Whether ``affine`` folds into the inputs of a layer: padding puts zeros where the offset should stand."""
+    """Return whether ``affine`` folds into the inputs of a layer: padding puts zeros where the offset should stand."""
     if node.is_a(L.Dense):
         return True
     if not node.is_a(L.Conv2D, L.DepthwiseConv2D) or node.config.get("groups", 1) != 1:

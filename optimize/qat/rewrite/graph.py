@@ -1,4 +1,4 @@
-"""A network as a list of layers and their inputs, which rules can change, read from Keras and built into it again."""
+"""A network as a list of layers and their inputs, read from Keras, changed by rules, and built again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Node:
     shape: tuple[int, ...] = ()
 
     def is_a(self, *types: Any) -> bool:
-        """Whether the layer is of one of these classes; a class of its own that is derived from them is not."""
+        """Return whether the layer is of one of these classes; a class derived from them is not."""
         return self.type in types
 
     @property
@@ -62,7 +62,7 @@ class Network:
 
     @property
     def nodes(self) -> list[Node]:
-        """All nodes that the output depends on, inputs before their consumers, the input itself left out."""
+        """Nodes that the output depends on, inputs before their consumers, without the input itself."""
         found: dict[Node, None] = {self.source: None}
         stack = [self.output]
         while stack:
@@ -76,16 +76,16 @@ class Network:
         return [node for node in found if node is not self.source]
 
     def consumers(self, node: Node) -> list[Node]:
-        """The nodes that read ``node``, once for each time that they do."""
+        """Return the nodes that read ``node``, once for each time that they do."""
         return [other for other in self.nodes for one in other.inputs if one is node]
 
     def only_consumer(self, node: Node) -> Node | None:
-        """The one node that reads ``node``; None when there are more, or when it is the output."""
+        """Return the only node that reads ``node``; None with several, or if it is the output."""
         found = self.consumers(node)
         return found[0] if len(found) == 1 and node is not self.output else None
 
     def replace(self, old: Node, new: Node) -> None:
-        """Let everything that reads ``old`` read ``new`` instead; ``new`` itself may go on reading ``old``."""
+        """Let everything that reads ``old`` read ``new`` instead; ``new`` itself may keep reading ``old``."""
         for node in self.nodes:
             if node is not new:
                 node.inputs = [new if one is old else one for one in node.inputs]
@@ -97,7 +97,7 @@ class Network:
         self.replace(node, node.inputs[0])
 
     def build(self) -> Any:
-        """A new Keras model in float32 with this graph and these weights.
+        """Build a Keras model in float32 with this graph and these weights.
 
         Raises:
             EdgeemoError: a layer cannot be made from its configuration.

@@ -1,4 +1,4 @@
-"""What tfmot takes, how, and why it does not take the rest."""
+"""Layers that tfmot can quantize, how, and why not the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Treatment(enum.Enum):
     OUTPUT = "its output is quantized"
     PER_CHANNEL = "its depthwise kernel has a range for each channel"
     FLOAT = "stays in floating point"
-    BOUNDARY = "stays as it is: ranges begin anew behind it"
+    BOUNDARY = "stays as it is: ranges start again behind it"
 
 
 #: Activations that the converter takes to int8 when tfmot has put ranges around them.
@@ -70,7 +70,7 @@ _REASONS = {
 
 
 def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatment]:
-    """How each layer of a rewritten network is quantized.
+    """Return how each layer of a rewritten network is quantized.
 
     Args:
         network: after all rules.
@@ -98,7 +98,7 @@ def treatments(network: Network, skip: Collection[str] = ()) -> dict[str, Treatm
 
 
 def _to_skip(network: Network, refused: Collection[str]) -> Iterator[str]:
-    """The layers that have to stay in floating point for those that are refused to do so."""
+    """Return the layers that have to stay in floating point along with those that are refused."""
     for node in network.nodes:
         if node.name in refused:
             yield node.name
@@ -111,7 +111,7 @@ def _is_elu(node: Node) -> bool:
 
 
 def _before_fence(node: Node) -> Node:
-    """The layer in front of a fence that a layer reads through; the layer itself where there is none."""
+    """Return the layer before a float boundary that a layer reads through; the layer itself where there is none."""
     fenced = node.inputs[0] if node.inputs else node
     return fenced.inputs[0] if fenced.is_a(FloatBoundary) else node
 
@@ -123,7 +123,7 @@ def _treatment(node: Node) -> Treatment:
 
 
 def _refusal(network: Network, node: Node, skip: Collection[str]) -> str | None:
-    """Why a layer cannot be quantized in training; None if it can."""
+    """Return why a layer cannot be quantized in training; None if it can."""
     kind = node.type.__name__
     if node.config.get("data_format") == "channels_first":
         return f"{kind} with channels first, which runs on GPUs only"

@@ -1,4 +1,4 @@
-"""SeparableConv2D in its two parts."""
+"""Splitting of SeparableConv2D into its two parts."""
 
 from __future__ import annotations
 

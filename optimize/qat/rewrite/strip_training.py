@@ -1,4 +1,4 @@
-"""Layers that do something in training only are taken out."""
+"""Removal of layers that act in training only."""
 
 from __future__ import annotations
 

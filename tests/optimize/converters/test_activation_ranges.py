@@ -53,16 +53,16 @@ def test_where_a_range_is_clipped(
     values: np.ndarray, estimator: str, low: float, high: float, tolerance: float
 ) -> None:
     if values.max() == values.min():
-        assert ActivationHistogram(0.0, 0.0, np.zeros(BINS, np.int64)).clip_range(estimator) == (low, high)
+        assert ActivationHistogram(0.0, 0.0, np.zeros(BINS, np.int64)).clip(estimator) == (low, high)
     else:
-        assert seen(values).clip_range(estimator) == pytest.approx((low, high), abs=tolerance)
+        assert seen(values).clip(estimator) == pytest.approx((low, high), abs=tolerance)
 
 
 @pytest.mark.parametrize("values", [OUTLIER, RELU, NORMAL, RNG.uniform(size=50_000)], ids=["outlier", "relu", "n", "u"])
 def test_mse_rounds_no_worse_than_minmax(values: np.ndarray) -> None:
     errors = {}
     for estimator in ("minmax", "mse"):
-        low, high = seen(values).clip_range(estimator)
+        low, high = seen(values).clip(estimator)
         low = min(low, 0.0)
         step = (high - low) / 255
         errors[estimator] = float(

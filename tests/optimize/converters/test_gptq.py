@@ -186,18 +186,18 @@ def test_the_faces_are_looked_at_once_for_any_number_of_models(monkeypatch: pyte
     reference = to_float(model, SPEC)
     data, wide = (to_static(model, SPEC, calibration, float_io=float_io) for float_io in (False, True))
     rounding = GptqRounding(reference, SPEC, calibration)
-    first = rounding.applied(data)
+    first = rounding.apply(data)
     assert first == round_weights(data, reference, SPEC, calibration)
 
     def never(*arguments: object) -> None:
         raise AssertionError("asked again")
 
     monkeypatch.setattr(module, "ActivationProbe", never)
-    assert rounding.applied(data) == first
+    assert rounding.apply(data) == first
     # The sizes of its steps are the same: so are the steps.
-    assert rounding.applied(wide) != wide
+    assert rounding.apply(wide) != wide
     # Nothing to round.
-    assert rounding.applied(reference) == reference
+    assert rounding.apply(reference) == reference
 
 
 def test_another_network_has_no_layer_in_common() -> None:
@@ -205,7 +205,7 @@ def test_another_network_has_no_layer_in_common() -> None:
     data = to_static(model, SPEC, calibration)
     for layer in model.layers:
         layer.set_weights([weights + 0.5 for weights in layer.get_weights()])
-    with pytest.raises(EdgeemoError, match="no layer was found whose weights could be rounded anew"):
+    with pytest.raises(EdgeemoError, match="no layer was found whose weights could be rounded"):
         round_weights(data, to_float(model, SPEC), SPEC, calibration)
 
 

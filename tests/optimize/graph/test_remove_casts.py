@@ -75,7 +75,7 @@ def test_a_net_with_elu_becomes_int8(way: str, model: Any, pixels: np.ndarray) -
         data = to_static(model, SPEC, pixels)
     else:
         plain = to_float(model, SPEC)
-        ranges = {name: seen.clip_range("minmax") for name, seen in observe_activations(plain, SPEC, pixels).items()}
+        ranges = {name: seen.clip("minmax") for name, seen in observe_activations(plain, SPEC, pixels).items()}
         quantizer = SelectiveQuantizer(plain, ranges)
         data = quantizer.quantize()
         # Beside an operator that is kept in float, ELU stays there too.

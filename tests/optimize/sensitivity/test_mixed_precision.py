@@ -179,7 +179,7 @@ def test_mixed_precision_leaves_a_good_model_alone(trained_run: Path, tmp_path: 
 
 
 @pytest.mark.slow
-def test_int16_activations_do_not_mend_weights(source: FloatModel, roles: TrainingData) -> None:
+def test_int16_activations_do_not_help_weights(source: FloatModel, roles: TrainingData) -> None:
     # A full convolution takes the factors back within the weights of one output channel, which stay int8.
     calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
     result = find_mixed_precision(
