@@ -133,11 +133,11 @@ def _validate(run: Run, models: dict[str, Path]) -> dict[str, AccuracyChange]:
 def _benchmark(run: Run, models: dict[str, Path], folder: Path) -> list[BenchmarkRecord]:
     from .benchmarks.record import write_records
     from .benchmarks.report.scatter import plot_records
-    from .benchmarks.suite import benchmark
+    from .benchmarks.suite import BenchmarkOptions, benchmark
     from .train.datasets.registry import read_evaluation_set
 
     faces = read_evaluation_set(run.settings.data, "test", limit=500)
-    records = benchmark(list(models.values()), queries=1000, data=faces)
+    records = benchmark(list(models.values()), BenchmarkOptions(queries=1000, data=faces))
     write_records(folder / "benchmark.jsonl", records)
     plot_records(records, folder / "benchmark.png")
     return records

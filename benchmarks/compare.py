@@ -12,7 +12,7 @@ from ..edge.common.errors import DataError
 from ..edge.common.tables import aligned
 from .cases import thread_count
 from .record import BenchmarkRecord
-from .report.table import millions, milliseconds
+from .report.units import millions, milliseconds
 from .statistics.bootstrap import ratio_interval
 
 #: A change of the median that is within what the same model shows when it is measured twice.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,7 @@ class BenchmarkRecord:
         ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
         notes: of the card: what a reader of the figures must know.
         instructions: executed on emulated processors; empty when they were not counted.
+        metrics: name of a plug-in probe -> value that it measured, as JSON.
 
     What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
     """
@@ -150,6 +151,7 @@ class BenchmarkRecord:
     ceiling: Ceiling | None = None
     notes: str = ""
     instructions: tuple[Instructions, ...] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
     def unreliable(self) -> bool:
@@ -199,7 +201,7 @@ class BenchmarkRecord:
         try:
             for key, kind in _NESTED.items():
                 if entries.get(key) is not None:
-                    known = {field.name for field in fields(kind)}
+                    known = {entry.name for entry in fields(kind)}
                     derived = ("value", "ci95") if kind is DataAccuracy else ()
                     if unknown := sorted(set(entries[key]) - known - set(derived)):
                         raise TypeError(f"unknown in {key}: {', '.join(unknown)}")

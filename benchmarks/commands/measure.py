@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ...edge.commands.options import runtime_option
 from ...edge.common.console import Progress
-from ...edge.common.errors import DataError, MissingExtraError, OptionError
+from ...edge.common.errors import MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
+from ...edge.common.plugin import own_values
 from ...edge.inference.delegate import DelegateSpec
-from ...edge.model.card import read_card, read_card_file
+from ...edge.model.card import ModelCard, read_card, read_card_file
 from ...edge.model.zoo import find_model
-from ...edge.vision.image import is_image
 from ...train.datasets.audit import exclude_listed
+from ...train.datasets.dataset import Dataset
 from ...train.datasets.options import data_choice, evaluation_data, report_left_out
 from ...train.datasets.registry import read_evaluation_set
 from ...train.datasets.selection import Choice
 from ...train.datasets.splits import holdout_of, stratified
-from ..instructions.count import InstructionCounter
+from ..probes.registry import probe_options
 from ..record import BenchmarkRecord, write_records
 from ..report.report import write_report
 from ..report.scatter import plot_records
 from ..report.table import markdown_table, text_table
-from ..suite import benchmark
+from ..suite import BenchmarkOptions, benchmark
 
 _EXAMPLE = """\b
 Example:
@@ -83,110 +86,33 @@ _CPU = "none"
     default=0.0,
     help="Keep the device busy for so long, all models together, and report how the medians changed.",
 )
-@click.option("--offline", is_flag=True, help="Measure the throughput of batches as well.")
 @click.option(
-    "--ceiling", is_flag=True, help="Tell what is reached of the fastest int8 matrix products, measured in between."
-)
-@click.option(
-    "--frames",
-    metavar="PATH",
-    multiple=True,
-    help="Image, or folder of images, of people: times decode, detect and all stages to the label.",
+    "--ceiling", is_flag=True, help="Report what is reached of the fastest int8 matrix products, measured in between."
 )
 @click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
-@click.option(
-    "--instructions",
-    is_flag=True,
-    help="Count executed instructions on emulated processors too (x86-64 with qemu-user): docs/instruction-counts.md.",
-)
-@click.option(
-    "--arm-python",
-    "emulated",
-    metavar="PATH",
-    type=click.Path(),
-    multiple=True,
-    envvar="EDGEEMO_ARM_PYTHON",
-    help="Emulated Python for --instructions; give it once for each processor.",
-)
-@click.option("--out", metavar="DIR", help="Write records.jsonl, table.md, report.html and plot.png there.")
+@click.option("-o", "--out", metavar="DIR", help="Write records.jsonl, table.md, report.html and plot.png there.")
 @click.option("--force", is_flag=True, help="Write into a folder that has contents.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines instead of the table.")
-def command(
-    models: tuple[str, ...],
-    data: str | None,
-    split: str,
-    limit: int | None,
-    skip_bad: bool,
-    choice: Choice,
-    exclude: tuple[str, ...],
-    runtimes: tuple[str, ...],
-    threads: tuple[int, ...],
-    delegates: tuple[str, ...],
-    delegate_options: tuple[str, ...],
-    queries: int,
-    seconds: float,
-    sustained: float,
-    offline: bool,
-    ceiling: bool,
-    frames: tuple[str, ...],
-    card: str | None,
-    instructions: bool,
-    emulated: tuple[str, ...],
-    out: str | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def command(models: tuple[str, ...], out: str | None, force: bool, as_json: bool, quiet: bool, **values: Any) -> None:
     """Measure latency, memory and accuracy of models side by side on this device.
 
     The models are measured in turns, each in a process of its own; ratios are to the first. How, and what the figures
     are not: docs/benchmarks.md.
 
     \b
-    edgeemo benchmark compare OLD NEW             says what got slower; exit code 3
+    edgeemo benchmark compare OLD NEW             reports what got slower; exit code 3
     edgeemo benchmark report RECORDS --out FILE   makes a page or Markdown of records
     edgeemo benchmark profile MODEL               times every operator
     Each has --help.
     """
-    if data is None and limit is not None:
-        raise OptionError("--limit needs --data")
-    if data is None and (exclude or choice != Choice()):
-        raise OptionError("--classes, --angles and --exclude need --data")
-    if delegate_options and set(delegates) == {_CPU}:
-        raise OptionError("--delegate-option needs a --delegate")
-    specs = [None if name == _CPU else DelegateSpec.parse(name, delegate_options) for name in delegates]
     paths = [existing(find_model(model), "a .tflite model") for model in models]
-    fallback = read_card_file(card) if card else None
-    counter = InstructionCounter(emulated) if instructions else None
+    options = _options(paths, values)
     folder = new_folder(out, force=force) if out else None
-    images = None
-    if data:
-        holdout = holdout_of(card for card in (read_card(path) or fallback for path in paths) if card)
-        images = read_evaluation_set(data, split, skip_bad=skip_bad, choice=choice, holdout=holdout)
-        for listed in exclude:
-            kept = exclude_listed(images, listed, tests=True)
-            left_out = f"{len(images) - len(kept):,} of {Path(listed).name}"
-            images = replace(kept, name=f"{images.name} without {left_out}")
-        images = stratified(images, limit) if limit else images
-        report_left_out(images)
-    with Progress() as progress:
-        records = benchmark(
-            paths,
-            runtimes=runtimes,
-            threads=threads,
-            delegates=specs,
-            queries=queries,
-            seconds=seconds,
-            sustained=sustained,
-            offline=offline,
-            ceiling=ceiling,
-            frames=[image for frame in frames for image in _images(frame)],
-            data=images,
-            card=fallback,
-            counter=counter,
-            progress=progress.update,
-        )
+    with Progress(quiet=quiet) as progress:
+        records = benchmark(paths, options, progress=progress.update)
     if folder:
-        _write_report(records, folder)
+        _write_report(records, folder, quiet=quiet)
     if as_json:
         for record in records:
             click.echo(record.to_json())
@@ -194,17 +120,48 @@ def command(
         click.echo(text_table(records), nl=False)
 
 
-def _images(place: str) -> list[Path]:
-    path = existing(place, "an image, or a folder of images")
-    if not path.is_dir():
-        return [path]
-    found = sorted(image for image in path.iterdir() if is_image(image))
-    if not found:
-        raise DataError(f"{path} has no images", expected="images with faces", hint="check the path")
-    return found
+command.params.extend(probe_options())
 
 
-def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:
+def _options(paths: Sequence[Path], values: Mapping[str, Any]) -> BenchmarkOptions:
+    """Return what the command line asks for."""
+    if values["data"] is None and values["limit"] is not None:
+        raise OptionError("--limit needs --data")
+    if values["data"] is None and (values["exclude"] or values["choice"] != Choice()):
+        raise OptionError("--classes, --angles and --exclude need --data")
+    delegates = values["delegates"]
+    if values["delegate_options"] and set(delegates) == {_CPU}:
+        raise OptionError("--delegate-option needs a --delegate")
+    specs = [None if name == _CPU else DelegateSpec.parse(name, values["delegate_options"]) for name in delegates]
+    fallback = read_card_file(values["card"]) if values["card"] else None
+    cards = [card for card in (read_card(path) or fallback for path in paths) if card]
+    return BenchmarkOptions(
+        delegates=specs,
+        card=fallback,
+        data=_read_data(values, cards) if values["data"] else None,
+        probe_options=own_values(probe_options(), values),
+        **{name: values[name] for name in ("runtimes", "threads", "queries", "seconds", "sustained", "ceiling")},
+    )
+
+
+def _read_data(values: Mapping[str, Any], cards: Sequence[ModelCard]) -> Dataset:
+    images = read_evaluation_set(
+        values["data"],
+        values["split"],
+        skip_bad=values["skip_bad"],
+        choice=values["choice"],
+        holdout=holdout_of(cards),
+    )
+    for listed in values["exclude"]:
+        kept = exclude_listed(images, listed, tests=True)
+        left_out = f"{len(images) - len(kept):,} of {Path(listed).name}"
+        images = replace(kept, name=f"{images.name} without {left_out}")
+    images = stratified(images, values["limit"]) if values["limit"] else images
+    report_left_out(images)
+    return images
+
+
+def _write_report(records: list[BenchmarkRecord], folder: Path, *, quiet: bool) -> None:
     write_records(folder / "records.jsonl", records)
     write_text(folder / "table.md", markdown_table(records))
     write_report(records, folder / "report.html")
@@ -215,4 +172,5 @@ def _write_report(records: list[BenchmarkRecord], folder: Path) -> None:
     except MissingExtraError as error:
         # The base install has no matplotlib; the plot can be made from the records elsewhere.
         click.echo(f"plot.png is left out: {error!s}", err=True)
-    click.echo(f"wrote {', '.join(names)} to {folder}", err=True)
+    if not quiet:
+        click.echo(f"wrote {', '.join(names)} to {folder}", err=True)

@@ -1,4 +1,4 @@
-"""The processes of a run: one for each case, and word of what a delegate does not run."""
+"""The processes of a run: one for each case, without those that a delegate does not run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...edge.common.errors import DelegateError
 from ..cases import Case
 from ..worker.client import ModelProcess
 
-#: Told what is being done, how many steps of it are done, and how many there are.
+#: Called with what is being done, how many steps of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
 
@@ -36,16 +36,16 @@ class LoadedCases:
     """All that can be measured.
 
     Args:
-        ready: in the order of the cases.
+        cases: in their order.
         left_out: what a delegate does not run, one sentence each.
     """
 
-    ready: tuple[LoadedCase, ...]
+    cases: tuple[LoadedCase, ...]
     left_out: tuple[str, ...]
 
 
 def load_all(
-    cases: Sequence[Case], images: Path | None, stack: contextlib.ExitStack, tell: Progress, *, choosy: bool
+    cases: Sequence[Case], images: Path | None, stack: contextlib.ExitStack, progress: Progress, *, strict: bool
 ) -> LoadedCases:
     """Start a process for each case.
 
@@ -53,8 +53,8 @@ def load_all(
         cases: what is to be measured.
         images: .npz with face crops to feed, or None for noise.
         stack: ends the processes.
-        tell: how far it is.
-        choosy: whether all of them have to be measured; else what its delegate does not run is left out.
+        progress: shows how many are loaded.
+        strict: whether all of them have to be measured; else a case that its delegate does not run is left out.
 
     Raises:
         DelegateError: a delegate cannot be used, and nothing may be left out or nothing is left.
@@ -62,7 +62,7 @@ def load_all(
     """
     ready, left_out = [], []
     for done, case in enumerate(cases):
-        tell("load", done, len(cases))
+        progress("load", done, len(cases))
         process = functools.partial(
             ModelProcess,
             case.path,
@@ -76,10 +76,10 @@ def load_all(
             taken = _operators_taken(process(), case) if case.delegate else None
             ready.append(LoadedCase(case, stack.enter_context(process()), taken))
         except DelegateError as error:
-            if choosy or (done == len(cases) - 1 and not ready):
+            if strict or (done == len(cases) - 1 and not ready):
                 raise
             left_out.append(f"{case.name}: {error!s}")
-    tell("load", len(cases), len(cases))
+    progress("load", len(cases), len(cases))
     return LoadedCases(tuple(ready), tuple(left_out))
 
 

@@ -12,26 +12,19 @@ from ...edge.common.files import write_text
 from ...edge.common.html import Page
 from ...edge.common.markdown import MarkdownReport
 from ..measure.profile import Profile
+from ..probes.probe import COST, SUMMARY, Section
+from ..probes.registry import probe_rows, probe_sections
 from ..record import BenchmarkRecord
 from .charts import histogram_chart, latency_over_time_chart, profile_chart, stage_chart
 from .cost import LATENCY, costs_of
 from .scatter import SUFFIXES, plot_records
-from .sections import cost_cells, instruction_cells, percentile_cells, stage_cells, trend_cells
-from .table import cells, notes, profile_cells, profile_notes
+from .table import notes, profile_cells, profile_notes
 
 FORMATS = (".html", ".md")
 _METHOD = (
     "Every model ran in a process of its own. In each round each had one turn, one query at a time, in an order drawn "
     "anew; ratios are between medians of the same round. A percentile is given only where the number of queries "
     "supports it (64 for p90, 130 for p95, 662 for p99). See docs/benchmarks.md."
-)
-_BOUNDS = (
-    "In brackets what LoadGen's early stopping would report: with 99 % confidence the percentile is at most that, if "
-    "queries are independent."
-)
-_INSTRUCTIONS = (
-    "Millions of one inference with one thread on an emulated processor, how they divide into classes, and millions of "
-    "the stages around it. A busy machine does not change them. See docs/instruction-counts.md."
 )
 
 
@@ -141,29 +134,14 @@ def _run(report: Report, records: Sequence[BenchmarkRecord], images: _Images) ->
             "All figures are" if len(unreliable) == len(records) else f"{len(unreliable)} of {len(records)} models are"
         )
         report.paragraph(f"{what} unreliable, do not quote them: {'; '.join(reasons)}.", note=True)
-    head, rows = cells(records)
-    report.table([head, *rows])
-    report.items(notes(records, figures=False))
+    report.table(probe_rows(records, SUMMARY))
+    report.items(notes(records, details=False))
     _draw(records, images)
-    report.heading("Percentiles")
-    report.paragraph(_BOUNDS)
-    report.table(percentile_cells(records))
-    report.heading("Load, memory, cost")
-    report.table(cost_cells(records))
-    if any(record.stages for record in records):
-        report.heading("Stages, median ms")
-        staged = [record.stages for record in records if record.stages and record.stages.frames]
-        if staged:
-            frames = dict.fromkeys(f"{stages.frames} frames, {stages.faces:.1f} faces in each" for stages in staged)
-            report.paragraph(f"Medians of {'; '.join(frames)}. The total is the median of the whole.")
-        report.table(stage_cells(records))
-    if any(record.trend for record in records):
-        report.heading("Drift of the sustained run")
-        report.table(trend_cells(records))
-    if any(record.instructions for record in records):
-        report.heading("Executed instructions")
-        report.paragraph(_INSTRUCTIONS)
-        report.table(instruction_cells(records))
+    for section in [Section(COST, probe_rows(records, COST)), *probe_sections(records)]:
+        report.heading(section.title)
+        if section.paragraph:
+            report.paragraph(section.paragraph)
+        report.table(section.rows)
 
 
 def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import ModelError
+from ...edge.common.errors import EdgeemoError, ModelError
 from ...edge.inference.child_process import Message, OnNote, serve
 from ...edge.inference.classifier import Classifier, check_card
 from ...edge.inference.delegate import DelegateSpec
@@ -42,7 +43,7 @@ _BATCH_TURNS = 5
 #: A face crop for the preprocessing stage when no images are given: what a face at arm's length fills of a VGA frame.
 NOISE_CROP = (120, 120, 3)
 #: Methods of :class:`ModelWorker` that a request may name.
-OPERATIONS = ("warm", "measure", "delegated", "memory", "batches", "offline", "stages", "frames", "predict")
+OPERATIONS = ("warm", "measure", "delegated", "memory", "batches", "offline", "stages", "frames", "predict", "probe")
 
 
 class ModelWorker:
@@ -196,6 +197,29 @@ class ModelWorker:
             report({"done": sum(map(len, rows))})
         np.save(out, np.concatenate(rows))
         return {"n": len(batch)}
+
+    def probe(self, name: str) -> dict[str, Any]:
+        """Measure with a probe that works in this process.
+
+        Args:
+            name: of the probe.
+
+        Raises:
+            ModelError: the probe failed, or its value is not JSON.
+        """
+        from ..probes.registry import PROBES
+
+        measure = PROBES.load(name).in_worker
+        assert measure is not None
+        try:
+            value = measure(self)
+            json.dumps(value)
+        except EdgeemoError:
+            raise
+        except Exception as error:
+            # Whatever somebody else's code does, the user is told whose it is.
+            raise ModelError(f"the probe {name!r} failed ({type(error).__name__}: {error})") from error
+        return {"value": value}
 
     def _query(self, index: int) -> int:
         tensor = self.inputs[index % len(self.inputs)]

@@ -21,7 +21,7 @@ from edgeemo.benchmarks.measure.stages import measure_stages
 from edgeemo.benchmarks.record import SCHEMA, BenchmarkRecord, read_records, write_records
 from edgeemo.benchmarks.report.report import write_report
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import benchmark
+from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, with_card
@@ -173,7 +173,7 @@ def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 )
 def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, reason: str | None) -> None:
     write_board(tmp_path, board)
-    (record,) = benchmark([INT8], queries=30, root=tmp_path)
+    (record,) = benchmark([INT8], BenchmarkOptions(queries=30, root=tmp_path))
     assert record.device.board == board.model
     assert record.trace is not None
     assert set(record.trace.temperature_mc) == {48212}
@@ -212,7 +212,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 
 
 def test_every_model_is_measured_with_every_number_of_threads() -> None:
-    found = benchmark([INT8, FLOAT], threads=[1, 2], queries=20)
+    found = benchmark([INT8, FLOAT], BenchmarkOptions(threads=[1, 2], queries=20))
     names = [(record.name, record.threads, record.quantization) for record in found]
     card = read_card(INT8)
     assert card is not None
@@ -222,7 +222,7 @@ def test_every_model_is_measured_with_every_number_of_threads() -> None:
 
 
 def test_a_sustained_run_tells_its_drift() -> None:
-    (record,) = benchmark([INT8], queries=20, sustained=0.02)
+    (record,) = benchmark([INT8], BenchmarkOptions(queries=20, sustained=0.02))
     assert record.trend is not None
     assert record.trend.minutes * 60 >= 1.2
     assert record.rounds_at_s[-1] == pytest.approx(record.trend.minutes * 60, abs=0.01)
@@ -241,8 +241,8 @@ def test_what_happens_while_stages_are_timed_taints_too(tmp_path: Path, monkeypa
             place.write_text("1000000\n")
         return measure_stages(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("edgeemo.benchmarks.suite.measure_stages", stages)
-    (record,) = benchmark([INT8], queries=20, root=tmp_path)
+    monkeypatch.setattr("edgeemo.benchmarks.probes.stages.measure_stages", stages)
+    (record,) = benchmark([INT8], BenchmarkOptions(queries=20, root=tmp_path))
     assert "the highest clock was lowered from 2,400 MHz to 1,000 MHz" in record.reasons
     assert record.stages is not None
 
@@ -328,19 +328,19 @@ def test_help_shows_an_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("models", "options", "message"),
     [
-        ({"models": []}, "no models"),
-        ({"models": [INT8], "queries": 0}, "queries out of range"),
-        ({"models": [INT8], "threads": [0]}, "threads out of range"),
-        ({"models": [INT8], "runtimes": ["onnx"]}, "unknown runtime"),
-        ({"models": [INT8], "sustained": -1.0}, "sustained out of range"),
-        ({"models": [INT8], "data": synthetic_dataset(train=1, test=1).take([])}, "has no images"),
+        ([], {}, "no models"),
+        ([INT8], {"queries": 0}, "queries out of range"),
+        ([INT8], {"threads": [0]}, "threads out of range"),
+        ([INT8], {"runtimes": ["onnx"]}, "unknown runtime"),
+        ([INT8], {"sustained": -1.0}, "sustained out of range"),
+        ([INT8], {"data": synthetic_dataset(train=1, test=1).take([])}, "has no images"),
     ],
 )
-def test_errors_of_the_function(arguments: dict[str, object], message: str) -> None:
+def test_errors_of_the_function(models: list[Path], options: dict[str, object], message: str) -> None:
     with pytest.raises(EdgeemoError, match=message):
-        benchmark(**arguments)  # type: ignore[arg-type]
+        benchmark(models, BenchmarkOptions(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -396,8 +396,8 @@ def test_no_process_survives_a_stop(tmp_path: Path, number: signal.Signals, stat
 
 def test_no_tensorflow() -> None:
     code = (
-        "import sys; from edgeemo.benchmarks.suite import benchmark; "
-        f"benchmark([{str(INT8)!r}], queries=1); "
+        "import sys; from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark; "
+        f"benchmark([{str(INT8)!r}], BenchmarkOptions(queries=1)); "
         "print([name for name in ('tensorflow', 'tf_keras', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -8,7 +8,7 @@ import pytest
 from edgeemo.benchmarks.measure.latency import Latency
 from edgeemo.benchmarks.measure.roofline import MACS, Ceiling, ceiling_model
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import benchmark
+from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
 from edgeemo.edge.inference.interpreter import installed, load
 from edgeemo.edge.tflite.graph import read_graph
 
@@ -62,7 +62,7 @@ def test_fraction_is_of_macs_a_second() -> None:
 
 @pytest.mark.flaky(reruns=2)
 def test_benchmark_measures_ceiling_and_offline_throughput(tiny_int8: Path) -> None:
-    (record,) = benchmark([tiny_int8], queries=20, ceiling=True, offline=True)
+    (record,) = benchmark([tiny_int8], BenchmarkOptions(queries=20, ceiling=True, probe_options={"offline": True}))
     assert record.ceiling is not None
     assert record.offline is not None
     # A net of 0.2 M multiply-accumulates is far from what matrix products reach.

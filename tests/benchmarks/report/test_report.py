@@ -55,7 +55,7 @@ def test_the_figures_are_in_the_page(tmp_path: Path) -> None:
     for figure in ("0.159", "60.0% [55.6, 64.2]", "22.1", "<td class=n>33.0</td>", "temperature 50 to 52 C"):
         assert figure in text
     assert "Medians of 100 frames, 1.2 faces in each." in text
-    assert "Drift of the sustained run" in text
+    assert "Change of latency over the sustained run" in text
     assert "float &lt;b&gt;" in text
     HTMLParser().feed(text)
 

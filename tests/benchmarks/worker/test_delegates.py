@@ -13,7 +13,7 @@ from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.compare import compare
 from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import benchmark
+from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
 from edgeemo.benchmarks.worker.client import ModelProcess
 from edgeemo.edge.common.errors import DelegateError
 from edgeemo.edge.inference.delegate import DelegateSpec
@@ -45,7 +45,7 @@ def compiled(tiny_int8: Path, tmp_path: Path) -> Path:
 
 def test_matrix_of_models_and_delegates(spec: Spec, compiled: Path) -> None:
     plain = compiled.with_name("net.tflite")
-    on_cpu, accelerated = benchmark([plain, compiled], delegates=[None, spec()], queries=20)
+    on_cpu, accelerated = benchmark([plain, compiled], BenchmarkOptions(delegates=[None, spec()], queries=20))
     assert accelerated.delegate == str(spec().library)
     assert accelerated.delegated == (1, 1)
     assert on_cpu.delegate in ("xnnpack", "none")
@@ -70,14 +70,14 @@ def test_matrix_of_models_and_delegates(spec: Spec, compiled: Path) -> None:
 )
 def test_delegate_that_fails_is_an_error(spec: Spec, compiled: Path, mode: str, after: int, sentence: str) -> None:
     with pytest.raises(DelegateError) as caught:
-        benchmark([compiled], delegates=[spec(mode, after)], queries=20)
+        benchmark([compiled], BenchmarkOptions(delegates=[spec(mode, after)], queries=20))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_device_that_is_lost_while_it_is_measured_is_an_error(spec: Spec, compiled: Path) -> None:
     with pytest.raises(DelegateError, match="lost its device"):
-        benchmark([compiled], delegates=[spec("lose", 10)], queries=20)
+        benchmark([compiled], BenchmarkOptions(delegates=[spec("lose", 10)], queries=20))
 
 
 def test_delegate_that_never_answers_is_an_error(spec: Spec, compiled: Path) -> None:
@@ -88,7 +88,7 @@ def test_delegate_that_never_answers_is_an_error(spec: Spec, compiled: Path) -> 
 
 def test_nothing_left_is_an_error(spec: Spec, compiled: Path) -> None:
     with pytest.raises(DelegateError, match=r"takes no operator|is compiled for"):
-        benchmark([compiled], delegates=[spec("absent"), None], queries=20)
+        benchmark([compiled], BenchmarkOptions(delegates=[spec("absent"), None], queries=20))
 
 
 def run(*arguments: str | Path) -> Result:
