@@ -134,17 +134,17 @@ def _options(paths: Sequence[Path], values: Mapping[str, Any]) -> BenchmarkOptio
         raise OptionError("--delegate-option needs a --delegate")
     specs = [None if name == _CPU else DelegateSpec.parse(name, values["delegate_options"]) for name in delegates]
     fallback = read_card_file(values["card"]) if values["card"] else None
-    cards = [card for card in (read_card(path) or fallback for path in paths) if card]
     return BenchmarkOptions(
         delegates=specs,
         card=fallback,
-        data=_read_data(values, cards) if values["data"] else None,
+        data=_read_data(values, paths, fallback) if values["data"] else None,
         probe_options=own_values(probe_options(), values),
         **{name: values[name] for name in ("runtimes", "threads", "queries", "seconds", "sustained", "ceiling")},
     )
 
 
-def _read_data(values: Mapping[str, Any], cards: Sequence[ModelCard]) -> Dataset:
+def _read_data(values: Mapping[str, Any], paths: Sequence[Path], fallback: ModelCard | None) -> Dataset:
+    cards = [card for card in (read_card(path) or fallback for path in paths) if card]
     images = read_evaluation_set(
         values["data"],
         values["split"],
