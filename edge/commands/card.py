@@ -8,9 +8,9 @@ import click
 
 from ..common.errors import OptionError
 from ..common.files import new_file, write_text
+from ..common.tables import name_values
 from ..inspection.third_party import describe_tflite
 from ..model.card import card_beside, write_model
-from ..model.card_text import card_rows, sheet
 from ..model.describe import Description, label_names
 from ..vision.preprocess import CHANNELS, NORMALIZATIONS
 
@@ -77,5 +77,5 @@ def command(
             write_model(target, stream.read(), made)
     else:
         write_text(target, made.to_json())
-    click.echo(made.to_json() if as_json else sheet(card_rows(made)), nl=not as_json)
+    click.echo(made.to_json() if as_json else name_values(made.rows()), nl=not as_json)
     click.echo(f"wrote {target}", err=True)

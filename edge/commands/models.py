@@ -10,9 +10,9 @@ import click
 
 from ..common.errors import ModelError
 from ..common.files import sha256_file
-from ..common.tables import aligned
+from ..common.tables import aligned, name_values
 from ..model.card import read_card
-from ..model.card_text import accuracy_text, card_rows, sheet
+from ..model.figures import accuracy_text
 from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model
 from .card import command as card
 from .group import CommandGroup
@@ -73,7 +73,7 @@ def show(model: str, as_json: bool) -> None:
         click.echo(json.dumps({**facts, "card": card.to_dict()}, indent=2, ensure_ascii=False))
         return
     size = f"{facts['bytes']:,}"
-    click.echo(sheet([("file", str(path)), ("bytes", size), ("SHA-256", facts["sha256"]), *card_rows(card)]))
+    click.echo(name_values([("file", str(path)), ("bytes", size), ("SHA-256", facts["sha256"]), *card.rows()]))
 
 
 @command.command("verify")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Sequence
+
+_WIDTH = 118
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> str:
@@ -21,4 +24,18 @@ def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> s
         ).rstrip()
         for row in (head, ["-" * width for width in widths], *body)
     ]
+    return "\n".join(lines)
+
+
+def name_values(rows: Sequence[tuple[str, str]]) -> str:
+    """Return names and values side by side, long values wrapped.
+
+    Args:
+        rows: name and value; rows with an empty value are left out.
+    """
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = []
+    for name, value in rows:
+        parts = textwrap.wrap(value, _WIDTH - width - 2, break_long_words=False, break_on_hyphens=False)
+        lines += [f"{name if not number else '':{width}}  {part}" for number, part in enumerate(parts)]
     return "\n".join(lines)

@@ -9,9 +9,8 @@ from typing import Any
 
 from ..common.errors import EdgeemoError, FileError
 from ..common.files import existing, sha256
-from ..common.tables import aligned
+from ..common.tables import aligned, name_values
 from ..model.card import ModelCard, card_of, read_card_beside
-from ..model.card_text import card_rows, sheet
 from ..tflite.graph import Graph, Operator, TensorInfo, read_graph
 from .edgetpu import CACHE_BYTES, MAPPED, parameter_bytes, statuses
 from .edgetpu_compiler import Compilation, compile_model
@@ -146,8 +145,10 @@ class Inspection:
     def text(self) -> str:
         """For people."""
         rows = [("file", str(self.path)), ("bytes", f"{self.bytes:,}"), ("SHA-256", self.sha256)]
-        rows += card_rows(self.card) if self.card else [("card", "none")]
-        return "\n\n".join([sheet(rows), self._table(), self._on_xnnpack(), self._on_edgetpu(), *self._compiled()])
+        rows += self.card.rows() if self.card else [("card", "none")]
+        return "\n\n".join(
+            [name_values(rows), self._table(), self._on_xnnpack(), self._on_edgetpu(), *self._compiled()]
+        )
 
     def _table(self) -> str:
         head = ["", "operator", "output", "type", "scale", "zero", "weights", "bytes", "MACs", "XNNPACK", "Edge TPU*"]

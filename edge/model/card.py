@@ -11,7 +11,8 @@ import json
 import math
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..common.errors import FileError, ModelError
 from ..common.files import existing, write_bytes
 from ..tflite.container import split_model
 from ..vision.preprocess import NORMALIZATIONS, InputSpec
+from .figures import figure_rows
 
 SCHEMA = 2
 #: Names that cards of schema 1 had for what is now called otherwise; the models that came with 0.1.0 carry such cards.
@@ -36,6 +38,56 @@ INTENDED_USE = (
 )
 
 
+#: Key of a field's metadata in the classes below.
+_ROLE = "card"
+
+
+@dataclass(frozen=True)
+class _Role:
+    """What a card does with one of its fields, apart from holding it.
+
+    Args:
+        place: position of the field's rows among those of the printed card.
+        rows: what is printed, from the object that has the field: pairs of name and text.
+        read: turns the JSON value into that of the field.
+        fits: whether a value is right.
+        expected: right values, for the message about a wrong one.
+    """
+
+    place: int = 0
+    rows: Callable[[Any], list[tuple[str, str]]] | None = None
+    read: Callable[[Any], Any] | None = None
+    fits: Callable[[Any], bool] | None = None
+    expected: str = ""
+
+
+def shown(place: int, title: str, text: Callable[[Any], str], **role: Any) -> dict[str, _Role]:
+    """Return the metadata of a field that stands in the printed card.
+
+    The declaration of a field is all that a new one needs: reading, checking and printing a card follow it.
+
+    Args:
+        place: position among the rows: they are printed in ascending order.
+        title: first column.
+        text: second column, from the object that has the field; the row of an empty one is left out.
+        role: see :func:`stored`.
+    """
+    return {_ROLE: _Role(place, lambda owner: [(title, text(owner))], **role)}
+
+
+def stored(**role: Any) -> dict[str, _Role]:
+    """Return the metadata of a field that is not printed.
+
+    Args:
+        role: ``read``, ``fits`` and ``expected`` of :class:`_Role`.
+    """
+    return {_ROLE: _Role(**role)}
+
+
+def _roles(owner: Any) -> list[tuple[str, _Role]]:
+    return [(each.name, each.metadata[_ROLE]) for each in fields(owner) if _ROLE in each.metadata]
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a model comes from.
@@ -51,13 +103,24 @@ class Provenance:
         versions: package -> version.
     """
 
-    architecture: str = "unknown"
+    architecture: str = field(
+        default="unknown",
+        metadata=shown(
+            60, "architecture", lambda origin: f"{origin.architecture}, recipe {origin.recipe}, seed {origin.seed}"
+        ),
+    )
     recipe: str = "unknown"
-    dataset: str = "unknown"
+    dataset: str = field(
+        default="unknown",
+        metadata=shown(70, "data", lambda origin: f"{origin.dataset} {origin.dataset_hash[:16]}".strip()),
+    )
     dataset_hash: str = ""
     split_hashes: dict[str, str] = field(default_factory=dict)
     seed: int | None = None
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(
+        default_factory=dict,
+        metadata=shown(90, "versions", lambda origin: ", ".join(map(" ".join, origin.versions.items()))),
+    )
     holdout: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,7 +140,9 @@ class Quantization:
         engine: package that converted the model and its version; empty where it is not known.
     """
 
-    method: str = "float32"
+    method: str = field(
+        default="float32", metadata=shown(50, "quantization", lambda made: f"{made.method}{made.calibration_text}")
+    )
     calibration_hash: str = ""
     calibration_size: int = 0
     calibration_seed: int | None = None
@@ -86,6 +151,14 @@ class Quantization:
     per_channel: bool | None = None
     kept: dict[str, str] = field(default_factory=dict)
     engine: str = ""
+
+    @property
+    def calibration_text(self) -> str:
+        """Size and seed of the calibration set, behind the method; empty without one."""
+        if not self.calibration_size:
+            return ""
+        drawn = f", seed {self.calibration_seed}" if self.calibration_seed is not None else ""
+        return f", {self.calibration_size:,} calibration faces{drawn}"
 
 
 @dataclass(frozen=True)
@@ -109,35 +182,64 @@ class ModelCard:
         logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
     """
 
-    name: str
-    labels: tuple[str, ...]
-    input: InputSpec
-    task: str = "multiclass"
-    provenance: Provenance = Provenance()
-    quantization: Quantization = Quantization()
-    metrics: dict[str, Any] = field(default_factory=dict)
-    license: str = "unstated"
-    intended_use: str = INTENDED_USE
-    notes: str = ""
-    temperature: float = 1.0
-    margin: float = 0.0
+    name: str = field(metadata=shown(10, "name", lambda card: card.name))
+    labels: tuple[str, ...] = field(
+        metadata=shown(
+            20,
+            "labels",
+            lambda card: ", ".join(card.labels),
+            read=lambda value: tuple(str(label) for label in value),
+            fits=lambda labels: len(labels) >= 2 and len(set(labels)) == len(labels),
+            expected="at least two different names",
+        )
+    )
+    input: InputSpec = field(
+        metadata=shown(
+            40,
+            "input",
+            lambda card: f"{card.input.height} x {card.input.width} {card.input.channels}, {card.input.normalization}",
+            read=lambda value: InputSpec(**value),
+        )
+    )
+    task: str = field(
+        default="multiclass",
+        metadata=shown(
+            30, "task", lambda card: card.task, fits=lambda task: task in TASKS, expected=" or ".join(TASKS)
+        ),
+    )
+    provenance: Provenance = field(default=Provenance(), metadata=stored(read=lambda value: Provenance(**value)))
+    quantization: Quantization = field(
+        default=Quantization(), metadata=stored(read=lambda value: Quantization(**value))
+    )
+    metrics: dict[str, Any] = field(
+        default_factory=dict, metadata={_ROLE: _Role(80, lambda card: figure_rows(card.metrics))}
+    )
+    license: str = field(default="unstated", metadata=shown(100, "license", lambda card: card.license))
+    intended_use: str = field(default=INTENDED_USE, metadata=shown(110, "use", lambda card: card.intended_use))
+    notes: str = field(default="", metadata=shown(120, "notes", lambda card: card.notes))
+    temperature: float = field(
+        default=1.0,
+        metadata=stored(
+            fits=lambda value: type(value) in (int, float) and 0 < value < math.inf, expected="a number above 0"
+        ),
+    )
+    margin: float = field(default=0.0, metadata=stored(fits=lambda value: -0.5 <= value <= 2, expected="-0.5 to 2"))
     logits: bool = False
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ModelError("unknown task in a model card", expected=" or ".join(TASKS), got=repr(self.task))
-        if not -0.5 <= self.margin <= 2:
-            raise ModelError("margin in a model card out of range", expected="-0.5 to 2", got=str(self.margin))
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ModelError(
-                "labels in a model card do not fit", expected="at least two different names", got=str(self.labels)
-            )
+        for name, role in _roles(self):
+            value = getattr(self, name)
+            if role.fits is not None and not role.fits(value):
+                raise ModelError(f"wrong {name} in a model card", expected=role.expected, got=repr(value))
         if self.task == "binary" and len(self.labels) != 2:
             raise ModelError("a binary card", expected="exactly two labels", got=str(len(self.labels)))
-        if type(self.temperature) not in (int, float) or not 0 < self.temperature < math.inf:
-            raise ModelError(
-                "the temperature in a model card does not fit", expected="a number above 0", got=repr(self.temperature)
-            )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the card for people: pairs of name and text, empty where the card has nothing to say."""
+        owners = (self, self.provenance, self.quantization)
+        found = [(role, owner) for owner in owners for _, role in _roles(owner) if role.rows is not None]
+        found.sort(key=lambda pair: pair[0].place)
+        return [row for role, owner in found if role.rows for row in role.rows(owner)]
 
     @property
     def outputs(self) -> int:
@@ -169,21 +271,21 @@ class ModelCard:
         """
         if not isinstance(value, dict) or "labels" not in value or "input" not in value:
             raise ModelError(f"{where} is not an edgeemo model card", expected="an object with labels and input")
-        fields = dict(value)
-        schema = fields.pop("schema", 1)
+        given = dict(value)
+        schema = given.pop("schema", 1)
         if schema == 1:
-            fields = _renamed(fields)
+            given = _renamed(given)
         elif schema != SCHEMA:
             raise ModelError(
                 f"{where} has another format", expected=f"schema {SCHEMA}", got=str(schema), hint="update edgeemo"
             )
-        if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
+        if unknown := sorted(set(given) - set(cls.__dataclass_fields__)):
             # It may change what the device has to do, as the margin does: to pass over it could make the model lie.
             raise ModelError(
                 f"{where} says something that this version of edgeemo does not know ({unknown[0]})",
                 hint="update edgeemo, or fix the card",
             )
-        if isinstance(fields["input"], dict) and "normalization" not in fields["input"]:
+        if isinstance(given["input"], dict) and "normalization" not in given["input"]:
             # A default would ruin many a model without a word.
             raise ModelError(
                 f"{where} does not say how pixels become values",
@@ -191,12 +293,11 @@ class ModelCard:
                 hint="ask whoever trained the model",
             )
         try:
-            fields["labels"] = tuple(str(label) for label in fields["labels"])
-            fields["input"] = InputSpec(**fields["input"])
-            fields["provenance"] = Provenance(**fields.get("provenance", {}))
-            fields["quantization"] = Quantization(**fields.get("quantization", {}))
-            fields.setdefault("name", Path(where).name.removesuffix(".json").removesuffix(".card"))
-            return cls(**fields)
+            for name, role in _roles(cls):
+                if role.read is not None and name in given:
+                    given[name] = role.read(given[name])
+            given.setdefault("name", Path(where).name.removesuffix(".json").removesuffix(".card"))
+            return cls(**given)
         except TypeError as error:
             reason = str(error).split("__init__() ")[-1]
             raise ModelError(f"{where} is not a valid model card ({reason})", hint="write the card anew") from error

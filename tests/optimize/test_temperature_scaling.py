@@ -107,7 +107,7 @@ def test_what_cannot_be_fitted_is_refused(targets: np.ndarray, probabilities: np
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "2", None, True])
 def test_a_card_refuses_what_is_no_temperature(value: object) -> None:
-    with pytest.raises(EdgeemoError, match="temperature in a model card does not fit, expected a number above 0"):
+    with pytest.raises(EdgeemoError, match="wrong temperature in a model card, expected a number above 0"):
         ModelCard("m", ("a", "b"), InputSpec(4, 4), temperature=value)
 
 

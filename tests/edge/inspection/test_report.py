@@ -92,7 +92,7 @@ def test_the_classic_runtime_is_said_to_do_otherwise(tiny_int8: Path) -> None:
         (("empty.tflite",), 1, "empty.tflite is not a readable TFLite model"),
         (("cut.tflite",), 1, "cut.tflite is not a readable TFLite model"),
         (("folder.tflite",), 1, "folder.tflite cannot be read (Is a directory)"),
-        (("whole.tflite", "--classes", "3"), 2, "--set and --classes are for a recipe"),
+        (("whole.tflite", "--num-classes", "3"), 2, "--set and --num-classes are for a recipe"),
         (("whole.tflite", "--compile", "hailo"), 2, "'hailo' is not 'edgetpu'"),
         (("whole.tflite", "--compile", "edgetpu"), 1, "edgetpu_compiler is not on the PATH; install it as"),
     ],

@@ -124,7 +124,7 @@ def test_one_logit_is_of_the_second_label() -> None:
         ((), "does not tell what it was trained for, expected --labels and --normalization"),
         (WORDS[:2], "expected --normalization, or --card FILE; a wrong normalization ruins a model without a word"),
         (("--labels", "a,b", *WORDS[2:]), "contradicts its output, expected labels for 7 outputs, got 2 labels: a, b"),
-        (("--labels", "a,a,c,d,e,f,g", *WORDS[2:]), "labels in a model card do not fit"),
+        (("--labels", "a,a,c,d,e,f,g", *WORDS[2:]), "wrong labels in a model card"),
         ((*WORDS[:3], "scaled"), "unknown normalization, expected one of unit, symmetric, raw, imagenet, or mean=M"),
         ((*WORDS[:3], "mean=1;std=0"), "unknown normalization"),
         ((*WORDS[:3], "mean=1,2,3;std=1"), "normalization 'mean=1,2,3;std=1' does not fit, expected channels 'rgb'"),

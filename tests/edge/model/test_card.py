@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError, ModelError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import load
-from edgeemo.edge.model.card import ModelCard, card_of, read_card, with_card, write_model
+from edgeemo.edge.model.card import ModelCard, card_of, read_card, shown, with_card, write_model
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 
@@ -126,16 +126,16 @@ def test_contradiction_is_one_sentence(tiny_int8: Path, changes: dict, sentence:
         ('{"schema": 99, "labels": ["a", "b"], "input": {}}', "c.json has another format, expected schema 2, got 99"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": 9}',
-            "margin in a model card out of range, expected -0.5 to 2, got 9",
+            "wrong margin in a model card, expected -0.5 to 2, got 9",
         ),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "margin": "9"}',
             "c.json is not a valid model card",
         ),
-        ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48, NORM}}', "labels in a model card do not fit"),
+        ('{"labels": ["a", "a"], "input": {"height": 48, "width": 48, NORM}}', "wrong labels in a model card"),
         (
             '{"labels": ["a", "b"], "input": {"height": 48, "width": 48, NORM}, "task": "x"}',
-            "unknown task in a model card",
+            "wrong task in a model card",
         ),
     ],
 )
@@ -149,3 +149,26 @@ def test_shortest_card_is_enough() -> None:
     size = '{"height": 48, "width": 48, "normalization": "unit"}'
     card = ModelCard.from_json(f'{{"labels": ["a", "b"], "input": {size}}}', "folder/mine.json")
     assert card == ModelCard("mine", ("a", "b"), InputSpec(48, 48))
+
+
+def test_a_field_is_read_checked_and_printed_by_its_declaration() -> None:
+    @dataclass(frozen=True)
+    class Signed(ModelCard):
+        signer: str = field(
+            default="", metadata=shown(105, "signed", lambda card: card.signer, fits=str.istitle, expected="a name")
+        )
+
+    value = {**CARD.to_dict(), "signer": "Ada"}
+    card = Signed.from_dict(value)
+    assert card.to_dict() == value
+    names = [name for name, _ in card.rows()]
+    assert names[names.index("license") :] == ["license", "signed", "use", "notes"]
+    with pytest.raises(ModelError) as caught:
+        Signed.from_dict({**value, "signer": "ada"})
+    assert (caught.value.expected, caught.value.got) == ("a name", "'ada'")
+
+
+def test_the_rows_of_a_card_are_in_order() -> None:
+    names = [name for name, _ in replace(CARD, metrics={"test": {}}).rows()]
+    first = ["name", "labels", "task", "input", "quantization", "architecture", "data", "test", "recall", "versions"]
+    assert names == [*first, "license", "use", "notes"]

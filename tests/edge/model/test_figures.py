@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgeemo.edge.model.card import ModelCard
-from edgeemo.edge.model.card_text import card_rows, figure_text, sheet
+from edgeemo.edge.model.figures import figure_text
 from edgeemo.edge.vision.preprocess import InputSpec
 
 TEST = {"data": "a.zip", "split": "test", "n": 3589, "accuracy": 0.6461, "ci95": [0.6303, 0.6616], "correct": 2319}
@@ -47,12 +47,6 @@ def test_a_figure_is_one_line(figure: Any, text: str) -> None:
     assert figure_text(figure) == text
 
 
-def test_long_values_are_wrapped_beside_their_name_and_empty_ones_left_out() -> None:
-    lines = sheet([("a", "word " * 40), ("empty", ""), ("long name", "x")]).splitlines()
-    assert [line[:11].rstrip() for line in lines] == ["a", "", "long name"]
-    assert max(map(len, lines)) <= 118
-
-
 @pytest.mark.parametrize(
     ("figure", "text"),
     [
@@ -65,4 +59,4 @@ def test_long_values_are_wrapped_beside_their_name_and_empty_ones_left_out() -> 
 )
 def test_recalls_are_a_line_where_the_card_has_them(figure: Any, text: str) -> None:
     card = ModelCard("net", ("sad", "happy"), InputSpec(48, 48, "gray", "unit"), metrics={"test": figure})
-    assert dict(card_rows(card))["recall"] == text
+    assert dict(card.rows())["recall"] == text

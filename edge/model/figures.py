@@ -1,46 +1,17 @@
-"""A model card for people: one line a fact, long ones wrapped."""
+"""Figures of a card's metrics as text, one line each."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
 from typing import Any
 
-from .card import ModelCard
 
-_WIDTH = 118
+def figure_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the rows of a card's metrics: every figure, and the recall of each class on the test images.
 
-
-def sheet(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and values side by side, values wrapped; rows without a value are left out."""
-    width = max((len(name) for name, _ in rows), default=0)
-    lines = []
-    for name, value in rows:
-        parts = textwrap.wrap(value, _WIDTH - width - 2, break_long_words=False, break_on_hyphens=False)
-        lines += [f"{name if not number else '':{width}}  {part}" for number, part in enumerate(parts)]
-    return "\n".join(lines)
-
-
-def card_rows(card: ModelCard) -> list[tuple[str, str]]:
-    """The facts of a card, for :func:`sheet`."""
-    origin, made, size = card.provenance, card.quantization, card.input
-    drawn = f", seed {made.calibration_seed}" if made.calibration_seed is not None else ""
-    faces = f", {made.calibration_size:,} calibration faces{drawn}" if made.calibration_size else ""
-    return [
-        ("name", card.name),
-        ("labels", ", ".join(card.labels)),
-        ("task", card.task),
-        ("input", f"{size.height} x {size.width} {size.channels}, {size.normalization}"),
-        ("quantization", f"{made.method}{faces}"),
-        ("architecture", f"{origin.architecture}, recipe {origin.recipe}, seed {origin.seed}"),
-        ("data", f"{origin.dataset} {origin.dataset_hash[:16]}".strip()),
-        *((name, figure_text(figure)) for name, figure in card.metrics.items()),
-        ("recall", _recalls(card.metrics.get("test"))),
-        ("versions", ", ".join(f"{package} {version}" for package, version in origin.versions.items())),
-        ("license", card.license),
-        ("use", card.intended_use),
-        ("notes", card.notes),
-    ]
+    Args:
+        metrics: name -> figure.
+    """
+    return [*((name, figure_text(figure)) for name, figure in metrics.items()), ("recall", recall_text(metrics))]
 
 
 def accuracy_text(figure: Any) -> tuple[str, str] | None:
@@ -86,8 +57,9 @@ def _corruptions_text(figure: Any) -> tuple[str, str] | None:
         return None
 
 
-def _recalls(figure: Any) -> str:
-    """Recall of each class on the test images, if the card has it."""
+def recall_text(metrics: dict[str, Any]) -> str:
+    """Return the recall of each class on the test images; empty where it was not measured."""
+    figure: Any = metrics.get("test")
     try:
         return ", ".join(
             f"{name} {item['accuracy']:.1%} [{100 * item['ci95'][0]:.1f}, {100 * item['ci95'][1]:.1f}]"
