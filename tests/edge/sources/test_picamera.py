@@ -17,6 +17,7 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.faces.analysis import classify_frame
+from edgeemo.edge.faces.detector import Detection, Detector
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.sources import Frame, open_source
 from edgeemo.edge.sources.base import SourceState
@@ -70,14 +71,18 @@ def test_faces_found_in_the_small_image_are_cut_from_the_large_one(tiny_int8: Pa
     small = np.zeros((240, 320), np.uint8)
     seen = []
 
-    def detector(frame: np.ndarray) -> list[Box]:
-        seen.append(frame.shape)
-        return [Box(40, 30, 60, 60)]
+    class OneFace(Detector):
+        def __init__(self, box: Box) -> None:
+            self._box = box
+
+        def detect(self, image: np.ndarray) -> list[Detection]:
+            seen.append(image.shape)
+            return [Detection(self._box)]
 
     classifier = Classifier.open(tiny_int8)
-    (face,) = classify_frame(image, detector, classifier, small=small).faces
-    (wanted,) = classify_frame(image, lambda _: [Box(80, 60, 120, 120)], classifier).faces
-    assert seen == [(240, 320)]
+    (face,) = classify_frame(image, OneFace(Box(40, 30, 60, 60)), classifier, small=small).faces
+    (wanted,) = classify_frame(image, OneFace(Box(80, 60, 120, 120)), classifier).faces
+    assert seen == [(240, 320), (480, 640, 3)]
     assert (face.box, face.scores) == (wanted.box, wanted.scores)
 
 

@@ -116,7 +116,7 @@ class Picamera2:
         lores: dict[str, Any] | None = None,
         raw: dict[str, Any] | None = {},  # noqa: B006
         transform: Any = None,
-        color_space: Any = None,
+        colour_space: Any = None,
         buffer_count: int = 6,
         controls: dict[str, Any] = {},  # noqa: B006
         display: str | None = "main",
