@@ -1,9 +1,8 @@
-"""From raw entries of a source to a data set: the bookkeeping that every reader shares."""
+"""Data sets from the entries of a source: the bookkeeping that all formats share."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,8 @@ from .dataset import Bad, Dataset, Sample, pixel_digest
 from .labels import canonical_name, ordered
 from .lazy_images import HELD_BYTES, Image, Images
 
-_SPLIT_NAMES = {
+#: Names that people give to splits, in lower case -> split.
+SPLITS = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -24,21 +24,22 @@ _SPLIT_NAMES = {
     "publictest": "test",
     "privatetest": "test",
 }
-_FER_FILE = re.compile(r"^(Training|PublicTest|PrivateTest)_(\d+)\.")
 _NAMED_AT_MOST = 3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in a source that should be an image.
+    """An image of a source, or what should be one.
 
     Args:
-        key: where it stands.
+        key: place in the source: a path or a row.
         label: class name as the source spells it.
         split: the source's name of the split, or empty.
-        pixels: decodes it: uint8 (h, w) or (h, w, 3); raises EdgeemoError when it is broken.
-        row: row of fer2013.csv, if known.
-        group, view: who is shown and from which angle, if known.
+        pixels: decodes it: uint8 (h, w) or (h, w, 3); raises DataError when it is broken.
+        row: row of the original fer2013.csv, if known.
+        group: person who is shown, if known.
+        view: angle from which the image was taken, if known.
+        part: name of the split in the original source; ``split`` without it.
     """
 
     key: str
@@ -48,29 +49,25 @@ class Entry:
     row: int | None = None
     group: str = ""
     view: str = ""
+    part: str = ""
 
 
 def split_of(name: str) -> str:
-    """``train``, ``validation`` or ``test`` for the names that people give their folders, else empty."""
-    return _SPLIT_NAMES.get(name.strip().lower(), "")
+    """Return ``train``, ``validation`` or ``test`` for a name in :data:`SPLITS`, else an empty text."""
+    return SPLITS.get(name.strip().lower(), "")
 
 
-def fer_name(file_name: str) -> tuple[str, int | None]:
-    """(``Training``, 17) of ``Training_00017.png``: part and row of the original fer2013.csv; else ("", None)."""
-    match = _FER_FILE.match(file_name)
-    return (match.group(1), int(match.group(2))) if match else ("", None)
-
-
-def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Dataset:
+def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool, splits: Mapping[str, str] = SPLITS) -> Dataset:
     """Decode entries into a data set.
 
     Every image is decoded once, for its digest. Pixels stay in memory up to :data:`lazy_images.HELD_BYTES`; the images
     beyond are decoded again whenever they are asked for.
 
     Args:
-        name: of the source.
-        entries: as a reader found them, with what the reader itself could not use.
+        name: name of the data set.
+        entries: images as a format found them, with what the format itself could not use.
         skip_bad: leave out what cannot be read (it is listed in ``Dataset.bad``) instead of refusing the whole.
+        splits: the source's own name of a split, in lower case -> split.
 
     Raises:
         DataError: no images, or a broken one while ``skip_bad`` is false.
@@ -101,15 +98,14 @@ def build(name: str, entries: Iterable[Entry | Bad], *, skip_bad: bool) -> Datas
     position = {label: index for index, label in enumerate(labels)}
     samples = []
     for entry, digest, _ in good:
-        part, row = fer_name(entry.key.rsplit("/", 1)[-1])
         samples.append(
             Sample(
                 key=entry.key,
                 label=position[canonical_name(entry.label)],
-                split=split_of(entry.split) or "all",
+                split=splits.get(entry.split.strip().lower(), "all"),
                 digest=digest,
-                part=part or entry.split,
-                row=row if entry.row is None else entry.row,
+                part=entry.part or entry.split,
+                row=entry.row,
                 group=entry.group,
                 view=entry.view,
             )

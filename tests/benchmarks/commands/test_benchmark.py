@@ -28,7 +28,8 @@ from edgeemo.edge.model.card import ModelCard, read_card, with_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.formats.pack import write_pack
-from edgeemo.train.datasets.registry import read_evaluation_set, synthetic_dataset
+from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
+from edgeemo.train.datasets.registry import read_evaluation_set
 
 from ...tools.boards import PI5, Board, write_board
 

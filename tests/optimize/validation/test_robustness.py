@@ -20,7 +20,8 @@ from edgeemo.optimize.validation.paired_stats import mean_interval
 from edgeemo.optimize.validation.robustness import CONDITIONS, Robustness, robustness
 from edgeemo.train.datasets.corruption import corrupted
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.registry import read_dataset, synthetic_dataset
+from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
+from edgeemo.train.datasets.registry import read_dataset
 
 
 class Threshold:

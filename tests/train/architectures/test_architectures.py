@@ -65,19 +65,19 @@ def test_densenet_is_one_flat_graph() -> None:
 
 
 @pytest.mark.parametrize(("outputs", "activation"), [(1, "sigmoid"), (2, "softmax"), (7, "softmax")])
-@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "densenet169"])
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES.names() if name != "densenet169"])
 def test_one_output_is_a_sigmoid(name: str, outputs: int, activation: str) -> None:
     assert build(name, InputSpec(24, 24), outputs).layers[-1].activation.__name__ == activation
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 @pytest.mark.parametrize(("spec", "classes", "l2"), [PLAIN, OTHER])
 def test_any_network_takes_any_input_and_number_of_classes(name: str, spec: InputSpec, classes: int, l2: float) -> None:
     model = built(name, spec, classes, l2)
     assert (model.input_shape, model.output_shape) == ((None, *spec.shape), (None, classes))
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 @pytest.mark.parametrize(("spec", "classes", "l2"), [PLAIN, OTHER])
 def test_the_penalty_is_asked_for(name: str, spec: InputSpec, classes: int, l2: float) -> None:
     assert bool(built(name, spec, classes, l2).losses) is bool(l2)

@@ -9,7 +9,7 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.datasets.corruption import KINDS, SEVERITIES, corrupt, corrupted
 from edgeemo.train.datasets.dataset import Dataset
-from edgeemo.train.datasets.registry import synthetic_dataset
+from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
 
 
 @pytest.fixture(scope="module")

@@ -3,26 +3,65 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from ....edge.common.errors import DataError
+from ....edge.common.errors import DataError, FileError
 from ..builder import Entry
 from ..dataset import Bad
 from ..labels import CANONICAL
+from .files import is_zip, member_names, open_zip, read_member
+from .format import Format
 
 SIDE = 48
 _COLUMNS = {"emotion", "pixels"}
+#: Names in an archive; a plain file may have any name.
+_NAMES = ("fer2013.csv", "icml_face_data.csv")
 
 
-def csv_entries(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
-    """The rows of a fer2013.csv; a row with a wrong emotion or a missing field is bad, broken pixels show on decoding.
+class Fer2013Csv(Format):
+    """fer2013.csv: a plain file, in a folder or in a zip."""
+
+    name = "fer2013-csv"
+    files = "fer2013.csv"
+
+    def accepts(self, path: Path) -> bool:
+        """Return whether it is a CSV, or a folder or zip with a fer2013.csv."""
+        if path.is_dir():
+            return (path / _NAMES[0]).is_file()
+        return (path.suffix.lower() == ".csv" and path.is_file()) or (is_zip(path) and bool(_table_in(path)))
+
+    def entries(self, path: Path) -> Iterator[Entry | Bad]:
+        """Return the rows; one with a wrong emotion or a missing field is bad, broken pixels show on decoding."""
+        if is_zip(path):
+            table = _table_in(path)
+            with open_zip(path) as archive:
+                text = read_member(archive, table).decode("utf-8", "replace")
+            yield from _rows(io.StringIO(text, newline=""), table)
+            return
+        file = path / _NAMES[0] if path.is_dir() else path
+        try:
+            with open(file, newline="", encoding="utf-8") as stream:
+                yield from _rows(stream, path.name)
+        except OSError as error:
+            raise FileError(f"{file} cannot be read ({error.strerror})") from error
+
+
+def _table_in(path: Path) -> str:
+    """Name of the first table in a zip, or nothing."""
+    return next((member for member in member_names(path) if member.endswith(_NAMES)), "")
+
+
+def _rows(stream: TextIO, name: str) -> Iterator[Entry | Bad]:
+    """Entries of a table.
 
     Args:
-        stream: the open text.
-        name: of the file, for messages.
+        stream: open text.
+        name: file name for messages.
 
     Raises:
         DataError: the header is not that of fer2013.csv.

@@ -7,13 +7,15 @@ seven expressions from five angles, 4,900 images of 562x762 pixels. Its license 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..builder import Entry, split_of
 from ..dataset import Bad
+from .files import image_files, image_names
+from .format import Format
 
 EMOTION_CODES = {
     "AF": "fear",
@@ -33,17 +35,32 @@ _NAME = re.compile(
 )
 
 
+class Kdef(Format):
+    """KDEF, in a folder or a zip: whatever its folders are called, the file names tell."""
+
+    name = "kdef"
+    files = "a folder or .zip of KDEF"
+
+    def accepts(self, path: Path) -> bool:
+        """Return whether most of its images have names of KDEF's code."""
+        return is_kdef(image_names(path))
+
+    def entries(self, path: Path) -> Iterator[Entry | Bad]:
+        """Return the images by their names; what has no name of KDEF's code is bad."""
+        return (kdef_entry(name, pixels) for name, pixels in image_files(path))
+
+
 def is_kdef(names: Sequence[str]) -> bool:
-    """Whether more than half of the file names follow KDEF's code: neither a stray file nor a broken name decides."""
+    """Return whether most file names follow KDEF's code: neither a stray file nor a broken name decides."""
     return 2 * sum(_NAME.match(PurePosixPath(name).stem) is not None for name in names) > len(names)
 
 
 def kdef_entry(path: PurePosixPath, pixels: Callable[[], np.ndarray]) -> Entry | Bad:
-    """An image of KDEF by its name alone; the folders matter only where somebody has called one train or test.
+    """Return an image of KDEF by its name; folders matter only where somebody has called one train or test.
 
     Args:
-        path: inside the source.
-        pixels: decodes it.
+        path: path inside the source.
+        pixels: decodes the image.
 
     Returns:
         An entry whose group is the person (``F01``: both sessions, every emotion and angle) and whose view is the

@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ import PIL.Image
 
 from ....edge.common.errors import DataError
 from ....edge.common.files import atomic_path, sha256_file
-from ....edge.vision.image import decode
 from ....edge.vision.preprocess import InputSpec, fit
+from ..builder import Entry
 from ..dataset import Dataset, Sample, pixel_digest
 from ..lazy_images import HELD_BYTES, Image, Images
-from .folders import read_member
+from .files import is_zip, member_names, open_zip, read_member, read_zip_image
+from .format import Format
 
 #: Name of the table of contents in the zip.
 CONTENTS = "edgeemo-data.json"
@@ -100,12 +102,39 @@ def write_pack(path: str | Path, dataset: Dataset, *, origin: str) -> Pack:
     return Pack(str(path), size, digest, len(dataset), dataset.content_hash, dataset.counts)
 
 
-def is_pack(archive: zipfile.ZipFile) -> bool:
-    """Whether a zip is a pack."""
-    return CONTENTS in archive.namelist()
+class PackFormat(Format):
+    """A pack: a zip with a table of contents."""
+
+    name = "pack"
+    files = "a pack"
+
+    def accepts(self, path: Path) -> bool:
+        """Return whether it is a zip with a pack's table of contents."""
+        return is_zip(path) and CONTENTS in member_names(path)
+
+    def entries(self, path: Path) -> Iterator[Entry]:
+        """Return the images as they are listed in the table of contents."""
+        dataset = self.read(path)
+        for sample, pixels in zip(dataset.samples, dataset.images, strict=True):
+            label = dataset.labels[sample.label]
+            yield Entry(
+                sample.key,
+                label,
+                sample.split,
+                functools.partial(np.copy, pixels),
+                sample.row,
+                sample.group,
+                sample.view,
+                sample.part,
+            )
+
+    def read(self, path: Path, *, skip_bad: bool = False) -> Dataset:
+        """Return the data set that was packed, checked image by image; a damaged pack is never read in part."""
+        # Left open for the images that do not fit into memory; it is closed with the last of them.
+        return _read(open_zip(path), path.name)
 
 
-def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
+def _read(archive: zipfile.ZipFile, where: str) -> Dataset:
     """Read a pack and check every image in it.
 
     Args:
@@ -122,7 +151,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
                 f"{where} is packed in another format",
                 expected=f"format {_FORMAT}",
                 got=str(contents["format"]),
-                hint="pack it anew, or update edgeemo",
+                hint="pack it again, or update edgeemo",
             )
         labels, name, origin = tuple(contents["labels"]), str(contents["name"]), str(contents["origin"])
         files = [str(entry.pop("file")) for entry in contents["samples"]]
@@ -132,7 +161,7 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
             raise ValueError("a label is not one of its classes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", hint="pack it anew"
+            f"the table of contents of {where} cannot be read ({type(error).__name__}: {error})", hint="pack it again"
         ) from error
     members = frozenset(archive.namelist())
     images: list[Image] = []
@@ -140,21 +169,17 @@ def read_pack(archive: zipfile.ZipFile, where: str) -> Dataset:
     for file, sample in zip(files, samples, strict=True):
         if file not in members:
             raise _changed(where, f"{file} is missing")
-        pixels = _image(archive, file)
+        pixels = read_zip_image(archive, file)
         if pixel_digest(pixels) != sample.digest:
             raise _changed(where, f"{file} shows something else")
         hold = held + pixels.nbytes <= HELD_BYTES
         held += pixels.nbytes if hold else 0
-        images.append(pixels if hold else functools.partial(_image, archive, file))
+        images.append(pixels if hold else functools.partial(read_zip_image, archive, file))
     dataset = Dataset(name, labels, samples, Images(images), notes=(f"{where}: {origin}",))
     if not samples or dataset.content_hash != wanted:
         raise _changed(where, "its content hash is another")
     return dataset
 
 
-def _image(archive: zipfile.ZipFile, member: str) -> np.ndarray:
-    return decode(read_member(archive, member), member)
-
-
 def _changed(where: str, how: str) -> DataError:
-    return DataError(f"{where} is not what was packed ({how})", hint="copy or pack it anew")
+    return DataError(f"{where} is not what was packed ({how})", hint="copy or pack it again")
