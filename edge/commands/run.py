@@ -51,13 +51,13 @@ def command(
     MODEL is a .tflite or the name of a model that ships; without one, the default is taken.
 
     Ends with the source, or on Ctrl-C or SIGTERM after the line in hand, and then says on standard error what was done.
-    A camera's frames that come too fast are left out; none is classified twice. A camera that is lost is opened again
-    and again; docs/camera.md describes how cameras are watched over, docs/output.md the lines.
+    A camera's frames that come too fast are dropped; none is classified twice. A camera that is lost is opened again
+    and again; docs/camera.md describes how cameras are supervised, docs/output.md the lines.
 
     Example: edgeemo run --source 0
     """
     model = inference.chosen_model(first)
-    # Wrong usage is told before a model is loaded.
+    # Report wrong usage before a model is loaded.
     requested_sinks(values)
     frames = open_source(source, limits=limits_from(values), options=values)
     tally, watchdog = Tally(), Watchdog.from_environment()

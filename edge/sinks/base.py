@@ -1,4 +1,4 @@
-"""What the loop tells its sinks: a classified frame, or how the source is."""
+"""Updates of a run, and the sinks that take them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _TICK_S = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """One message to the sinks.
+    """One message to the sinks: a classified frame, or the status alone.
 
     Args:
-        frame, result: what was classified; both None when only the status is told.
+        frame, result: classified frame and its result; both None when only the status is reported.
         tracks: tracked faces, see :mod:`edgeemo.edge.faces.tracker`.
-        status: how it stands.
+        status: status of the source and the run.
         wall_time: seconds since 1970 by the system's clock, which may jump: for people only.
         monotonic: seconds by a clock that does not jump; for a frame, when it was handed to the loop.
     """
@@ -52,7 +52,7 @@ class Update:
 
     @property
     def faces(self) -> tuple[Face, ...]:
-        """The faces to show: the tracked ones where there are any, else those of the frame.
+        """Faces to show: the tracked ones where there are any, else those of the frame.
 
         None while the source does not run: what was seen before is not seen now.
         """
@@ -62,25 +62,29 @@ class Update:
 
 
 class Listener(Protocol):
-    """Anything that takes updates, in the loop's own thread: what takes long is a :class:`Sink`."""
+    """Receiver of updates in the loop's own thread; what takes long is a :class:`Sink`."""
 
     def publish(self, update: Update) -> None:
         """Take an update without waiting."""
 
 
 class Sink(Listener, Protocol):
-    """Where updates go. Whatever happens to its reader, it never keeps the loop waiting.
+    """Output of a run. Whatever happens to its reader, it never keeps the loop waiting.
 
     Attributes:
-        name: for messages.
-        dropped: updates that were lost because its queue was full.
+        name: name for messages.
+        dropped: number of updates that were lost because its queue was full.
     """
 
     name: str
     dropped: int
 
     def start(self) -> None:
-        """Begin; whatever can be wrong from the beginning (a file, a port) is told here, by an EdgeemoError."""
+        """Begin.
+
+        Raises:
+            EdgeemoError: something is wrong from the beginning (a file, a port).
+        """
 
     def publish(self, update: Update) -> None:
         """Take an update without waiting; when the queue is full, drop one and count it."""
@@ -90,20 +94,20 @@ class Sink(Listener, Protocol):
 
 
 class ThreadedSink:
-    """Takes updates without waiting and works them off in a thread of its own.
+    """Base of most sinks: a bounded queue, and a thread that empties it.
 
     A subclass defines :meth:`take`, which handles an update, and may define :meth:`finish`, which handles the end; both
     run in the thread. :meth:`pack` runs in the caller's and reduces an update to what is queued. An exception from the
     thread ends the sink; the next :meth:`publish`, or :meth:`close`, raises it.
 
     Args:
-        name: for messages.
-        size: updates that may wait. When more come, the oldest is dropped and counted.
+        name: name for messages.
+        size: number of updates that may wait. When more come, the oldest is dropped and counted.
         until: when given, :meth:`publish` waits for room until this says True, and drops only then: for sources that
             can wait (a video file), so that a slow reader gets everything.
     """
 
-    #: Whether leaving out what is old is its nature, and not worth a word.
+    #: Whether dropping old updates is normal for it, and not worth a warning.
     skips = False
 
     def __init__(self, name: str, *, size: int, until: Callable[[], bool] | None = None) -> None:
@@ -186,7 +190,7 @@ class ThreadedSink:
                 self._changed.notify_all()
 
     def _next(self) -> Update | None:
-        """The next update; None when the end was asked for and nothing waits."""
+        """Return the next update; None when the end was asked for and nothing waits."""
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
@@ -211,7 +215,7 @@ class SinkContext:
             reader or a disk is.
         privacy: no pixel of a frame may be stored, shown or served.
         force: existing files may be overwritten.
-        stopping: tells whether the run is to end, so that nothing waits for a slow reader any longer.
+        stopping: returns whether the run is to end, so that nothing waits for a slow reader any longer.
         stop: asks for the end of the run, as Ctrl-C does.
         warn: takes a sentence about what goes wrong without ending the run.
         announce: takes a sentence that the user has to know, such as an address.
@@ -231,13 +235,13 @@ class SinkContext:
 
     @property
     def until(self) -> Callable[[], bool] | None:
-        """What :class:`ThreadedSink` takes as ``until``: a live source is never kept waiting."""
+        """Value of ``until`` for a :class:`ThreadedSink`: a live source is never kept waiting."""
         return None if self.live else self.stopping
 
 
 @dataclass(frozen=True)
 class SinkKind:
-    """One kind of sink: its command-line options, and how it is opened.
+    """Kind of sink: its command-line options, and how to open it.
 
     Args:
         options: command-line options; the first one asks for the sink, the others need it.

@@ -1,4 +1,4 @@
-"""Tells whoever started a run how its source is: one line on standard error for each change."""
+"""Warnings about the source on standard error: one line for each change."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .base import SourceState, Update
 
 _TEXTS = {
     SourceState.RECONNECTING: "camera lost, reconnecting",
-    SourceState.FROZEN: "nothing is classified",
-    SourceState.BLACK: "nothing is classified",
+    SourceState.FROZEN: "no frames classified",
+    SourceState.BLACK: "no frames classified",
 }
 
 
 class ConsoleSink:
-    """A sink that says what is wrong when it begins, and for how long it was when it ends. Says nothing twice."""
+    """Sink that reports trouble when it begins, and how long it lasted when it ends. Repeats nothing."""
 
     name = "standard error"
     dropped = 0
@@ -25,10 +25,10 @@ class ConsoleSink:
         self._since: float | None = None
 
     def start(self) -> None:
-        """Nothing to begin."""
+        """Do nothing: there is nothing to open."""
 
     def publish(self, update: Update) -> None:
-        """Write a line if something changed."""
+        """Print a line if something changed."""
         status = update.status
         if status.state in _TEXTS:
             self._since = update.monotonic if self._since is None else self._since
@@ -44,4 +44,4 @@ class ConsoleSink:
         self._state, self._reason = status.state, status.reason
 
     def close(self, timeout: float) -> None:
-        """Nothing to end."""
+        """Do nothing: there is nothing to close."""

@@ -1,4 +1,4 @@
-"""What the runner says of a frame, as one line of JSON; docs/output.md describes it for those who read it."""
+"""JSON of a run's updates, as docs/output.md describes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINE_SCHEMA = 2
 
 
 def frame_event(update: Update) -> dict[str, Any]:
-    """A classified frame with its faces and the faces over time, for JSON."""
+    """Return a classified frame with its faces and tracked faces as JSON values."""
     assert update.frame is not None
     assert update.result is not None
     return {
@@ -30,7 +30,7 @@ def frame_event(update: Update) -> dict[str, Any]:
 
 
 def status_event(update: Update) -> dict[str, Any]:
-    """How the source is, for JSON."""
+    """Return the status of the source as JSON values."""
     status = update.status
     return {
         "schema": LINE_SCHEMA,

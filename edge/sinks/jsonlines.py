@@ -1,4 +1,4 @@
-"""One line of JSON for each frame, and for each change of the source's state."""
+"""JSON lines: one for each frame, and one for each change of the source's state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 
 class JsonLinesSink(ThreadedSink):
-    """Writes each line at once and in one piece, so that a reader sees it at once.
+    """Sink that writes each line at once and in one piece, so that a reader sees it at once.
 
     Args:
         target: text stream, which stays open, or path of a new file: the one output that is not renamed into place at

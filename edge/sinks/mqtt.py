@@ -1,4 +1,4 @@
-"""Labels to an MQTT broker, announced so that Home Assistant finds them by itself."""
+"""MQTT messages with labels, announced so that Home Assistant discovers them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ USER, PASSWORD, PASSWORD_FILE = "EDGEEMO_MQTT_USER", "EDGEEMO_MQTT_PASSWORD", "E
 DISCOVERY = "homeassistant"
 #: Label where there is no face. Where the camera gives no image there is no label at all: Home Assistant's "unknown".
 NOBODY = "nobody"
-#: Shortest time between two messages while the label stays; a change of label or state is told at once.
+#: Shortest time between two messages while the label stays; a change of label or state is sent at once.
 _PACE_S = 1.0
-#: Seconds of silence after which the broker tells everybody that we are gone (one and a half times this).
+#: Seconds of silence after which the broker reports us as offline (one and a half times this).
 _KEEPALIVE_S = 20
 #: First and longest wait before a lost broker is tried again.
 _RETRY_S = (1, 30)
@@ -41,12 +41,12 @@ _SCHEMES = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True)
 class Broker:
-    """Where the broker is and who we are to it.
+    """Address of a broker, and our credentials.
 
     Args:
-        host, port: of the broker.
-        tls: encrypted, its certificate checked.
-        user, password: None for none.
+        host, port: network address.
+        tls: whether the connection is encrypted and the certificate checked.
+        user, password: credentials; None for none.
         ca: file of the certificate authority; None for those that the system trusts.
     """
 
@@ -99,15 +99,15 @@ class Broker:
 
 
 class MqttSink(ThreadedSink):
-    """Publishes what the largest face shows, as JSON under ``edgeemo/DEVICE/state``.
+    """Sink that publishes the label of the largest face as JSON under ``edgeemo/DEVICE/state``.
 
     ``edgeemo/DEVICE/availability`` is ``online``, or ``offline`` when we are gone, by the broker's own doing (last
-    will). A broker that goes away is tried again for ever; meanwhile nothing is kept: what was then is not what is.
+    will). A broker that goes away is tried again forever; meanwhile nothing is kept: old labels are not news.
 
     Args:
-        broker: where to.
-        device: names it; letters, digits, ``-`` and ``_``.
-        labels: of the model.
+        broker: broker to publish to.
+        device: name of this device: letters, digits, ``-`` and ``_``.
+        labels: labels of the model.
         discovery: Home Assistant's prefix; empty for no announcement.
         warn: takes a sentence when the broker is lost, refuses us, or is back.
 
@@ -145,7 +145,7 @@ class MqttSink(ThreadedSink):
 
     @property
     def topic(self) -> str:
-        """Under which everything is published."""
+        """Prefix of everything that is published."""
         return f"edgeemo/{self.device}"
 
     def start(self) -> None:
@@ -197,7 +197,7 @@ class MqttSink(ThreadedSink):
             self._complain(f"the MQTT broker {self._broker} was lost ({code})")
 
     def _complain(self, sentence: str) -> None:
-        """Once for each loss, however often it is tried again."""
+        """Warn once for each loss, however often it is tried again."""
         if not self._complained:
             self._complained = True
             self._warn(f"{sentence}; trying again until it is back")
@@ -221,7 +221,7 @@ class MqttSink(ThreadedSink):
         self._client.loop_stop()
 
     def _announcements(self) -> list[tuple[str, dict[str, Any]]]:
-        """Home Assistant's discovery: one configuration for each entity."""
+        """Return Home Assistant's discovery messages: topic and configuration of each entity."""
         if not self._discovery:
             return []
         common = {
@@ -264,7 +264,7 @@ class MqttSink(ThreadedSink):
 
 
 def message_of(update: Update) -> dict[str, Any]:
-    """What is published of an update: the largest face's stable label, and how it stands. No box, no image."""
+    """Return the message about an update: the stable label of the largest face, and the status. No box, no image."""
     running = update.status.state is SourceState.RUNNING
     face = largest(update.faces)
     return {
@@ -280,7 +280,7 @@ def message_of(update: Update) -> dict[str, Any]:
 
 
 def default_device() -> str:
-    """This machine's name, as far as it fits."""
+    """Return this machine's name, as far as it fits."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64] or "edgeemo"
 
 

@@ -1,4 +1,4 @@
-"""A frame with what was found in it painted over it."""
+"""Annotated frames: boxes, labels and the state of the source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _COLUMNS = 64
 
 
 def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
-    """Paint an update.
+    """Draw an update.
 
     Args:
-        update: with a frame, or without: then the state stands on an empty image.
+        update: update to draw; without a frame, the state is drawn on an empty image.
         size: width and height of the result; a frame of another size is fitted in, its proportions kept.
 
     Returns:
@@ -57,7 +57,7 @@ def annotate(update: Update, size: tuple[int, int]) -> np.ndarray:
 def _text(
     canvas: np.ndarray, text: str, corner: tuple[int, int], unit: float, *, ink: tuple[int, ...], band: tuple[int, ...]
 ) -> None:
-    """Text on a band whose lower left corner is ``corner``, moved down into the image if need be."""
+    """Draw text on a band whose lower left corner is ``corner``, moved down into the image if need be."""
     # OpenCV's fonts know ASCII only.
     text = text.encode("ascii", "replace").decode()
     thickness = max(1, round(unit))

@@ -1,4 +1,4 @@
-"""The kinds of sinks, the options of ``edgeemo run`` that they bring, and the way from option values to open sinks."""
+"""Registry of the kinds of sinks, their options of ``edgeemo run``, and the way from option values to open sinks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A video file of the run, with what was found painted over the frames."""
+"""Annotated video of a run."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _GROWTH_S = 600
 
 
 class VideoSink(ThreadedSink):
-    """Writes at a constant frame rate: images are repeated or left out as the time demands.
+    """Sink that writes a video at a constant frame rate: frames are repeated or dropped as the time demands.
 
-    When it cannot be written on, this is reported, and the run goes on without it.
+    When it cannot be continued, a warning says so, and the run continues without it.
 
     Args:
-        path: .avi or .mp4.
-        fps: of the video, a whole number.
+        path: video file to write, .avi or .mp4.
+        fps: frame rate of the video, a whole number.
         live: time passes as on the clock; False for sources that have a time of their own: the position in a video, or
             a second for each image.
         force: overwrite what is there.
@@ -172,7 +172,7 @@ class VideoSink(ThreadedSink):
         if self._writer is not None:
             self._writer.release()
         seconds = self._written / self._fps
-        self._warn(f"the video {self._path} ends after {seconds:.0f} s ({reason}); the run goes on without it")
+        self._warn(f"the video {self._path} ends after {seconds:.0f} s ({reason}); the run continues without it")
         return False
 
 

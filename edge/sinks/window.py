@@ -1,4 +1,4 @@
-"""A window with the frames and what was found in them."""
+"""Window with the annotated frames."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _END = (ord("q"), 27)
 
 
 class WindowSink(ThreadedSink):
-    """Shows the newest frame. Closing the window, q or Escape ends the run.
+    """Sink that shows the newest frame. Closing the window, q or Escape ends the run.
 
     Args:
-        title: of the window.
-        stop: called when the window was closed.
+        title: title of the window.
+        stop: called when the window is closed.
 
     Raises:
         EdgeemoError: this OpenCV has no windows, or there is no screen.

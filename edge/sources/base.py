@@ -29,7 +29,7 @@ class SourceState(enum.Enum):
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """SourceState of a source with its reason and counters, for the loop, its sinks and the service manager.
+    """State of a source with its reason and counters, for the loop, its sinks and the service manager.
 
     Args:
         state: current state.
@@ -54,10 +54,10 @@ class SourceStatus:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One image of a source.
+    """One image of a source, with its position.
 
     Args:
-        index: its place in the source, from 0; a gap means images that were skipped.
+        index: position in the source, from 0; a gap means skipped images.
         time_s: position in a video; seconds since a camera's first frame; None for images, which have no time.
         image: uint8 (h, w, 3) RGB.
         name: file or camera that it comes from, without credentials.
@@ -152,12 +152,12 @@ class SourceContext:
 
 @dataclass(frozen=True)
 class SourceKind:
-    """One kind of source: which values of ``--source`` mean it, and how it is opened.
+    """Kind of source: which values of ``--source`` mean it, and how to open it.
 
     Args:
         form: values that it accepts, as the help shows them, such as ``"picamera2[:N]"``.
         help: a few words on what such a value means.
-        accepts: tells whether a value means a source of this kind; must be quick and open nothing.
+        accepts: returns whether a value means a source of this kind; must be quick and open nothing.
         open: makes the source, called as ``open(value, context, **options)``; opens no device yet. Packages beyond the
             base install are imported here, not at the top of the module.
         options: command-line options of this kind alone; their values are passed to ``open`` by parameter name.

@@ -41,10 +41,10 @@ _ANSWERS = {
 
 
 class HttpCamera:
-    """A camera behind an http or https address.
+    """Camera behind an http or https address.
 
     Args:
-        address: with or without credentials (Basic and Digest).
+        address: URL, with or without credentials (Basic and Digest).
     """
 
     def __init__(self, address: CameraUrl) -> None:
@@ -52,7 +52,7 @@ class HttpCamera:
         self._address = address
 
     def open(self) -> Capture:
-        """Connect, and see what it sends.
+        """Connect, and choose the capture by what the camera sends.
 
         Raises:
             EdgeemoError: no connection, or an answer that is none of a camera.
@@ -84,12 +84,12 @@ class HttpCamera:
 
 
 class MjpegCapture:
-    """A connection that images come through.
+    """Connection that images come through.
 
     Args:
-        response: the server's answer, its headers read.
-        connection: the socket below it.
-        name: of the camera, for messages.
+        response: answer of the server, its headers read.
+        connection: socket below it.
+        name: name of the camera, for messages.
     """
 
     def __init__(self, response: Any, connection: Any, name: str) -> None:
@@ -102,7 +102,7 @@ class MjpegCapture:
             self._splitter.feed(response.fp.read(len(response.fp.peek(1))) or b"")
 
     def read(self) -> CapturedFrame | None:
-        """The newest image that has come; None when none came for a second."""
+        """Return the newest image that has arrived; None when none arrived for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -124,7 +124,7 @@ class MjpegCapture:
         return None
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         with contextlib.suppress(OSError):
             self._response.close()
 
@@ -162,7 +162,7 @@ class _Keeper:
 
     @staticmethod
     def close(sockets: list[Any]) -> None:
-        """Close those that urllib leaves to the garbage: of answers that asked for a password."""
+        """Close the sockets that urllib leaves to the garbage collector: those of answers that asked for a password."""
         for connection in sockets:
             if connection.fileno() >= 0:
                 os.close(connection.detach())
@@ -179,7 +179,7 @@ def _logins(address: CameraUrl) -> list[urllib.request.BaseHandler]:
 
 
 def _reason(error: object) -> str:
-    """Why, in a few words; only the system's own, for others might quote the address."""
+    """Return why, in a few words; only the system's own, because others might quote the address."""
     if isinstance(error, TimeoutError):
         return "it does not answer"
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Frames that are image files."""
+"""Frames of image files."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .base import Frame, RecordedSource, Source, SourceContext, SourceKind, Warn
 
 
 class ImageSource(RecordedSource):
-    """Image files in the order given. One that cannot be read is reported, counted and passed over.
+    """Source of image files in the order given. One that cannot be read is reported, counted and skipped.
 
     Args:
-        paths: of the images, at least one.
+        paths: image files, at least one.
         warn: takes the sentence about an image that cannot be read.
 
     Raises:
@@ -31,7 +31,7 @@ class ImageSource(RecordedSource):
 
     @classmethod
     def of_folder(cls, folder: str | Path, *, warn: Warn = warn_on_stderr) -> ImageSource:
-        """The images in a folder, not below it, sorted by name.
+        """Return the source of the images in a folder, not below it, sorted by name.
 
         Raises:
             EdgeemoError: it is not there, cannot be read, or has no images.

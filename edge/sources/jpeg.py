@@ -1,4 +1,4 @@
-"""JPEG images that follow each other in a stream of bytes, whatever lies between them."""
+"""JPEG images in a byte stream, whatever lies between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.errors import EdgeemoError
 from ..vision.image import MAX_PIXELS, decode
 from ..vision.opencv import to_rgb
 
-#: Longest image that is waited for; a stream with more between two ends has lost its thread.
+#: Longest image that is waited for; a stream with more between two ends is out of sync.
 MOST_BYTES = 32 << 20
 _START = b"\xff\xd8\xff"
 #: In entropy-coded data FF is followed by 00 (stuffing) or D0 to D7 (restart); anything else is a marker.
@@ -24,19 +24,19 @@ _FRAMES = {0xC0, 0xC1, 0xC2}
 
 
 class JpegSplitter:
-    """Cuts a stream into JPEG images: multipart MJPEG over HTTP, and bare MJPEG as from ``rpicam-vid --codec mjpeg``.
+    """Splitter of a stream into JPEG images: multipart MJPEG over HTTP, or bare MJPEG as from rpicam-vid.
 
     Segments are followed by their lengths, so that the thumbnail in an image's header does not end it. What is between
-    two images, such as the headers of a multipart stream, is passed over.
+    two images, such as the headers of a multipart stream, is skipped.
     """
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._at = 0  # where to go on looking, behind the start of an image
+        self._at = 0  # where to continue looking, behind the start of an image
         self._in_scan = False
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the images that they complete."""
+        """Take the next bytes and return the images that they complete."""
         self._data += piece
         images = []
         while (image := self._next()) is not None:
@@ -47,7 +47,7 @@ class JpegSplitter:
 
     @property
     def rest(self) -> int:
-        """Bytes that wait for the rest of their image."""
+        """Number of bytes that wait for the rest of their image."""
         return len(self._data) if self._data.startswith(_START) else 0
 
     def _next(self) -> bytes | None:
@@ -69,7 +69,7 @@ class JpegSplitter:
         return None
 
     def _synchronize(self) -> bool:
-        """Drop what lies before the next image; False when none begins."""
+        """Drop what lies before the next image; return False when none begins."""
         if self._data.startswith(_START):
             return True
         start = self._data.find(_START)
@@ -78,7 +78,7 @@ class JpegSplitter:
         return start >= 0
 
     def _marker(self) -> int | None:
-        """The next marker, at ``_at``; None when more bytes are needed. What is no JPEG counts as its end."""
+        """Return the next marker, at ``_at``; None when more bytes are needed. What is no JPEG counts as its end."""
         if self._in_scan:
             match = _MARKER.search(self._data, self._at)
             if match is None:
@@ -117,7 +117,7 @@ def decode_jpeg(image: bytes, where: str) -> np.ndarray | None:
 
 
 def _is_ordinary(image: bytes) -> bool:
-    """Whether its header tells of 8-bit gray or YCbCr pixels, and of no more than may be decoded."""
+    """Return whether the header declares 8-bit gray or YCbCr pixels, and no more than may be decoded."""
     at = 2
     while at + 10 <= len(image) and image[at] == 0xFF:
         marker = image[at + 1]

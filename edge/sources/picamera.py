@@ -34,10 +34,10 @@ _TO_RGB = {
 
 
 class PiCamera:
-    """A camera of libcamera.
+    """Camera of libcamera.
 
     Args:
-        number: N-th of those that ``rpicam-hello --list-cameras`` lists.
+        number: index among those that ``rpicam-hello --list-cameras`` lists.
     """
 
     def __init__(self, number: int = 0) -> None:
@@ -45,7 +45,7 @@ class PiCamera:
         self._number = number
 
     def open(self) -> PiCapture:
-        """Open, configure and start it.
+        """Open, configure and start the camera.
 
         Raises:
             CameraError: no picamera2, no such camera, in use, or of pixel formats that are not known here.
@@ -94,11 +94,11 @@ class PiCamera:
 
 
 class PiCapture:
-    """A camera that runs.
+    """Running camera.
 
     Args:
-        device: a ``Picamera2``, started.
-        configuration: what it was really set to.
+        device: started ``Picamera2``.
+        configuration: its actual configuration.
     """
 
     def __init__(self, device: Any, configuration: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class PiCapture:
         self._job: Any = None
 
     def read(self) -> CapturedFrame | None:
-        """The next image; None when none came for a second."""
+        """Return the next image; None when none arrived for a second."""
         # One job until it is done: after a wait that timed out, a new one would leave its frame to nobody.
         self._job = self._job or self._device.capture_request(wait=False)
         try:
@@ -127,16 +127,16 @@ class PiCapture:
         return CapturedFrame(arrived, taken, partial(rgb, main, self._main), small)
 
     def close(self) -> None:
-        """Stop it and let it go."""
+        """Stop and release the camera."""
         _close(self._device)
 
 
 def rgb(buffer: np.ndarray, stream: dict[str, Any]) -> np.ndarray:
-    """The pixels of ``main`` as RGB.
+    """Return the pixels of ``main`` as RGB.
 
     Args:
-        buffer: uint8, all its bytes, rows padded to ``stride``.
-        stream: its configuration: ``size``, ``format``, ``stride``.
+        buffer: all bytes of the stream, uint8, rows padded to ``stride``.
+        stream: configuration of the stream: ``size``, ``format``, ``stride``.
 
     Returns:
         uint8 (h, w, 3).
@@ -149,7 +149,7 @@ def rgb(buffer: np.ndarray, stream: dict[str, Any]) -> np.ndarray:
 
 
 def gray(buffer: np.ndarray, stream: dict[str, Any]) -> np.ndarray:
-    """The brightness plane of a YUV420 stream: uint8 (h, w)."""
+    """Return the brightness plane of a YUV420 stream: uint8 (h, w)."""
     return np.ascontiguousarray(_rows(buffer, stream)[:, : stream["size"][0]])
 
 
@@ -159,8 +159,11 @@ def _rows(buffer: np.ndarray, stream: dict[str, Any]) -> np.ndarray:
 
 
 def _taken(stamp: int | None, arrived: float) -> float:
-    """When a frame was exposed, on our clock: libcamera stamps in nanoseconds since the machine was started, and counts
-    the time in which it slept, which ours does not."""
+    """Return when a frame was exposed, on our clock.
+
+    libcamera's timestamps are nanoseconds since the machine was started, with the time in which it slept, which our
+    clock does not count.
+    """
     if stamp is None or not hasattr(time, "CLOCK_BOOTTIME"):
         return arrived
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - stamp / 1e9

@@ -1,4 +1,4 @@
-"""The kinds of sources, and the way from a value of ``--source`` to a source."""
+"""Registry of the kinds of sources, and the way from a value of ``--source`` to a source."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_source(
     warn: Warn = warn_on_stderr,
     options: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Choose the source that a value of ``--source`` means. No device is opened before the source is entered.
+    """Return the source that a value of ``--source`` means. No device is opened before the source is entered.
 
     Args:
         text: value that one of :data:`SOURCES` accepts, such as a camera's number, its address or a path. A file whose

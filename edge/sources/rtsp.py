@@ -1,4 +1,4 @@
-"""Network cameras that OpenCV reads through FFmpeg: RTSP, and over HTTP all that is not MJPEG."""
+"""Network cameras read by OpenCV through FFmpeg: RTSP, and over HTTP all that is not MJPEG."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _JUMP_S = 60.0
 
 
 class StreamCamera:
-    """A camera behind an address that FFmpeg understands.
+    """Camera behind an address that FFmpeg understands.
 
     Args:
-        address: with or without credentials.
+        address: URL, with or without credentials.
     """
 
     def __init__(self, address: CameraUrl) -> None:
@@ -55,10 +55,10 @@ class StreamCamera:
 
 
 class StreamCapture:
-    """An open stream.
+    """Open stream.
 
     Args:
-        capture: OpenCV's.
+        capture: open capture of OpenCV.
     """
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
@@ -66,7 +66,7 @@ class StreamCapture:
         self._clock = StreamClock()
 
     def read(self) -> CapturedFrame | None:
-        """The next image; catches up with the camera when it has to."""
+        """Return the next image; catch up with the camera when necessary."""
         if not self._capture.grab():
             # A dead capture never recovers, although isOpened() stays true.
             raise CameraLost("the stream broke off")
@@ -80,12 +80,12 @@ class StreamCapture:
         return CapturedFrame(arrived, arrived - age, lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._capture.release()
 
 
 class StreamClock:
-    """How old a frame is by the times that the stream carries.
+    """Age of frames by the timestamps of their stream.
 
     They count from the stream's beginning on the camera's clock. The frame that came with the least delay so far stands
     for "now"; every other is as old as it came later than that. FFmpeg collects frames while it probes a stream, and a
@@ -98,11 +98,11 @@ class StreamClock:
         self._steady = 0
 
     def age(self, position: float, arrived: float) -> float:
-        """Seconds; infinite while it is not known.
+        """Return the age of a frame in seconds; infinite while it is not known.
 
         Args:
-            position: of the frame in the stream, in seconds.
-            arrived: monotonic seconds.
+            position: seconds from the start of the stream to the frame.
+            arrived: monotonic seconds at which it arrived.
         """
         delay = arrived - position
         moved, passed = position - self._position, arrived - self._arrived

@@ -1,4 +1,4 @@
-"""Images from standard input: MJPEG as ``rpicam-vid --codec mjpeg -o -`` writes it, or raw pixels."""
+"""Frames from standard input: MJPEG as ``rpicam-vid --codec mjpeg -o -`` writes it, or raw pixels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 
 @dataclass(frozen=True)
 class RawFormat:
-    """Pixels without any header.
+    """Size and format of pixels without any header.
 
     Args:
         width, height: in pixels.
@@ -71,11 +71,11 @@ class RawFormat:
 
     @property
     def size(self) -> int:
-        """Bytes of one image."""
+        """Size of one image in bytes."""
         return self.width * self.height * _FORMATS[self.pixels][0] // 2
 
     def decode(self, data: bytes) -> np.ndarray:
-        """To uint8 (h, w, 3) RGB."""
+        """Decode one image to uint8 (h, w, 3) RGB."""
         flat = np.frombuffer(data, np.uint8)
         colors = {"gray": (), "yuv420": ()}.get(self.pixels, (3,))
         rows = self.height * 3 // 2 if self.pixels == "yuv420" else self.height
@@ -83,21 +83,21 @@ class RawFormat:
 
 
 class Splitter(Protocol):
-    """Cuts a stream of bytes into images."""
+    """Splitter of a byte stream into images."""
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the images that they complete."""
+        """Take the next bytes and return the images that they complete."""
 
 
 class RawSplitter:
-    """Cuts a stream into pieces of equal size."""
+    """Splitter of a byte stream into pieces of equal size."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._data = bytearray()
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes; returns the images that they complete."""
+        """Take the next bytes and return the images that they complete."""
         self._data += piece
         whole = len(self._data) // self._size * self._size
         images = [bytes(self._data[at : at + self._size]) for at in range(0, whole, self._size)]
@@ -112,11 +112,11 @@ def _tools(raw: RawFormat | None) -> tuple[Splitter, Callable[[bytes], np.ndarra
 
 
 class PipeCamera:
-    """Standard input when it is a pipe: somebody's camera at the other end, so the newest image counts.
+    """Camera at the other end of a pipe to standard input; only its newest image counts.
 
     Args:
         raw: None for MJPEG.
-        number: the file descriptor.
+        number: file descriptor.
     """
 
     def __init__(self, raw: RawFormat | None, number: int = 0) -> None:
@@ -128,11 +128,11 @@ class PipeCamera:
         self._old_until = float("-inf")
 
     def open(self) -> PipeCamera:
-        """It is open already."""
+        """Return itself: a pipe is open already."""
         return self
 
     def read(self) -> CapturedFrame | None:
-        """The newest image that has come; None when none came for a second."""
+        """Return the newest image that has arrived; None when none arrived for a second."""
         deadline = time.monotonic() + _READ_S
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._number], [], [], left)[0]:
@@ -143,22 +143,22 @@ class PipeCamera:
             if images := self._splitter.feed(piece):
                 self._any, arrived = True, time.monotonic()
                 if self._pauses.before(arrived):
-                    # A pipe cannot be opened anew: what waits in it is let pass.
+                    # A pipe cannot be reopened: what waits in it is skipped.
                     self._old_until = arrived + _SETTLE_S
                 taken = arrived if arrived >= self._old_until else float("-inf")
                 return CapturedFrame(arrived, taken, partial(self._decode, images[-1]), count=len(images))
         return None
 
     def close(self) -> None:
-        """It stays open: it is not ours."""
+        """Do nothing: the pipe is not ours to close."""
 
 
 class RedirectedFile(RecordedSource):
-    """Standard input when it is a file (``< clip.mjpeg``): every image of it, at our own pace.
+    """Source of a file redirected to standard input (``< clip.mjpeg``): every image of it, at our own pace.
 
     Args:
         raw: None for MJPEG.
-        number: the file descriptor.
+        number: file descriptor.
     """
 
     def __init__(self, raw: RawFormat | None, number: int = 0) -> None:
@@ -183,7 +183,7 @@ class RedirectedFile(RecordedSource):
 
 
 def no_images() -> CameraError:
-    """The error for an input without any image."""
+    """Return the error for an input without any image."""
     return CameraError(
         f"{NAME} has no images",
         expected="JPEG images one after the other, or raw pixels with --raw WxH:FORMAT",
@@ -192,7 +192,7 @@ def no_images() -> CameraError:
 
 
 def stdin_is_file() -> bool:
-    """Whether standard input is a file, which waits for us, rather than a pipe.
+    """Return whether standard input is a file, which waits for us, rather than a pipe.
 
     Raises:
         CameraError: it is closed, or a terminal.

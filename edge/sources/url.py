@@ -1,4 +1,4 @@
-"""The address of a network camera, which often holds a password that must not be seen anywhere."""
+"""Addresses of network cameras, which often hold a password that must not be seen anywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 @dataclass(frozen=True)
 class CameraUrl:
-    """A URL and its parts. Neither ``str`` nor ``repr`` of it show credentials.
+    """URL of a camera and its parts. Neither ``str`` nor ``repr`` of it show credentials.
 
     Args:
         url: as given.
@@ -32,7 +32,7 @@ class CameraUrl:
 
     @classmethod
     def parse(cls, text: str) -> CameraUrl:
-        """Take a URL apart.
+        """Parse a URL.
 
         Raises:
             OptionError: it is none, or of another kind. The message shows nothing of it but its scheme.

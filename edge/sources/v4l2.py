@@ -26,7 +26,7 @@ _BELIEVABLE_S = 3600.0
 
 
 class V4l2Camera:
-    """A video device.
+    """Camera behind a video device.
 
     Args:
         device: N of /dev/videoN, or a path that leads to one, such as /dev/v4l/by-id/...: it is looked up at every
@@ -37,7 +37,7 @@ class V4l2Camera:
         self.name = f"/dev/video{device}" if isinstance(device, int) else device
 
     def open(self) -> V4l2Capture:
-        """Open it.
+        """Open the device.
 
         Raises:
             CameraError: it is not there, not ours to use, or in use.
@@ -53,17 +53,17 @@ class V4l2Camera:
 
 
 class V4l2Capture:
-    """An open video device.
+    """Open video device.
 
     Args:
-        capture: OpenCV's.
+        capture: open capture of OpenCV.
     """
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
 
     def read(self) -> CapturedFrame | None:
-        """The next image; None when waiting for it timed out."""
+        """Return the next image; None when waiting for it timed out."""
         began = time.monotonic()
         read, image = self._capture.read()
         arrived = time.monotonic()
@@ -74,7 +74,7 @@ class V4l2Capture:
         return CapturedFrame(arrived, self._taken(arrived), lambda: to_rgb(image, bgr=True))
 
     def close(self) -> None:
-        """Let the device go."""
+        """Release the device."""
         self._capture.release()
 
     def _taken(self, arrived: float) -> float:
@@ -84,7 +84,7 @@ class V4l2Capture:
 
 
 def device_index(path: str) -> int | None:
-    """N of the /dev/videoN that a path is or leads to; None when it leads nowhere of the kind."""
+    """Return the N of the /dev/videoN that a path is or leads to; None when it leads to no such device."""
     match = _DEVICE.fullmatch(path)
     if match is None:
         try:

@@ -22,10 +22,10 @@ _WHOLE = 0.9
 
 
 class VideoSource(RecordedSource):
-    """Every frame of a video file, in order.
+    """Source of every frame of a video file, in order.
 
     Args:
-        path: of the file.
+        path: video file to read.
         warn: takes a sentence when the file ends early.
 
     Raises:

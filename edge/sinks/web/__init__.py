@@ -1,4 +1,4 @@
-"""The live page: its options; server, state, access control, health and metrics in the modules beside."""
+"""Live page: options of the sink; server, state, access, health and metrics are the modules beside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see the web page: on this machine everybody who asks for this machine, elsewhere who has the token."""
+"""Access to the live page: on a loopback address for everybody on this machine, elsewhere with the token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...common.errors import OptionError
 
 #: A token that somebody chose is at least so long.
 TOKEN_LENGTH = 16
-#: Needs no token: a supervisor asks it, and it tells nothing about anybody.
+#: Paths without a token: a supervisor asks, and they tell nothing about anybody.
 OPEN = ("/healthz",)
 #: Nothing from elsewhere is loaded, and no other site may frame, embed or cache anything of this one.
 _HEADERS = {
@@ -29,19 +29,19 @@ _HEADERS = {
 
 
 def new_token() -> str:
-    """A token that cannot be guessed: 128 random bits."""
+    """Return a token that cannot be guessed: 128 random bits."""
     return secrets.token_urlsafe(16)
 
 
 class AccessControl:
-    """Lets a request through to ``app``, or answers it itself.
+    """ASGI middleware that passes a request on to ``app``, or refuses it.
 
     Args:
-        app: what is guarded.
-        hosts: names by which it may be asked for. A page of another site whose name was turned to point here (DNS
+        app: application to protect.
+        hosts: allowed values of the Host header. A page of another site whose name was turned to point here (DNS
             rebinding) asks for that name. None for any: then the token, in a cookie that belongs to a name, protects.
         token: asked for when given, as ``?token=``, as a bearer, or in the cookie that the first sets.
-        cookie: its name.
+        cookie: name of the cookie.
 
     Raises:
         EdgeemoError: a token that is too short.
@@ -101,7 +101,7 @@ class AccessControl:
 
 
 def _name(host: str) -> str:
-    """The Host header without its port and brackets."""
+    """Return the Host header without its port and brackets."""
     if host.startswith("["):
         return host[1:].split("]")[0].lower()
     return host.rsplit(":", 1)[0].lower()

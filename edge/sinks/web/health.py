@@ -1,4 +1,4 @@
-"""Whether the runner does what it is there for: classify fresh frames."""
+"""Health of a run: whether fresh frames are being classified."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ...common.errors import OptionError
 from ..base import SourceState, Update
 
 #: Seconds without a classified frame after which a runner counts as ill: twice as long as a camera may stay silent
-#: before it is opened anew.
+#: before it is reopened.
 WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
 class HealthReport:
-    """How the runner is.
+    """Health at one moment.
 
     Args:
-        healthy: a frame was classified in time.
-        state: of the source.
+        healthy: whether a frame was classified in time.
+        state: state of the source.
         age_s: seconds since the last classified frame arrived; None before the first.
     """
 
@@ -29,13 +29,13 @@ class HealthReport:
     age_s: float | None
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Return JSON values."""
         age = None if self.age_s is None else round(self.age_s, 3)
         return {"healthy": self.healthy, "state": self.state.value, "age": age}
 
 
 class Health:
-    """Watches the updates of a run. For any thread: each value is set in one piece.
+    """Monitor of the updates of a run. Safe in any thread: each value is set in one piece.
 
     Args:
         within_s: see :data:`WITHIN_S`.
@@ -58,7 +58,7 @@ class Health:
             self._last = update.monotonic
 
     def report(self) -> HealthReport:
-        """How the runner is now."""
+        """Return the health now."""
         last = self._last
         age = None if last is None else time.monotonic() - last
         healthy = age is not None and age <= self._within_s and self._state is not SourceState.ENDED

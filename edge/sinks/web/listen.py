@@ -1,4 +1,4 @@
-"""Where the web page listens."""
+"""Addresses that the live page listens on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORM = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]/\s]+)):(?P<
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """A host and a port.
+    """Host and port.
 
     Args:
         host: name or number, without brackets.
@@ -50,11 +50,11 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def shown(self) -> str:
-        """For people: a host that a browser elsewhere can ask for."""
+        """Return the address for people, with a host that a browser elsewhere can ask for."""
         return str(ListenAddress(socket.gethostname(), self.port)) if self.host in ("0.0.0.0", "::") else str(self)
 
     def listen(self) -> tuple[socket.socket, ListenAddress]:
-        """A listening socket, and the address with the port that it got.
+        """Return a listening socket, and the address with its actual port.
 
         Raises:
             OutputError: the host is not this machine's, or the port is taken or not ours to take.

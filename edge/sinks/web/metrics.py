@@ -1,4 +1,4 @@
-"""The run's figures for Prometheus."""
+"""Metrics of a run for Prometheus."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 class Metrics:
-    """Counts what the updates tell. In a registry of its own, so that several runs in one process do not collide."""
+    """Metrics counted from updates, in a registry of their own, so that several runs in one process do not collide."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._frames = Counter("edgeemo_frames", "Frames classified.", registry=self.registry)
         self._faces = Counter("edgeemo_faces", "Faces classified, by label.", ["label"], registry=self.registry)
-        self._tracks = Gauge("edgeemo_tracks", "Faces that are followed now.", registry=self.registry)
+        self._tracks = Gauge("edgeemo_tracks", "Faces that are tracked now.", registry=self.registry)
         self._seconds = Histogram(
-            "edgeemo_stage_seconds", "Time of a frame by stage.", ["stage"], buckets=_BUCKETS, registry=self.registry
+            "edgeemo_stage_seconds", "Time per frame by stage.", ["stage"], buckets=_BUCKETS, registry=self.registry
         )
         self._fps = Gauge("edgeemo_frames_per_second", "Frames classified a second.", registry=self.registry)
         self._last = Gauge(
@@ -41,7 +41,7 @@ class Metrics:
         self.registry.register(self._totals)
 
     def watch(self, sinks: Sequence[Sink]) -> None:
-        """Tell what these sinks had to drop."""
+        """Report what these sinks had to drop."""
         self._totals.sinks = sinks
 
     def observe(self, update: Update) -> None:
@@ -62,12 +62,12 @@ class Metrics:
                 self._seconds.labels(stage).observe(value / 1e3)
 
     def render(self) -> bytes:
-        """The text that Prometheus reads."""
+        """Return the text that Prometheus reads."""
         return generate_latest(self.registry)
 
 
 class _Totals(Collector):
-    """Counters that somebody else keeps."""
+    """Counters kept elsewhere."""
 
     def __init__(self) -> None:
         self.update: Update | None = None
@@ -76,7 +76,7 @@ class _Totals(Collector):
     def collect(self) -> Iterable[Metric]:
         if self.update is not None:
             status = self.update.status
-            yield CounterMetricFamily("edgeemo_reconnects", "Times the source was opened anew.", status.reconnects)
+            yield CounterMetricFamily("edgeemo_reconnects", "Times the source was reopened.", status.reconnects)
             yield CounterMetricFamily("edgeemo_frames_dropped", "Frames that were not classified.", status.dropped)
             yield CounterMetricFamily("edgeemo_model_restarts", "Times the model was restarted.", status.restarts)
         lost = CounterMetricFamily("edgeemo_sink_dropped", "Updates that a sink could not take.", labels=["sink"])

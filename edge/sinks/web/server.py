@@ -1,4 +1,4 @@
-"""The live page: what the camera sees and what the model says of it, for browsers, Prometheus and supervisors."""
+"""Server of the live page, for browsers, Prometheus and supervisors."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ NOTICE = (
 
 
 class WebSink:
-    """Serves the page in a thread of its own.
+    """Sink that serves the live page in a thread of its own.
 
     Args:
-        address: where to listen.
-        labels: of the model, in the order of the card.
-        title: what is shown, such as the names of model and source.
+        address: address to listen on.
+        labels: labels of the model, in the order of its card.
+        title: heading, such as the names of model and source.
         token: see :class:`AccessControl`; made when None and the address is not loopback.
         privacy: no frame is kept or served.
-        health, metrics: told of every update here.
+        health, metrics: monitors to feed with every update.
         silent_s: see :data:`SILENT_S`.
         announce: takes the sentence with the address once the page is served.
 
     Attributes:
-        url: to open, with the token; the port that was got once started.
+        url: address to open, with the token; with the actual port once started.
     """
 
     name = "web"
@@ -99,12 +99,12 @@ class WebSink:
 
     @property
     def url(self) -> str:
-        """What to open in a browser."""
+        """Address to open in a browser."""
         query = "" if self._token is None else f"?token={self._token}"
         return f"http://{self.address.shown()}/{query}"
 
     def watch(self, sinks: Sequence[Sink]) -> None:
-        """Tell Prometheus what these sinks had to drop."""
+        """Report to Prometheus what these sinks had to drop."""
         self.metrics.watch(sinks)
 
     def start(self) -> None:
@@ -141,7 +141,7 @@ class WebSink:
         self._board.put(update)
 
     def close(self, timeout: float) -> None:
-        """Let all clients go and stop listening."""
+        """Disconnect all clients and stop listening."""
         self._board.end()
         if self._server is None or self._thread is None:
             return
@@ -176,7 +176,7 @@ class WebSink:
         return StreamingResponse(self._messages(), media_type="text/event-stream")
 
     async def _messages(self) -> AsyncIterator[str]:
-        """Server-sent events: ``about`` once, then ``state`` as it changes and ``timeline`` as seconds pass."""
+        """Yield server-sent events: ``about`` once, then ``state`` as it changes and ``timeline`` as seconds pass."""
         yield _message("about", self._about)
         number = second = 0
         while (newer := await self._board.after(number)) is not None:

@@ -1,4 +1,4 @@
-"""What the web page's clients see: the newest update, and nothing that grows with them or with time."""
+"""State that the live page shows: the newest update, in memory that grows neither with clients nor with time."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ TIMELINE_S = 300
 _FRAMES = 8
 #: A frame that is older is not shown: it would pass for the present.
 _FRESH_S = 5.0
-#: Seconds after which a client without news is told the same again.
+#: Seconds after which a client without news gets the same update again.
 _REPEAT_S = 2.0
 #: Faces that the page lists.
-_PEOPLE = 50
+_FACES = 50
 #: Longest side of a frame in the page, and its JPEG quality: about 50 KB.
 _SIDE, _QUALITY = 960, 80
 
 
 class LiveState:
-    """Takes updates from the loop's thread and hands them to any number of clients in the server's.
+    """Newest update, taken from the loop's thread and given to any number of clients in the server's.
 
     Each client asks for what is newer than what it has: nothing is queued for it, so one that reads slowly skips, and
     one that never reads costs nothing.
 
     Args:
-        keep_frames: False where no frame may be served.
+        keep_frames: whether frames may be served.
     """
 
     def __init__(self, *, keep_frames: bool) -> None:
@@ -55,11 +55,11 @@ class LiveState:
 
     @property
     def ended(self) -> bool:
-        """Whether clients are to go."""
+        """Whether the run has ended, so that clients are to disconnect."""
         return self._ended
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to wake clients that wait in ``loop``."""
+        """Start waking clients that wait in ``loop``."""
         with self._lock:
             self._loop = loop
 
@@ -74,14 +74,17 @@ class LiveState:
             self._wake()
 
     def end(self) -> None:
-        """Let all clients go; from any thread."""
+        """Disconnect all clients; from any thread."""
         with self._lock:
             self._ended = True
             self._wake()
 
     async def after(self, number: int) -> tuple[int, Update] | None:
-        """The newest update when it is newer than the one of that number, else the next one; the same one again when
-        none comes for :data:`_REPEAT_S`, so that its reader sees how old it gets; None at the end."""
+        """Return the newest update when it is newer than that number, else wait for the next one.
+
+        When none comes for :data:`_REPEAT_S`, the same one is returned again, so that its reader sees how old it
+        gets; None at the end.
+        """
         repeat = time.monotonic() + _REPEAT_S
         # Before the look at what is newest: an update that comes right after it wakes us.
         self._waiting += 1
@@ -98,13 +101,13 @@ class LiveState:
         return None
 
     def timeline(self, since: int) -> list[dict[str, Any]]:
-        """Seconds of the timeline that are over and later than ``since``, by the clock that does not jump."""
+        """Return the seconds of the timeline that are over and later than ``since``, by the monotonic clock."""
         now = int(time.monotonic())
         with self._lock:
             return [dict(second) for second in self._timeline if since < second["t"] < now]
 
     async def jpeg(self, number: int) -> tuple[int, bytes] | None:
-        """The frame of an update, or the newest when that one is gone or has none.
+        """Return the frame of an update, or the newest when that one is gone or has none.
 
         Returns:
             Its number and the image; None when there is none that is fresh.
@@ -136,7 +139,7 @@ class LiveState:
         changed.set()
 
     def _note(self, update: Update) -> None:
-        """Enter the second of this update into the timeline: the largest face, and how the source was."""
+        """Enter the second of this update into the timeline: the largest face, and the state of the source."""
         # Not the system's clock: were it set back, the timeline would stand still until that time had come again.
         second = int(update.monotonic)
         if not self._timeline or self._timeline[-1]["t"] < second:
@@ -149,7 +152,7 @@ class LiveState:
 
 
 def state_of(number: int, update: Update) -> dict[str, Any]:
-    """An update for the page, for JSON."""
+    """Return an update as JSON values for the page."""
     status, frame = update.status, update.frame
     return {
         "n": number,
@@ -162,13 +165,13 @@ def state_of(number: int, update: Update) -> dict[str, Any]:
         "dropped": status.dropped,
         "restarts": status.restarts,
         "size": None if frame is None else [frame.image.shape[1], frame.image.shape[0]],
-        "people": [face.to_dict() for face in update.faces[:_PEOPLE]],
+        "faces": [face.to_dict() for face in update.faces[:_FACES]],
         "ms": None if update.result is None else update.result.times.to_dict(),
     }
 
 
 def encode(image: np.ndarray) -> bytes:
-    """A frame, RGB uint8 (h, w, 3), as a JPEG of at most :data:`_SIDE` pixels."""
+    """Encode a frame, RGB uint8 (h, w, 3), as a JPEG of at most :data:`_SIDE` pixels a side."""
     scale = min(1.0, _SIDE / max(image.shape[:2]))
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

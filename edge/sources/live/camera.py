@@ -1,4 +1,4 @@
-"""What a camera has to offer to be watched over: to be opened, read and closed, in a thread that may hang.
+"""Protocol of cameras: opened, read and closed in a thread that may hang.
 
 The threads, deadlines and reconnections are not a camera's business: see :mod:`edgeemo.edge.sources.live.source`.
 """
@@ -15,14 +15,14 @@ from ...common.errors import EdgeemoError
 
 
 class CameraLost(Exception):
-    """The camera will give no more images through this capture; says why, in a few words, without credentials."""
+    """A capture gives no more images; the message says why, in a few words, without credentials."""
 
 
 class StreamEnded(Exception):
-    """There are no more images, and that is as it should be (the end of standard input).
+    """A stream came to its regular end, such as the end of standard input.
 
     Args:
-        failure: what to say when it is not, because there was none at all.
+        failure: error to raise when there was no image at all; else None.
     """
 
     def __init__(self, failure: EdgeemoError | None) -> None:
@@ -35,7 +35,7 @@ class CapturedFrame:
     """One image as it came from a camera, not decoded yet.
 
     Args:
-        arrived: monotonic seconds when we had it.
+        arrived: monotonic seconds at which we received it.
         taken: monotonic seconds before which it was certainly not taken, as well as this kind of camera lets us know:
             what lay in a buffer has a ``taken`` long before ``arrived``.
         decode: to uint8 (h, w, 3) RGB; None when the image is damaged. Called at most once, and only for images
@@ -52,10 +52,10 @@ class CapturedFrame:
 
 
 class Capture(Protocol):
-    """An open camera, used by one thread."""
+    """Open camera, used by one thread."""
 
     def read(self) -> CapturedFrame | None:
-        """Wait for the next image; None when none came within about a second.
+        """Wait for the next image and return it; None when none arrived within about a second.
 
         Raises:
             CameraLost: there will be no more.
@@ -63,21 +63,21 @@ class Capture(Protocol):
         """
 
     def close(self) -> None:
-        """Let the device go."""
+        """Release the device."""
 
 
 class Camera(Protocol):
-    """Something that can be opened again and again.
+    """Camera that can be opened again and again.
 
     Attributes:
-        name: what it is called, without credentials.
+        name: name for messages, without credentials.
     """
 
     name: str
 
     def open(self) -> Capture:
-        """Open it.
+        """Open the camera.
 
         Raises:
-            EdgeemoError: it cannot be opened; says what to do.
+            CameraError: it cannot be opened; the hint says what to do.
         """

@@ -1,4 +1,4 @@
-"""The thread that reads from a camera, and the slot in which it leaves the newest image."""
+"""Thread that reads a camera, and the slot in which it leaves the newest image."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .camera import Camera, CameraLost, Capture, CapturedFrame, StreamEnded
 
 
 class CaptureThread:
-    """Opens a camera in a thread of its own and keeps its newest image.
+    """Thread that opens a camera and keeps its newest image.
 
-    A thread that hangs in a driver cannot be ended. So a reader is used for one opening only: whoever waits for it goes
-    on by its own clock, gives the reader up and makes another. A reader that was given up and comes back to life closes
+    A thread that hangs in a driver cannot be ended. So it is used for one opening only: whoever waits for it has a
+    clock of its own, gives the thread up and starts another. A thread that was given up and comes back to life closes
     its camera and ends.
 
     Args:
-        camera: to be opened.
+        camera: camera to open.
     """
 
     def __init__(self, camera: Camera) -> None:
@@ -38,7 +38,7 @@ class CaptureThread:
 
     @property
     def end(self) -> Exception | None:
-        """What ended it: an EdgeemoError (could not be opened), CameraLost or StreamEnded; None while it goes on."""
+        """Exception that ended it: CameraError (could not be opened), CameraLost or StreamEnded; None while it runs."""
         return self._end
 
     @property
@@ -47,10 +47,10 @@ class CaptureThread:
         return self._thread.is_alive()
 
     def newest(self, after: int, timeout: float) -> tuple[int, CapturedFrame | None]:
-        """The newest image, if there is one behind number ``after``; waits for it up to ``timeout`` seconds.
+        """Return the newest image, if there is one after number ``after``; wait for it up to ``timeout`` seconds.
 
         Returns:
-            How many images there were so far, and the newest; or ``after`` and None.
+            Number of images so far, and the newest; or ``after`` and None.
         """
         with self._changed:
             if self._count <= after and self._end is None:
@@ -86,7 +86,7 @@ class CaptureThread:
         except (EdgeemoError, CameraLost, StreamEnded) as error:
             end = error
         except Exception as error:
-            # A driver's own exception is a lost camera too: the runner goes on.
+            # A driver's own exception is a lost camera too: the run continues.
             end = CameraLost(f"it failed ({type(error).__name__})")
         with self._changed:
             self._end = end

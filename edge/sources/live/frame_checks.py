@@ -1,4 +1,4 @@
-"""What is wrong with an image although it arrived: it is black, or it is the one before, again and again."""
+"""Checks of images that arrived: black, or frozen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TILES = 32
 
 
 def is_black(image: np.ndarray) -> bool:
-    """Whether nothing can be seen in an image, uint8 (h, w, 3)."""
+    """Return whether nothing can be seen in an image, uint8 (h, w, 3)."""
     # A bright image has a bright tile: seen at 1 pixel in 1,024, which spares nearly every image the rest.
     if image[::32, ::32].mean() > BLACK_LEVEL:
         return False
@@ -22,7 +22,7 @@ def is_black(image: np.ndarray) -> bool:
 
 
 class FreezeDetector:
-    """For how long a camera has been giving the same image.
+    """Detector of a camera that keeps giving the same image.
 
     The same means the same to the last pixel: a sensor that works always has noise, even in front of a wall.
     """
@@ -32,14 +32,19 @@ class FreezeDetector:
         self._since = 0.0
 
     def seconds(self, image: np.ndarray, arrived: float) -> float:
-        """Take an image, uint8 (h, w, 3), that arrived at a monotonic second; how long it has been this one."""
+        """Return for how many seconds the camera has been giving this image.
+
+        Args:
+            image: next image, uint8 (h, w, 3).
+            arrived: monotonic seconds at which it arrived.
+        """
         if self._image is None or not same(self._image, image):
             self._image, self._since = image, arrived
         return arrived - self._since
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two images are equal in size and in every pixel."""
+    """Return whether two images are equal in size and in every pixel."""
     if one.shape != other.shape:
         return False
     # Nearly all images differ in their middle row: look there before looking at everything.

@@ -1,4 +1,4 @@
-"""Gaps in a stream of images that carry no time: what comes after one may have been waiting somewhere."""
+"""Detector of gaps in a stream of images without timestamps: what comes after one may have been waiting somewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WEIGHT = 0.1
 
 
 class GapDetector:
-    """Notices when the images paused: the sender stopped, the network did, or we slept and did not read.
+    """Detector of pauses: the sender stopped, the network did, or we slept and did not read.
 
     As long as images are read without such a pause, none of them can have waited for longer than one.
     """
@@ -21,7 +21,7 @@ class GapDetector:
         self._usual: float | None = None
 
     def before(self, arrived: float) -> float:
-        """Seconds of the pause that ended with an image at a monotonic second; 0 when it was none."""
+        """Return the seconds of the pause that ended with an image at a monotonic second; 0 when there was none."""
         last, self._last = self._last, arrived
         if last is None:
             return 0.0

@@ -1,4 +1,4 @@
-"""A camera that is watched over: lost, stalled, frozen, black or late, it is reported, and opened anew."""
+"""Source that supervises a camera: lost, stalled, frozen, black or late, it is reported and reopened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_HUNG = 4
 _JOIN_S = 0.6
 #: A pause of our own that is longer is not counted as a pause of the camera.
 _OURS_S = 0.5
-#: A camera that has given images for so long is well again: the next loss starts with the shortest wait.
+#: A camera that has given images for so long has recovered: the next loss starts with the shortest wait.
 _STABLE_S = 5.0
 
 
@@ -53,15 +53,15 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Limits:
-    """The deadlines of a camera. All are seconds on a clock that does not jump.
+    """Deadlines of a camera, in seconds on a clock that does not jump.
 
     Args:
-        open_s: for opening it. Webcams take up to 2, an RTSP camera probes its stream for some.
+        open_s: longest time to open it. Webcams take up to 2, an RTSP camera probes its stream for some.
         stall_s: without an image that can be used, then it counts as lost. Webcams take up to 2 for the first image,
             and in the dark some give one a second.
         max_age_s: an image that was taken longer ago is not classified.
         frozen_s: the same image for so long is a frozen camera; 0 for never.
-        reopen_s: a frozen camera is opened anew so often.
+        reopen_s: interval at which a frozen camera is reopened.
         retries: failed attempts to get it back before the run ends with an error; None for no end.
         wait: whether a camera that is absent at the start is waited for too.
         backoff: waits between the attempts.
@@ -78,14 +78,14 @@ class Limits:
 
 
 class LiveSource:
-    """The newest fresh frame of a camera, for as long as it takes.
+    """Source of the newest fresh frames of a camera, for as long as it takes.
 
     A thread captures; frames that arrive while one is being classified are dropped but for the newest, and none is
     given twice. Every wait is a short one by our own clock, so nothing that a driver or a network does keeps the loop.
 
     Args:
-        camera: to be opened again and again.
-        limits: its deadlines.
+        camera: camera to open, again and again.
+        limits: deadlines.
 
     Raises:
         EdgeemoError: on entry: cannot be opened (unless it is to be waited for); in the pass over it: did not come back
@@ -112,7 +112,7 @@ class LiveSource:
 
     @property
     def status(self) -> SourceStatus:
-        """How the camera is now."""
+        """Current status of the camera."""
         return replace(
             self._status,
             reconnects=max(0, self._openings - 1),
@@ -121,7 +121,7 @@ class LiveSource:
 
     @property
     def hanging(self) -> bool:
-        """Whether a thread of ours is still in a driver's hands; to be asked after the end."""
+        """Whether a thread of ours still hangs in a driver; to be asked after the end."""
         readers = [*self._hung, *([self._reader] if self._reader else [])]
         return any(reader.alive for reader in readers)
 
@@ -150,7 +150,7 @@ class LiveSource:
             self._reader.join(max(_TICK_S, self._stopped_s + _JOIN_S - time.monotonic()))
 
     def stop(self) -> None:
-        """End the pass and the thread; plain flags, because a signal handler must not wait for a lock."""
+        """End the pass and the thread; sets plain flags, because a signal handler must not wait for a lock."""
         self._stopped_s = self._stopped_s if self._stopping else time.monotonic()
         self._stopping = True
         if self._reader is not None:
@@ -164,7 +164,7 @@ class LiveSource:
             yield from self._reopen(reason)
 
     def _follow(self) -> Generator[Frame | None, None, str]:
-        """Give frames until the camera is lost; returns the reason."""
+        """Yield frames until the camera is lost; return the reason."""
         reader = self._reader
         assert reader is not None
         began = usable = beat = looked = time.monotonic()
@@ -203,7 +203,7 @@ class LiveSource:
         return ""
 
     def _overdue(self, now: float, began: float, usable: float, is_open: bool) -> str:
-        """Why the camera counts as lost by our clock, or nothing."""
+        """Return why the camera counts as lost by our clock, or an empty string."""
         limits = self._limits
         if not is_open:
             return f"it cannot be opened within {limits.open_s:g} s" if now - began > limits.open_s else ""
@@ -214,7 +214,7 @@ class LiveSource:
         return ""
 
     def _judge(self, shot: CapturedFrame, now: float) -> Frame | None:
-        """The frame, if it is fit to be classified; else the status says why not."""
+        """Return the frame if it is fit to be classified; else None, and the status says why."""
         self._trouble = f"nothing but images older than {self._limits.max_age_s:g} s"
         if now - shot.taken > self._limits.max_age_s:
             return None
@@ -246,7 +246,7 @@ class LiveSource:
             self._attempts = 0
 
     def _reopen(self, reason: str) -> Generator[None, None, None]:
-        """Give the reader up, wait, and start another."""
+        """Give the thread up, wait, and start another."""
         assert self._reader is not None
         self._reader.stop()
         self._hung.append(self._reader)
@@ -260,7 +260,7 @@ class LiveSource:
                 hint="check its cable, power and network, and that no other program uses it, then start again",
             )
         if (self._status.state, self._status.reason) != (SourceState.FROZEN, reason):
-            # Opened anew because it is frozen, a camera stays so until it shows something else.
+            # Reopened because it is frozen, a camera stays so until it shows something else.
             self._change(SourceState.RECONNECTING, reason)
         yield None
         yield from self._pause(limits.backoff.wait_s(self._attempts))

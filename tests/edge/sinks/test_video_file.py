@@ -115,7 +115,7 @@ def test_full_disk_is_reported_and_the_rest_is_kept(update: Make, tmp_path: Path
     updates = [update(index, at=1000 + index / 15) for index in range(60)]
     (warning,) = record(tmp_path / "out.avi", updates, reserve=2**60)
     assert warning.startswith(f"the video {tmp_path / 'out.avi'} ends after 0 s (only ")
-    assert warning.endswith(" MB are free on its disk); the run goes on without it")
+    assert warning.endswith(" MB are free on its disk); the run continues without it")
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_disk_that_fills_up_under_it(reserve: int, update: Make, small_disk: Pat
     noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
     updates = [update(index, at=1000 + index / 15, image=noise) for index in range(15 * 20)]
     (warning,) = record(small_disk / "out.avi", updates, reserve=reserve)
-    assert "the run goes on without it" in warning
+    assert "the run continues without it" in warning
     if reserve:
         assert len(frames(small_disk / "out.avi")) > 15
 
@@ -167,7 +167,7 @@ def test_file_that_may_not_grow_is_noticed(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "the run went on\n"
     assert "Warning: the video" in done.stderr
-    assert "(the file does not grow any more); the run goes on without it" in done.stderr
+    assert "(the file does not grow any more); the run continues without it" in done.stderr
 
 
 def test_slow_disk_keeps_nobody_waiting(update: Make, tmp_path: Path) -> None:

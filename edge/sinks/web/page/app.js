@@ -46,12 +46,12 @@ function bar(name, share, text, fill, best) {
   return row;
 }
 
-function showPeople(people) {
-  const place = at("people");
+function showFaces(faces) {
+  const place = at("faces");
   place.replaceChildren();
-  if (!people.length) place.append(make("p", "No face is seen.", "soft"));
-  for (const one of people) {
-    const box = make("div", undefined, seen(one) ? "person" : "person away");
+  if (!faces.length) place.append(make("p", "No face detected.", "soft"));
+  for (const one of faces) {
+    const box = make("div", undefined, seen(one) ? "face" : "face away");
     const head = make("h3", one.label);
     head.append(make("small", one.id === undefined ? percent(one.confidence) : `face ${one.id} · ${percent(one.confidence)}`));
     box.append(head);
@@ -64,7 +64,7 @@ function showPeople(people) {
 
 // The image and the bars beside it always show the same frame.
 function draw(state, image) {
-  showPeople(state.people);
+  showFaces(state.faces);
   const view = at("view");
   const [width, height] = state.size || [view.width, view.height];
   if (view.width !== width || view.height !== height) Object.assign(view, { width, height });
@@ -76,7 +76,7 @@ function draw(state, image) {
   pen.lineWidth = 3 * unit;
   pen.font = `600 ${16 * unit}px system-ui, sans-serif`;
   pen.textBaseline = "top";
-  for (const one of state.people) {
+  for (const one of state.faces) {
     const [x, y, w, h] = one.box;
     pen.strokeStyle = pen.fillStyle = color(one.label);
     pen.setLineDash(seen(one) ? [] : [8 * unit, 6 * unit]);
@@ -119,8 +119,8 @@ function showState(state) {
   const why = state.reason || `the camera is ${state.state}`;
   over.textContent = `${why} (for ${Math.round(state.for)} s)`;
   if (old) {
-    over.textContent = `Nothing new from the runner for ${Math.round(state.age)} s.`;
-    draw({ people: [] }, null);
+    over.textContent = `No update from the runner for ${Math.round(state.age)} s.`;
+    draw({ faces: [] }, null);
     return;
   }
   if (state.state === "running") over.textContent = "Privacy: no image leaves the device.";
@@ -131,7 +131,7 @@ function showState(state) {
     const rows = STAGES.map((name) => bar(name, state.ms[name] / slowest, `${state.ms[name].toFixed(1)}`, "#56b4e9"));
     at("stages").replaceChildren(...rows);
     at("counts").textContent =
-      `${state.ms.total.toFixed(1)} ms in all. Frames left out: ${state.dropped}. Reconnects: ${state.reconnects}.` +
+      `${state.ms.total.toFixed(1)} ms in all. Dropped frames: ${state.dropped}. Reconnects: ${state.reconnects}.` +
       (state.restarts ? ` Restarts of the model: ${state.restarts}.` : "");
   }
 }
@@ -179,9 +179,9 @@ function offline() {
   at("state").textContent = "no connection to the runner";
   at("state").className = "chip";
   at("over").hidden = false;
-  at("over").textContent = "This page gets nothing from the runner. It tries again by itself.";
+  at("over").textContent = "No connection to the runner. Trying again.";
   at("rate").textContent = "";
-  draw({ people: [] }, null);
+  draw({ faces: [] }, null);
 }
 
 let source;

@@ -107,12 +107,12 @@ def test_events_tell_the_newest(serve: Serve, update: Make) -> None:
     }
     kind, state = next(stream)
     assert (kind, state["n"], state["state"], state["size"]) == ("state", 5, "running", [160, 120])
-    assert state["people"][0]["box"] == [10, 10, 40, 40]
-    assert state["people"][0]["probabilities"] == {"happy": 0.75, "neutral": 0.25}
+    assert state["faces"][0]["box"] == [10, 10, 40, 40]
+    assert state["faces"][0]["probabilities"] == {"happy": 0.75, "neutral": 0.25}
     assert state["ms"]["total"] == 21.75
     web.publish(update(None, state=SourceState.RECONNECTING, reason="no frame for 5 s"))
     state = next(value for kind, value in stream if kind == "state" and value["n"] == 6)
-    assert (state["state"], state["reason"], state["people"]) == ("reconnecting", "no frame for 5 s", [])
+    assert (state["state"], state["reason"], state["faces"]) == ("reconnecting", "no frame for 5 s", [])
 
 
 def test_silence_of_the_loop_shows_as_age(serve: Serve, update: Make) -> None:
@@ -174,7 +174,7 @@ def test_privacy_serves_no_frame(serve: Serve, update: Make) -> None:
     assert not web._board._frames
     stream = messages(get(web, "/events"))
     assert next(stream)[1]["privacy"] is True
-    assert next(stream)[1]["people"][0]["label"] == "happy"
+    assert next(stream)[1]["faces"][0]["label"] == "happy"
 
 
 @pytest.mark.parametrize(
@@ -462,7 +462,7 @@ def test_page_shows_what_is_published(
     web.publish(update(None, state=SourceState.RECONNECTING, reason="the camera has gone"))
     browser.wait("document.body.innerText.includes('the camera has gone')")
     assert browser.ask(pixel) == [0x1B, 0x1C, 0x1E]
-    assert "No face is seen." in browser.ask("document.body.innerText")
+    assert "No face detected." in browser.ask("document.body.innerText")
 
     web.close(2)
     browser.wait("document.body.innerText.includes('no connection to the runner')")
@@ -489,5 +489,5 @@ def test_page_says_when_the_loop_is_silent(serve: Serve, update: Make, browser: 
     web = serve()
     web.publish(update(0, at=time.monotonic() - 9))
     browser.open(web.url)
-    browser.wait("document.body.innerText.includes('Nothing new from the runner for')")
-    assert "happy" not in browser.ask("document.getElementById('people').innerText")
+    browser.wait("document.body.innerText.includes('No update from the runner for')")
+    assert "happy" not in browser.ask("document.getElementById('faces').innerText")
