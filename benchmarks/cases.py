@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..edge.common.errors import FileError, ModelError
 from ..edge.common.files import existing, sha256
-from ..edge.inference.delegate import DelegateSpec, is_compiled, uncompiled
+from ..edge.inference.delegate import DelegateSpec, is_compiled, uncompiled_path
 from ..edge.model.card import ModelCard, read_card
 from ..edge.tflite.graph import Graph, read_graph
 from ..train.datasets.dataset import Dataset
@@ -104,7 +104,7 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror})") from error
     # The Edge TPU's compiler copies no card.
-    beside = uncompiled(path) if is_compiled(contents) else path
+    beside = uncompiled_path(path) if is_compiled(contents) else path
     origin = beside if beside.is_file() else path
     card = read_card(path) or read_card(origin) or fallback
     if data is not None and card is None:

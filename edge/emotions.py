@@ -19,7 +19,7 @@ from .faces.tracker import Tracker
 from .faces.whole_image import WholeImage
 from .inference.classifier import Classifier
 from .inference.delegate import DelegateSpec
-from .inference.fallback import load_or_fall_back
+from .inference.fallback import load_with_fallback
 from .model.card import ModelCard, read_card_file
 from .model.zoo import DEFAULT, find_model
 from .runner.loop import updates
@@ -169,7 +169,7 @@ def load(
         EdgeemoError: the model, its card, the delegate or the detector cannot be used.
     """
     path = find_model(os.fspath(model))
-    session = load_or_fall_back(
+    session = load_with_fallback(
         path,
         runtime=runtime,
         threads=threads,

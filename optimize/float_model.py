@@ -18,7 +18,7 @@ from ..edge.common.files import existing
 from ..edge.inference.classifier import Classifier
 from ..edge.model.card import ModelCard, Quantization, card_of
 from ..edge.model.describe import Description, describe, shapes_of
-from ..edge.model.zoo import Catalog, find_model
+from ..edge.model.zoo import ModelZoo, find_model
 from ..edge.tflite.container import TFLITE_MAGIC, split_model
 from ..edge.tflite.graph import read_graph
 from ..train.config.recipe import Recipe
@@ -89,7 +89,7 @@ def open_float_model(path: str | Path, description: Description | None = None, *
     Raises:
         EdgeemoError: none of these, not readable, not one image in and one answer out, or it contradicts its card.
     """
-    if str(path) in Catalog.open().names:
+    if str(path) in ModelZoo.open().names:
         path = find_model(path)
     path, description = existing(path, _EXPECTED), description or Description()
     if path.is_dir() and (path / "recipe.toml").is_file():

@@ -22,10 +22,10 @@ import numpy as np
 from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, sha256, write_text
 from ...edge.host.hardware import Device, read_device
-from ...edge.inference.interpreter import Session, load, version
+from ...edge.inference.interpreter import Session, load, runtime_version
 from ...edge.model.card import read_card
 from ...edge.tflite.graph import read_graph
-from ...edge.tflite.truncate import prefix
+from ...edge.tflite.truncate import truncate_model
 from ..host.monitor import DeviceMonitor
 from ..host.reliability import unreliable_reasons
 from ..statistics.bootstrap import matched_medians
@@ -160,7 +160,7 @@ def profile(
         sessions = []
         for count in range(1, len(graph.operators) + 1):
             part = Path(folder, "prefix.tflite")
-            part.write_bytes(prefix(data, count, str(path)))
+            part.write_bytes(truncate_model(data, count, str(path)))
             sessions.append(load(part, runtime=whole.runtime, threads=threads))
     sessions.append(whole)
     tensor = _noise(whole)
@@ -177,7 +177,7 @@ def profile(
         file=str(path),
         sha256=sha256(data),
         runtime=whole.runtime,
-        runtime_version=version(whole.runtime),
+        runtime_version=runtime_version(whole.runtime),
         delegate=whole.delegate,
         threads=threads,
         rounds=len(times),

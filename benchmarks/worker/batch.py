@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...edge.common.console import quiet_native
-from ...edge.inference.interpreter import RUNTIMES, Inference
+from ...edge.inference.interpreter import RUNTIMES, SessionProtocol
 
 #: Steps of the output that a batch may differ from single images: other kernels round elsewhere.
 _STEPS = 2
@@ -29,7 +29,7 @@ class Batch:
         ValueError: the model takes no batch of this size, or answers otherwise than for single images.
     """
 
-    def __init__(self, session: Inference, inputs: Sequence[np.ndarray], *, size: int, threads: int) -> None:
+    def __init__(self, session: SessionProtocol, inputs: Sequence[np.ndarray], *, size: int, threads: int) -> None:
         self.size = size
         self._images = np.concatenate([inputs[index % len(inputs)] for index in range(size)])
         module = importlib.import_module(RUNTIMES[session.runtime])
@@ -75,7 +75,7 @@ class OneByOne:
 
     size = 1
 
-    def __init__(self, session: Inference, inputs: Sequence[np.ndarray]) -> None:
+    def __init__(self, session: SessionProtocol, inputs: Sequence[np.ndarray]) -> None:
         self._session, self._inputs = session, inputs
 
     def run(self, count: int) -> int:

@@ -20,7 +20,7 @@ from ...edge.common.errors import EdgeemoError, ModelError
 from ...edge.inference.child_process import Message, OnNote, serve
 from ...edge.inference.classifier import Classifier, check_card
 from ...edge.inference.delegate import DelegateSpec
-from ...edge.inference.interpreter import RUNTIMES, Session, installed, load, version
+from ...edge.inference.interpreter import RUNTIMES, Session, installed_runtimes, load, runtime_version
 from ...edge.model.card import ModelCard
 from .batch import Batch, OneByOne
 from .delegation import operators_taken
@@ -85,7 +85,7 @@ class ModelWorker:
         self.facts = {
             "pid": os.getpid(),
             "runtime": self.session.runtime,
-            "version": version(self.session.runtime),
+            "version": runtime_version(self.session.runtime),
             "delegate": self.session.delegate,
             "import_ms": (imported - started) / 1e6,
             "load_ms": (loaded - loading) / 1e6,
@@ -266,7 +266,7 @@ class _Handler:
 
 def _import_runtime(runtime: str) -> None:
     """Import a runtime ahead of the load, so that the load time is the model's alone."""
-    for name in installed() if runtime == "auto" else [runtime]:
+    for name in installed_runtimes() if runtime == "auto" else [runtime]:
         if name in RUNTIMES:
             with contextlib.suppress(ImportError):
                 importlib.import_module(RUNTIMES[name])

@@ -10,7 +10,7 @@ import click
 from ..common.errors import EdgeemoError, OptionError
 from ..common.files import new_file
 from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
-from ..deployment.ssh import Remote
+from ..deployment.ssh import SshHost
 from ..model.zoo import find_model
 from ..sinks.registry import requested_sinks
 from .run import command as run_command
@@ -65,7 +65,7 @@ def command(
         write_bundle(service, target)
         click.echo(f"{target}: on the device, tar -xzf {target.name} && sh {FOLDER}/install.sh")
     elif host is not None:
-        remote = Remote(host, port, identity, ssh_options)
+        remote = SshHost(host, port, identity, ssh_options)
         click.echo(remote.install(make_bundle(service), prefix=prefix, python=python), nl=False)
 
 

@@ -10,13 +10,13 @@ import click
 
 from ..common.errors import EXIT_ERROR
 from ..common.tables import aligned
-from ..host.check import Finding, Status
-from ..host.checks import examine, runs
+from ..host.check import Check, CheckStatus
+from ..host.checks import can_run, run_checks
 from ..host.hardware import read_device
 from ..inference.thread_tuning import Tuning, tune
 from ..model.zoo import find_model
 
-_MARKS = {Status.OK: "ok", Status.WARNING: "WARNING", Status.PROBLEM: "PROBLEM"}
+_MARKS = {CheckStatus.OK: "ok", CheckStatus.WARNING: "WARNING", CheckStatus.PROBLEM: "PROBLEM"}
 SCHEMA = 1
 
 
@@ -38,8 +38,8 @@ def command(ctx: click.Context, model: str | None, as_json: bool) -> None:
     """
     # A wrong name is told before the machine is looked at, which takes seconds.
     path = None if model is None else find_model(model)
-    findings = examine()
-    able = runs(findings)
+    findings = run_checks()
+    able = can_run(findings)
     if not as_json:
         click.echo(_text(findings, able))
     # A model cannot be measured where nothing runs; what is wrong is worth more than the error that would follow.
@@ -52,7 +52,7 @@ def command(ctx: click.Context, model: str | None, as_json: bool) -> None:
         ctx.exit(EXIT_ERROR)
 
 
-def _document(findings: list[Finding], able: bool, tuning: Tuning | None) -> dict[str, Any]:
+def _document(findings: list[Check], able: bool, tuning: Tuning | None) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": SCHEMA, "runs": able, "findings": [asdict(finding) for finding in findings]}
     if tuning:
         timings = [
@@ -74,7 +74,7 @@ def _document(findings: list[Finding], able: bool, tuning: Tuning | None) -> dic
     return document
 
 
-def _text(findings: list[Finding], able: bool) -> str:
+def _text(findings: list[Check], able: bool) -> str:
     width = max(len(finding.area) for finding in findings)
     lines, last = [], ""
     for finding in findings:
@@ -83,9 +83,9 @@ def _text(findings: list[Finding], able: bool) -> str:
         lines.append(f"{_MARKS[finding.status]:<7}  {area:<{width}}  {finding.text}")
         if finding.hint:
             lines.append(f"{'':<7}  {'':<{width}}  -> {finding.hint}")
-    counts = {status: sum(finding.status is status for finding in findings) for status in Status}
+    counts = {status: sum(finding.status is status for finding in findings) for status in CheckStatus}
     verdict = "edgeemo runs here" if able else "edgeemo cannot run here"
-    problems, warnings = counts[Status.PROBLEM], counts[Status.WARNING]
+    problems, warnings = counts[CheckStatus.PROBLEM], counts[CheckStatus.WARNING]
     lines += ["", f"{verdict}: {_count(problems, 'problem')}, {_count(warnings, 'warning')}"]
     return "\n".join(lines)
 

@@ -14,8 +14,8 @@ from ..faces.detector import Detector
 from ..faces.registry import open_detector
 from ..inference.classifier import Classifier
 from ..inference.delegate import DelegateSpec
-from ..inference.fallback import load_or_fall_back
-from ..inference.interpreter import Inference
+from ..inference.fallback import load_with_fallback
+from ..inference.interpreter import SessionProtocol
 from ..inference.subprocess_session import IsolatedSession
 from ..model.card import read_card_file
 from ..model.zoo import DEFAULT, find_model
@@ -115,11 +115,11 @@ class InferenceOptions:
             "delegate": spec,
             "fallback": self.fallback,
         }
-        session: Inference
+        session: SessionProtocol
         if isolate:
             session = IsolatedSession(model, **arguments, warn=warn_on_stderr, stopping=stopping)
         else:
-            session = load_or_fall_back(model, **arguments, warn=warn_on_stderr)
+            session = load_with_fallback(model, **arguments, warn=warn_on_stderr)
         return Classifier.open(model, card=own_card, session=session)
 
     def open_detector(self) -> Detector:

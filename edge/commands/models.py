@@ -13,7 +13,7 @@ from ..common.files import sha256_file
 from ..common.tables import aligned, name_values
 from ..model.card import read_card
 from ..model.figures import accuracy_text
-from ..model.zoo import FOLDER, MANIFEST, Catalog, Entry, find_model
+from ..model.zoo import FOLDER, MANIFEST, ModelZoo, ZooEntry, find_model
 from .card import command as card
 from .group import CommandGroup
 
@@ -44,7 +44,7 @@ def list_models(folder: str, as_json: bool) -> None:
 
     Example: edgeemo models list
     """
-    catalog = Catalog.open(folder)
+    catalog = ModelZoo.open(folder)
     if as_json:
         click.echo(Path(catalog.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
         return
@@ -87,7 +87,7 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
 
     Example: edgeemo models verify
     """
-    findings = Catalog.open(folder).verify(model)
+    findings = ModelZoo.open(folder).verify(model)
     if as_json:
         value = [{"name": finding.name, "problem": finding.problem or None} for finding in findings]
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -101,7 +101,7 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
         )
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: ZooEntry) -> tuple[str, ...]:
     size = entry.card["input"]
     return (
         entry.name,

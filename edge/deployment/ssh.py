@@ -33,7 +33,7 @@ _REASONS = {
 
 
 @dataclass(frozen=True)
-class Remote:
+class SshHost:
     """Where to log in.
 
     Args:

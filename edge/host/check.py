@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Status(str, Enum):
+class CheckStatus(str, Enum):
     """How good a finding is. ``PROBLEM`` is kept for what stops edgeemo from running at all."""
 
     OK = "ok"
@@ -15,7 +15,7 @@ class Status(str, Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One fact about a machine.
 
     Args:
@@ -27,15 +27,15 @@ class Finding:
 
     area: str
     text: str
-    status: Status = Status.OK
+    status: CheckStatus = CheckStatus.OK
     hint: str = ""
 
 
-def warning(area: str, text: str, hint: str) -> Finding:
+def warning(area: str, text: str, hint: str) -> Check:
     """Something works worse than it could, or not at all, but edgeemo runs."""
-    return Finding(area, text, Status.WARNING, hint)
+    return Check(area, text, CheckStatus.WARNING, hint)
 
 
-def problem(area: str, text: str, hint: str) -> Finding:
+def problem(area: str, text: str, hint: str) -> Check:
     """Nothing can be classified before this is mended."""
-    return Finding(area, text, Status.PROBLEM, hint)
+    return Check(area, text, CheckStatus.PROBLEM, hint)

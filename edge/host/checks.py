@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from .check import Finding, Status, problem, warning
+from .check import Check, CheckStatus, problem, warning
 from .hardware import DeviceState, read_device, read_power, read_state, text_of
-from .peripheral_checks import accelerator_findings, camera_findings
-from .software_checks import numpy_findings, opencv_findings, python_finding, runtime_findings
+from .peripheral_checks import accelerator_checks, camera_checks
+from .software_checks import numpy_checks, opencv_checks, python_check, runtime_checks
 
 #: A Pi's firmware lowers the clock from 80 degrees Celsius (``temp_soft_limit`` aside); ten below is the time to act.
 _HOT_C = 80
@@ -30,7 +30,7 @@ _MENDS = {
 }
 
 
-def examine(root: str | Path = "/") -> list[Finding]:
+def run_checks(root: str | Path = "/") -> list[Check]:
     """Look at everything.
 
     Args:
@@ -40,14 +40,14 @@ def examine(root: str | Path = "/") -> list[Finding]:
     state = read_state(root)
     return [
         *_machine(root),
-        python_finding(),
-        *numpy_findings(),
-        *runtime_findings(),
-        *opencv_findings(),
-        *accelerator_findings(root),
-        *camera_findings(root),
+        python_check(),
+        *numpy_checks(),
+        *runtime_checks(),
+        *opencv_checks(),
+        *accelerator_checks(root),
+        *camera_checks(root),
         *_memory(root),
-        disk_finding(shutil.disk_usage(root).free // 1024**2),
+        disk_check(shutil.disk_usage(root).free // 1024**2),
         *_temperature(state),
         *_throttling(state),
         *_governor(state),
@@ -55,28 +55,28 @@ def examine(root: str | Path = "/") -> list[Finding]:
     ]
 
 
-def runs(findings: list[Finding]) -> bool:
+def can_run(findings: list[Check]) -> bool:
     """Nothing that was found keeps edgeemo from running."""
-    return all(finding.status is not Status.PROBLEM for finding in findings)
+    return all(finding.status is not CheckStatus.PROBLEM for finding in findings)
 
 
-def disk_finding(free_mb: int) -> Finding:
+def disk_check(free_mb: int) -> Check:
     """Whether ``free_mb`` MiB of free disk are enough."""
     text = f"{free_mb:,} MB of disk are free"
     if free_mb < _DISK_FULL_MB:
         return problem("disk", text, "delete something: nothing can be written")
     if free_mb < _DISK_MB:
         return warning("disk", text, "make room: updates and recorded video will not fit")
-    return Finding("disk", text)
+    return Check("disk", text)
 
 
-def _machine(root: Path) -> list[Finding]:
+def _machine(root: Path) -> list[Check]:
     device = read_device(root)
     processor = f"{device.cores} cores {device.cpu}".strip()
-    return [Finding("board", f"{device.board or 'no single-board computer'}, {processor}"), Finding("os", device.os)]
+    return [Check("board", f"{device.board or 'no single-board computer'}, {processor}"), Check("os", device.os)]
 
 
-def _memory(root: Path) -> list[Finding]:
+def _memory(root: Path) -> list[Check]:
     fields = dict(re.findall(r"^(\w+):\s*(\d+) kB", text_of(root / "proc/meminfo"), re.MULTILINE))
     if "MemTotal" not in fields or "MemAvailable" not in fields:
         return []
@@ -84,10 +84,10 @@ def _memory(root: Path) -> list[Finding]:
     text = f"{free:,} of {total:,} MB of memory are free"
     if free < _MEMORY_MB:
         return [warning("memory", text, "end other programs: edgeemo takes about 100 MB")]
-    return [Finding("memory", text)]
+    return [Check("memory", text)]
 
 
-def _temperature(state: DeviceState) -> list[Finding]:
+def _temperature(state: DeviceState) -> list[Check]:
     if state.temperature_mc is None:
         return []
     degrees = state.temperature_mc / 1000
@@ -98,10 +98,10 @@ def _temperature(state: DeviceState) -> list[Finding]:
         return [
             warning("temperature", f"{text}: {_HOT_C - degrees:.0f} below the limit", "see that air gets to the board")
         ]
-    return [Finding("temperature", text)]
+    return [Check("temperature", text)]
 
 
-def _throttling(state: DeviceState) -> list[Finding]:
+def _throttling(state: DeviceState) -> list[Check]:
     if state.throttled is None:
         return []
     now, before = state.throttled_now, state.throttled_since_boot
@@ -109,10 +109,10 @@ def _throttling(state: DeviceState) -> list[Finding]:
     findings += [
         warning("throttling", f"{name} at some time since boot", _MENDS[name]) for name in before if name not in now
     ]
-    return findings or [Finding("throttling", "none since boot")]
+    return findings or [Check("throttling", "none since boot")]
 
 
-def _governor(state: DeviceState) -> list[Finding]:
+def _governor(state: DeviceState) -> list[Check]:
     if not state.governor:
         return []
     clock = f", {state.clock_khz / 1000:,.0f}" if state.clock_khz else ""
@@ -121,18 +121,18 @@ def _governor(state: DeviceState) -> list[Finding]:
     if state.governor == "powersave":
         hint = "echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         return [warning("governor", f"{text}: the clock stays low", hint)]
-    return [Finding("governor", text)]
+    return [Check("governor", text)]
 
 
-def _power() -> list[Finding]:
+def _power() -> list[Check]:
     """Check the supply of a Pi 5; other boards measure nothing."""
     power = read_power()
     if power is None or not power.watts:
         return []
     text = f"{power.watts:.1f} W on the board's rails (without USB and losses)"
     if power.supply_v is None:
-        return [Finding("power", text)]
+        return [Check("power", text)]
     text = f"{text}, supply {power.supply_v:.2f} V"
     if power.supply_v < _SUPPLY_V:
         return [warning("power", text, _MENDS["under-voltage"])]
-    return [Finding("power", text)]
+    return [Check("power", text)]

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..inference.interpreter import installed, version
+from ..inference.interpreter import installed_runtimes, runtime_version
 
 #: Bits of ``vcgencmd get_throttled``: what is so now; 16 bits higher stands what was so at some time since boot.
 THROTTLE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
@@ -120,7 +120,7 @@ def read_device(root: str | Path = "/") -> Device:
         machine=platform.machine(),
         os=release.get("PRETTY_NAME", platform.platform()),
         python=platform.python_version(),
-        runtimes={name: version(name) for name in installed()},
+        runtimes={name: runtime_version(name) for name in installed_runtimes()},
     )
 
 

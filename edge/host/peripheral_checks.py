@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .check import Finding, warning
+from .check import Check, warning
 from .hardware import number_in, text_of
 
 #: V4L2 nodes of a Pi that give no image by themselves: decoders, image processors, and the raw side of CSI cameras.
@@ -55,7 +55,7 @@ def video_nodes(root: Path) -> list[VideoNode]:
     return sorted(nodes, key=lambda node: node.number)
 
 
-def camera_findings(root: Path) -> list[Finding]:
+def camera_checks(root: Path) -> list[Check]:
     """V4L2 cameras, CSI cameras and what they need."""
     findings = []
     nodes = video_nodes(root)
@@ -70,7 +70,7 @@ def camera_findings(root: Path) -> list[Finding]:
             hint = "sudo usermod -aG video $USER, then log in again"
             findings.append(warning("camera", f"{text}, but this user may not open it", hint))
         else:
-            findings.append(Finding("camera", text))
+            findings.append(Check("camera", text))
     if csi := [node for node in nodes if node.csi]:
         findings.append(_csi_finding(csi[0], root))
     if not findings:
@@ -79,7 +79,7 @@ def camera_findings(root: Path) -> list[Finding]:
     return findings
 
 
-def accelerator_findings(root: Path) -> list[Finding]:
+def accelerator_checks(root: Path) -> list[Check]:
     """Coral Edge TPUs on USB and PCIe, and the library that drives them."""
     findings = []
     library = _library(root)
@@ -95,7 +95,7 @@ def accelerator_findings(root: Path) -> list[Finding]:
         if 0 < speed < _USB3_MBIT:
             findings.append(warning("accelerator", f"{text}: a USB 2 port", "use a blue USB 3 port and its own cable"))
         else:
-            findings.append(Finding("accelerator", text))
+            findings.append(Check("accelerator", text))
     nodes = sorted((root / "dev").glob("apex_*"))
     for folder in pci:
         text = f"Coral Edge TPU on PCIe {folder.name}"
@@ -105,19 +105,19 @@ def accelerator_findings(root: Path) -> list[Finding]:
             hint = "sudo usermod -aG apex $USER (or a udev rule for /dev/apex_0), then log in again"
             findings.append(warning("accelerator", f"{text}, but this user may not open it", hint))
         else:
-            findings.append(Finding("accelerator", text))
+            findings.append(Check("accelerator", text))
     if library:
-        findings.append(Finding("accelerator", f"libedgetpu: /{library.relative_to(root)}"))
+        findings.append(Check("accelerator", f"libedgetpu: /{library.relative_to(root)}"))
     elif usb or pci:
         hint = "install libedgetpu1-std from Coral's package archive"
         findings.append(warning("accelerator", f"{_LIBEDGETPU} is missing: the Edge TPU cannot be used", hint))
-    return findings or [Finding("accelerator", "none: models run on the processor")]
+    return findings or [Check("accelerator", "none: models run on the processor")]
 
 
-def _csi_finding(node: VideoNode, root: Path) -> Finding:
+def _csi_finding(node: VideoNode, root: Path) -> Check:
     text = f"CSI camera port ({node.name})"
     if importlib.util.find_spec("picamera2") and importlib.util.find_spec("libcamera"):
-        return Finding("camera", f"{text}; picamera2 can be imported")
+        return Check("camera", f"{text}; picamera2 can be imported")
     if list((root / "usr/lib/python3/dist-packages").glob("picamera2")):
         hint = "make the virtual environment with: python3 -m venv --system-site-packages"
         return warning("camera", f"{text}; picamera2 is installed, but not for this Python", hint)

@@ -12,8 +12,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from ..inference.interpreter import RUNTIMES, installed, version
-from .check import Finding, problem, warning
+from ..inference.interpreter import RUNTIMES, installed_runtimes, runtime_version
+from .check import Check, problem, warning
 
 #: Loading a runtime takes well under a second on a workstation and some seconds from an SD card.
 _TIMEOUT_S = 60.0
@@ -55,9 +55,9 @@ def attempt(code: str, *arguments: str) -> Attempt:
     return Attempt(done.stdout, (lines[-1] if lines else "it failed") if done.returncode else "")
 
 
-def runtime_findings() -> list[Finding]:
+def runtime_checks() -> list[Check]:
     """The TFLite runtimes, and which one ``--runtime auto`` takes."""
-    names = installed()
+    names = installed_runtimes()
     if not names:
         return [
             problem(
@@ -66,26 +66,26 @@ def runtime_findings() -> list[Finding]:
                 "pip install ai-edge-litert (32-bit Arm: pip install tflite-runtime 'numpy<2')",
             )
         ]
-    findings: list[Finding] = []
+    findings: list[Check] = []
     working: list[str] = []
     for name in names:
-        label = f"{name} {version(name)}".strip()
+        label = f"{name} {runtime_version(name)}".strip()
         # All of TensorFlow for a runtime that is the last resort.
         if name == "tf.lite" and working:
-            findings.append(Finding("runtime", f"{label} is installed (not tried)"))
+            findings.append(Check("runtime", f"{label} is installed (not tried)"))
             continue
         error = attempt(_LOAD, RUNTIMES[name]).error
         if error:
             findings.append(warning("runtime", f"{label} cannot be loaded: {error}", _mend_import(name, error)))
         else:
             working.append(label)
-            findings.append(Finding("runtime", f"{label} loads"))
+            findings.append(Check("runtime", f"{label} loads"))
     if working:
-        return [*findings, Finding("runtime", f"auto takes {working[0]}")]
+        return [*findings, Check("runtime", f"auto takes {working[0]}")]
     return [*findings, problem("runtime", "none of the installed runtimes can be loaded", findings[0].hint)]
 
 
-def opencv_findings() -> list[Finding]:
+def opencv_checks() -> list[Check]:
     """OpenCV: whether it loads, and what its build can do."""
     if importlib.util.find_spec("cv2") is None:
         return [problem("opencv", "OpenCV is not installed", "pip install 'opencv-python-headless>=4.8,<5'")]
@@ -116,18 +116,18 @@ def opencv_findings() -> list[Finding]:
     return [*findings, *_build_findings(number, build)]
 
 
-def numpy_findings() -> list[Finding]:
+def numpy_checks() -> list[Check]:
     """NumPy, held against the runtime that needs an old one."""
     number = _version_of("numpy")
     if not number:
         return [problem("numpy", "NumPy is not installed", "pip install 'numpy>=1.24'")]
-    if int(number.split(".")[0]) >= 2 and "tflite-runtime" in installed():
+    if int(number.split(".")[0]) >= 2 and "tflite-runtime" in installed_runtimes():
         hint = "pip install 'numpy<2' 'opencv-python-headless<4.12', or use ai-edge-litert in its place"
         return [warning("numpy", f"NumPy {number} is too new for tflite-runtime", hint)]
-    return [Finding("numpy", f"NumPy {number}")]
+    return [Check("numpy", f"NumPy {number}")]
 
 
-def python_finding() -> Finding:
+def python_check() -> Check:
     """The interpreter."""
     where = "in a virtual environment" if sys.prefix != sys.base_prefix else "the system's"
     text = f"Python {platform.python_version()}, {where}, {platform.machine()}"
@@ -136,15 +136,15 @@ def python_finding() -> Finding:
         return warning(
             "python", f"{text}, but 32 bits wide", "install the 64-bit system: LiteRT has no 32-bit Arm build"
         )
-    return Finding("python", text)
+    return Check("python", text)
 
 
-def _build_findings(number: str, build: str) -> list[Finding]:
+def _build_findings(number: str, build: str) -> list[Check]:
     has = {name: bool(re.search(rf"^\s*{name}:\s*YES", build, re.MULTILINE)) for name in _OPENCV_PARTS}
     window = re.search(r"^\s*GUI:\s*(\S+)", build, re.MULTILINE)
     parts = [name for name, there in has.items() if there]
     shown = f"window by {window.group(1)}" if window and window.group(1) != "NONE" else "no window (headless)"
-    findings = [Finding("opencv", f"OpenCV {number} with {', '.join(parts) or 'no video back end'}; {shown}")]
+    findings = [Check("opencv", f"OpenCV {number} with {', '.join(parts) or 'no video back end'}; {shown}")]
     for name in ("FFMPEG", "v4l/v4l2"):
         if not has[name]:
             hint = "take the build of PyPI: pip install 'opencv-python-headless<5'"

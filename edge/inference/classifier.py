@@ -13,8 +13,8 @@ import numpy as np
 from ..common.errors import ModelError
 from ..model.card import ModelCard, read_card, with_card
 from ..vision.preprocess import Encoder, fit
-from .delegate import uncompiled
-from .interpreter import Inference, load
+from .delegate import uncompiled_path
+from .interpreter import SessionProtocol, load
 from .probabilities import FLOOR, apply_temperature, as_probabilities
 
 
@@ -28,7 +28,7 @@ class Classifier:
     """
 
     card: ModelCard
-    session: Inference
+    session: SessionProtocol
 
     @classmethod
     def open(
@@ -38,7 +38,7 @@ class Classifier:
         card: ModelCard | None = None,
         runtime: str = "auto",
         threads: int = 1,
-        session: Inference | None = None,
+        session: SessionProtocol | None = None,
     ) -> Classifier:
         """Load a .tflite with its card.
 
@@ -53,7 +53,7 @@ class Classifier:
         """
         session = session or load(path, runtime=runtime, threads=threads)
         # The Edge TPU's compiler does not copy the card.
-        beside = uncompiled(Path(path))
+        beside = uncompiled_path(Path(path))
         card = card or read_card(path) or (read_card(beside) if beside.is_file() else None)
         if card is None:
             raise ModelError(
@@ -131,7 +131,7 @@ class Classifier:
         return np.stack(rows) if rows else np.empty((0, len(self.card.labels)), np.float32)
 
 
-def check_card(card: ModelCard, session: Inference) -> None:
+def check_card(card: ModelCard, session: SessionProtocol) -> None:
     """Hold a card against its model.
 
     Raises:

@@ -105,12 +105,12 @@ def is_compiled(model: bytes) -> bool:
     return EDGETPU_OPERATOR in model
 
 
-def uncompiled(path: Path) -> Path:
+def uncompiled_path(path: Path) -> Path:
     """The model from which edgetpu_compiler made ``NAME_edgetpu.tflite``: ``NAME.tflite`` beside it."""
     return path.with_name(path.name.removesuffix("_edgetpu.tflite") + ".tflite")
 
 
-def refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
+def delegate_refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
     """The error that says that a delegate does not take a model."""
     said = " ".join(str(error).split())[:160]
     return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", hint="compile the model for it anew")
@@ -118,14 +118,14 @@ def refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
 
 def needs_delegate(path: Path) -> DelegateError:
     """The error that says that a compiled model was to run without its delegate."""
-    known = f" ({uncompiled(path).name})" if path.name.endswith("_edgetpu.tflite") else ""
+    known = f" ({uncompiled_path(path).name})" if path.name.endswith("_edgetpu.tflite") else ""
     return DelegateError(
         f"{path} is compiled for the Edge TPU and cannot run without it",
         hint=f"give --delegate edgetpu, or use the model from which it was compiled{known}",
     )
 
 
-def lost(spec: DelegateSpec, error: object) -> DelegateError:
+def delegate_lost(spec: DelegateSpec, error: object) -> DelegateError:
     """The error that says that a delegate failed in mid-run."""
     said = " ".join(str(error).split())[:160]
     return DelegateError(f"the delegate {spec.name} lost its device ({said})", hint="plug it in again and start anew")

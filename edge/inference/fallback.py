@@ -10,14 +10,14 @@ import numpy as np
 
 from ..common.errors import DelegateError, ModelError
 from ..common.files import existing
-from .delegate import DelegateSpec, is_compiled, needs_delegate, uncompiled
-from .interpreter import Inference, Tensor, load
+from .delegate import DelegateSpec, is_compiled, needs_delegate, uncompiled_path
+from .interpreter import SessionProtocol, Tensor, load
 
 #: Takes one sentence about something that went wrong, while the work goes on.
 Warn = Callable[[str], None]
 
 
-def load_or_fall_back(
+def load_with_fallback(
     path: str | Path,
     *,
     runtime: str = "auto",
@@ -25,7 +25,7 @@ def load_or_fall_back(
     delegate: DelegateSpec | None = None,
     fallback: bool = True,
     warn: Warn,
-) -> Inference:
+) -> SessionProtocol:
     """Load a model with its delegate or, with a warning, without.
 
     Args:
@@ -39,7 +39,7 @@ def load_or_fall_back(
     """
     path = existing(path, "a .tflite model")
 
-    def reserve(error: DelegateError) -> Inference:
+    def reserve(error: DelegateError) -> SessionProtocol:
         if not fallback:
             raise error
         instead = _for_cpu(path, error)
@@ -55,10 +55,10 @@ def load_or_fall_back(
         return session
     if delegate.name.startswith("edgetpu") and not is_compiled(path.read_bytes()):
         warn(f"{path} is not compiled for the Edge TPU: it runs on the CPU; compile it with edgetpu_compiler")
-    return WithReserve(session, reserve)
+    return FallbackSession(session, reserve)
 
 
-class WithReserve:
+class FallbackSession:
     """A session on a delegate that changes to the CPU for good when the device is lost.
 
     Args:
@@ -66,7 +66,7 @@ class WithReserve:
         reserve: makes the session on the CPU, or raises the error that it is given.
     """
 
-    def __init__(self, session: Inference, reserve: Callable[[DelegateError], Inference]) -> None:
+    def __init__(self, session: SessionProtocol, reserve: Callable[[DelegateError], SessionProtocol]) -> None:
         self._session, self._reserve = session, reserve
 
     @property
@@ -113,7 +113,7 @@ class WithReserve:
 def _for_cpu(path: Path, error: DelegateError) -> Path:
     if not is_compiled(path.read_bytes()):
         return path
-    beside = uncompiled(path)
+    beside = uncompiled_path(path)
     if beside == path or not beside.is_file():
         raise DelegateError(
             f"{error!s}; and there is no {beside.name} beside the compiled model for the CPU to go on with"
@@ -123,7 +123,7 @@ def _for_cpu(path: Path, error: DelegateError) -> Path:
     return beside
 
 
-def _check_alike(one: Inference, other: Inference) -> None:
+def _check_alike(one: SessionProtocol, other: SessionProtocol) -> None:
     def facts(tensor: Tensor) -> Tensor:
         return replace(tensor, index=0)
 

@@ -19,7 +19,7 @@ from ..common.errors import FileError, ModelError, OptionError, RuntimeUnavailab
 from ..common.files import existing
 from ..tflite.container import TFLITE_MAGIC
 from ..vision.preprocess import dequantize, quantize
-from .delegate import DelegateSpec, is_compiled, lost, needs_delegate, open_delegate, refused
+from .delegate import DelegateSpec, delegate_lost, delegate_refused, is_compiled, needs_delegate, open_delegate
 
 #: Name -> module with the Interpreter, in the order in which ``auto`` tries them. LiteRT comes first because it hands
 #: int8 graphs to XNNPACK; ``tf.lite`` comes last because it loads all of TensorFlow.
@@ -60,7 +60,7 @@ class Tensor:
         return dequantize(values, self.scale, self.zero_point)
 
 
-class Inference(Protocol):
+class SessionProtocol(Protocol):
     """A loaded model with one input and one output, batch 1, wherever it runs."""
 
     @property
@@ -153,7 +153,7 @@ class Session:
             self._interpreter.invoke()
         except RuntimeError as error:
             if self._delegate is not None:
-                raise lost(self._delegate, error) from error
+                raise delegate_lost(self._delegate, error) from error
             raise ModelError(
                 f"{self.path} failed while it ran ({' '.join(str(error).split())[:160]})",
                 hint="convert the model again",
@@ -191,12 +191,12 @@ class Session:
         return frozenset(found)
 
 
-def installed() -> list[str]:
+def installed_runtimes() -> list[str]:
     """Names of the runtimes that can be imported, in order of preference. Nothing is loaded."""
     return [name for name, module in RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
 
 
-def version(runtime: str) -> str:
+def runtime_version(runtime: str) -> str:
     """Version of an installed runtime, or an empty string."""
     package = "tensorflow" if runtime == "tf.lite" else runtime
     try:
@@ -245,14 +245,14 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate:
             interpreter = allocate(delegates)
     except (ValueError, RuntimeError, UnicodeDecodeError) as error:
         if delegate is not None:
-            raise refused(delegate, path, error) from error
+            raise delegate_refused(delegate, path, error) from error
         if compiled:
             raise needs_delegate(path) from error
-        raise damaged(path, error) from error
+        raise damaged_model(path, error) from error
     return Session(interpreter, name, str(path), delegate=delegate)
 
 
-def damaged(path: Path, error: object) -> ModelError:
+def damaged_model(path: Path, error: object) -> ModelError:
     """The error that says that a model file is damaged or uses what the runtime lacks."""
     reason = " ".join(str(error).split())[:160]
     return ModelError(
@@ -264,7 +264,7 @@ def damaged(path: Path, error: object) -> ModelError:
 def _runtime(runtime: str) -> tuple[str, Any]:
     if runtime != "auto" and runtime not in RUNTIMES:
         raise OptionError("unknown runtime", expected="auto or one of " + ", ".join(RUNTIMES), got=repr(runtime))
-    for name in installed() if runtime == "auto" else [runtime]:
+    for name in installed_runtimes() if runtime == "auto" else [runtime]:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             return name, importlib.import_module(RUNTIMES[name])
@@ -294,7 +294,7 @@ def _rehearse(allocate: Callable[[], Any], path: Path) -> None:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        raise damaged(path, f"the runtime died of signal {os.WTERMSIG(status)}")
+        raise damaged_model(path, f"the runtime died of signal {os.WTERMSIG(status)}")
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

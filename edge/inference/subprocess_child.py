@@ -13,8 +13,8 @@ import numpy as np
 
 from .child_process import Message, OnNote, serve
 from .delegate import DelegateSpec
-from .fallback import load_or_fall_back
-from .interpreter import Inference, Tensor
+from .fallback import load_with_fallback
+from .interpreter import SessionProtocol, Tensor
 
 
 def tensor_of(facts: dict[str, Any]) -> Tensor:
@@ -30,7 +30,7 @@ class _Handler:
     """Loads what the first request names, then answers inputs."""
 
     def __init__(self) -> None:
-        self._session: Inference | None = None
+        self._session: SessionProtocol | None = None
 
     def __call__(self, request: Any, note: OnNote) -> Message:
         if self._session is None:
@@ -45,11 +45,11 @@ class _Handler:
         return np.ascontiguousarray(self._session.invoke(tensor)).tobytes()
 
     @staticmethod
-    def _load(request: dict[str, Any], note: OnNote) -> Inference:
+    def _load(request: dict[str, Any], note: OnNote) -> SessionProtocol:
         delegate = request.pop("delegate")
         if delegate is not None:
             delegate = DelegateSpec(delegate["name"], delegate["library"], tuple(map(tuple, delegate["options"])))
-        return load_or_fall_back(
+        return load_with_fallback(
             request.pop("path"), delegate=delegate, warn=lambda text: note({"warning": text}), **request
         )
 

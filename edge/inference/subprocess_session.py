@@ -45,7 +45,7 @@ class IsolatedSession:
 
     Args:
         path: model file to load.
-        runtime, threads, delegate, fallback, warn: see :func:`edgeemo.edge.inference.fallback.load_or_fall_back`.
+        runtime, threads, delegate, fallback, warn: see :func:`edgeemo.edge.inference.fallback.load_with_fallback`.
         limits: of the child.
         stopping: asked while waiting; when it returns True, the wait ends.
 

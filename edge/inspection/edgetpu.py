@@ -35,7 +35,7 @@ _SOFTMAX = 16_000
 _STREAMED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 
-def statuses(graph: Graph) -> tuple[str, ...]:
+def edgetpu_statuses(graph: Graph) -> tuple[str, ...]:
     """The status that the compiler's log is predicted to give each operator; :data:`MAPPED` for those on the chip.
 
     Without further options the compiler makes one piece for the chip: behind the first operator that is left to the CPU
@@ -58,7 +58,7 @@ def statuses(graph: Graph) -> tuple[str, ...]:
 
 def parameter_bytes(graph: Graph) -> int:
     """Bytes of the constants of the operators that are predicted to be mapped; what is shared counts once."""
-    found = zip(graph.operators, statuses(graph), strict=True)
+    found = zip(graph.operators, edgetpu_statuses(graph), strict=True)
     return sum({t.buffer: t.bytes for op, status in found if status == MAPPED for t in op.constants}.values())
 
 

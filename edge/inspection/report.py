@@ -12,9 +12,9 @@ from ..common.files import existing, sha256
 from ..common.tables import aligned, name_values
 from ..model.card import ModelCard, card_of, read_card_beside
 from ..tflite.graph import Graph, Operator, TensorInfo, read_graph
-from .edgetpu import CACHE_BYTES, MAPPED, parameter_bytes, statuses
+from .edgetpu import CACHE_BYTES, MAPPED, edgetpu_statuses, parameter_bytes
 from .edgetpu_compiler import Compilation, compile_model
-from .xnnpack import RULES, fallbacks, taken
+from .xnnpack import RULES, delegated_operators, xnnpack_fallbacks
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Inspection:
         graph = read_graph(data, str(path))
         asked, delegated, unchecked = "", None, ""
         try:
-            asked, delegated = taken(path, runtime=runtime)
+            asked, delegated = delegated_operators(path, runtime=runtime)
         except EdgeemoError as error:
             unchecked = str(error)
         return cls(
@@ -76,8 +76,8 @@ class Inspection:
             sha256(data),
             card_of(data, str(path)) or read_card_beside(path),
             graph,
-            fallbacks(graph),
-            statuses(graph),
+            xnnpack_fallbacks(graph),
+            edgetpu_statuses(graph),
             asked,
             delegated,
             unchecked,

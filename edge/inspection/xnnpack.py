@@ -2,8 +2,8 @@
 
 The rules are those of LiteRT 2.3 (x86-64, its default delegate): found by loading models of one operator each, in
 float32, float16, dynamic-range, int8, uint8 and int16x8, and looking which node was delegated; where that left a gap,
-those of the delegate's documentation (tflite/delegates/xnnpack/README.md). Other versions differ: :func:`taken` of the
-runtime that is installed is the truth about it.
+those of the delegate's documentation (tflite/delegates/xnnpack/README.md). Other versions differ: what the installed
+runtime itself delegates is :func:`delegated_operators`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..common.errors import RuntimeUnavailableError
-from ..inference.interpreter import load, version
+from ..inference.interpreter import load, runtime_version
 from ..tflite.graph import Graph, Operator
 
 RULES = "LiteRT 2.3"
@@ -35,7 +35,7 @@ _FIRST = {"SPLIT": 1, "TRANSPOSE_CONV": 2}
 _MOST = {"CONCATENATION": 5, "SPLIT": 4}
 
 
-def fallbacks(graph: Graph) -> tuple[str, ...]:
+def xnnpack_fallbacks(graph: Graph) -> tuple[str, ...]:
     """Why XNNPACK leaves each operator to the runtime; an empty string for those that it takes."""
     # Half-precision weights are stored, and turned into float32 before the first run.
     half = {
@@ -56,7 +56,7 @@ def fallbacks(graph: Graph) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def taken(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[int]]:
+def delegated_operators(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[int]]:
     """What an installed runtime really hands to XNNPACK.
 
     Args:
@@ -73,7 +73,7 @@ def taken(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[in
     delegated = session.delegated
     if delegated is None:
         raise RuntimeUnavailableError(f"{session.runtime} does not tell what it delegates")
-    return f"{session.runtime} {version(session.runtime)}".strip(), delegated
+    return f"{session.runtime} {runtime_version(session.runtime)}".strip(), delegated
 
 
 def _reason(operator: Operator, half: set[int]) -> str:
@@ -94,10 +94,10 @@ def _reason(operator: Operator, half: set[int]) -> str:
 
 def _conversion(name: str, first: str, last: str) -> str:
     if name == "QUANTIZE":
-        taken = last in _BYTES and first in ("FLOAT32", last)
+        delegated_operators = last in _BYTES and first in ("FLOAT32", last)
     else:
-        taken = last == "FLOAT32" and first in ("FLOAT16", *_BYTES)
-    return "" if taken else f"no kernel from {first.lower()} to {last.lower()}"
+        delegated_operators = last == "FLOAT32" and first in ("FLOAT16", *_BYTES)
+    return "" if delegated_operators else f"no kernel from {first.lower()} to {last.lower()}"
 
 
 def _limits(operator: Operator, half: set[int]) -> str:

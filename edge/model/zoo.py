@@ -28,7 +28,7 @@ _FACTS = {"name", "task", "labels", "input", "architecture", "recipe", "dataset"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZooEntry:
     """One model of the manifest.
 
     Args:
@@ -59,8 +59,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What :meth:`Catalog.verify` says of one file.
+class FileCheck:
+    """What :meth:`ModelZoo.verify` says of one file.
 
     Args:
         name: of the model, or of the file that no model has.
@@ -72,14 +72,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Catalog:
+class ModelZoo:
     """A manifest and the folder that it stands in."""
 
     folder: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[ZooEntry, ...]
 
     @classmethod
-    def open(cls, folder: str | Path = FOLDER) -> Catalog:
+    def open(cls, folder: str | Path = FOLDER) -> ModelZoo:
         """Read a manifest.
 
         Args:
@@ -93,7 +93,7 @@ class Catalog:
             value = json.loads(path.read_text(encoding="utf-8"))
             if value["schema"] != SCHEMA:
                 raise ModelError(f"{path} has another format", expected=f"schema {SCHEMA}", got=str(value["schema"]))
-            entries = tuple(Entry(**entry) for entry in value["models"])
+            entries = tuple(ZooEntry(**entry) for entry in value["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"{path} is not a list of models ({error})", hint="make it anew: edgeemo maintain manifest --write"
@@ -105,7 +105,7 @@ class Catalog:
         """Of the models, in alphabetical order."""
         return [entry.name for entry in self.entries]
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> ZooEntry:
         """One model, by its name; ``nano`` is short for ``edgeemo-nano``.
 
         Raises:
@@ -119,15 +119,15 @@ class Catalog:
             hint="see edgeemo models list",
         )
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> ZooEntry | None:
         """As :meth:`entry`; None when there is none of that name."""
         return next((entry for entry in self.entries if entry.name in (name, f"{FAMILY}-{name}")), None)
 
-    def path(self, entry: Entry) -> Path:
+    def path(self, entry: ZooEntry) -> Path:
         """The file of a model."""
         return self.folder / entry.file
 
-    def verify(self, name: str | None = None) -> list[Finding]:
+    def verify(self, name: str | None = None) -> list[FileCheck]:
         """Hold the files against the manifest: size, SHA-256, card and graph of each, and no file that it lacks.
 
         Args:
@@ -137,14 +137,14 @@ class Catalog:
             EdgeemoError: there is no model of that name.
         """
         entries = self.entries if name is None else (self.entry(name),)
-        findings = [Finding(entry.name, self._problem(entry)) for entry in entries]
+        findings = [FileCheck(entry.name, self._problem(entry)) for entry in entries]
         if name is None:
             listed = {self.path(entry) for entry in self.entries}
             stray = [path for path in _models(self.folder) if path not in listed]
-            findings += [Finding(path.name, "is not in the manifest") for path in stray]
+            findings += [FileCheck(path.name, "is not in the manifest") for path in stray]
         return findings
 
-    def _problem(self, entry: Entry) -> str:
+    def _problem(self, entry: ZooEntry) -> str:
         path = self.path(entry)
         try:
             data = path.read_bytes()
@@ -176,10 +176,10 @@ def make_manifest(folder: str | Path = FOLDER) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_manifest(folder: str | Path = FOLDER) -> Catalog:
+def write_manifest(folder: str | Path = FOLDER) -> ModelZoo:
     """Write the manifest of a folder, atomically."""
     write_text(Path(folder) / MANIFEST, make_manifest(folder))
-    return Catalog.open(folder)
+    return ModelZoo.open(folder)
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -195,7 +195,7 @@ def find_model(name_or_path: str | Path) -> Path:
     # os.path, because a name that is too long for a file is no file; pathlib would raise.
     if path.name != str(name_or_path) or path.suffix or os.path.exists(path):
         return path
-    catalog = Catalog.open()
+    catalog = ModelZoo.open()
     return catalog.path(catalog.entry(str(name_or_path)))
 
 
@@ -221,7 +221,7 @@ def _models(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.tflite"))
 
 
-def _entry(path: Path, folder: Path) -> Entry:
+def _entry(path: Path, folder: Path) -> ZooEntry:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -231,7 +231,7 @@ def _entry(path: Path, folder: Path) -> Entry:
         raise ModelError(f"{path} has no model card", expected="models made by edgeemo quantize")
     macs = read_graph(data, str(path)).macs
     file = path.relative_to(folder).as_posix()
-    return Entry(path.stem, file, sha256(data), len(data), macs, _facts(card))
+    return ZooEntry(path.stem, file, sha256(data), len(data), macs, _facts(card))
 
 
 def _facts(card: ModelCard) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .graph import read_graph
 _OUTPUTS, _OPERATORS = 2, 3
 
 
-def prefix(model: bytes, count: int, where: str = "the model") -> bytes:
+def truncate_model(model: bytes, count: int, where: str = "the model") -> bytes:
     """A .tflite that ends behind one of its operators and gives what that one writes.
 
     Two numbers in the file are changed: how many operators there are, and which tensor is the output. Nothing is moved,

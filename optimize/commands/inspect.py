@@ -11,7 +11,7 @@ from ...edge.commands.options import runtime_option
 from ...edge.common.errors import ModelError, OptionError, RecipeError, RuntimeUnavailableError
 from ...edge.common.tables import aligned
 from ...edge.inspection.report import Inspection
-from ...edge.model.zoo import Catalog, find_model
+from ...edge.model.zoo import ModelZoo, find_model
 
 _KERAS = (".keras", ".h5", ".hdf5")
 
@@ -76,7 +76,7 @@ def _is_model(target: str) -> bool:
     """Return whether the user means a .tflite, without loading what recipes need."""
     if target.endswith(".toml"):
         return False
-    return target.endswith(".tflite") or os.path.isfile(target) or Catalog.open().find(target) is not None
+    return target.endswith(".tflite") or os.path.isfile(target) or ModelZoo.open().find(target) is not None
 
 
 def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | None, *, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | Non
     except ImportError as error:
         raise RuntimeUnavailableError(
             f"{recipe!r} is no model, and recipes need packages that are not installed here",
-            expected=f"a .tflite file or one of {', '.join(Catalog.open().names)}",
+            expected=f"a .tflite file or one of {', '.join(ModelZoo.open().names)}",
             hint="for recipes, install it with: pip install 'edgeemo[train]'",
         ) from error
     if recipe not in recipe_names() and os.path.isfile(own := os.path.join(recipe, "recipe.toml")):
@@ -93,7 +93,7 @@ def _show_recipe(recipe: str, overrides: tuple[str, ...], num_classes: int | Non
     if not recipe.endswith(".toml") and recipe not in recipe_names():
         raise RecipeError(
             f"unknown recipe or model {recipe!r}",
-            expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(Catalog.open().names)}) or a path",
+            expected=f"a recipe ({', '.join(recipe_names())}), a model ({', '.join(ModelZoo.open().names)}) or a path",
         )
     from ...train.datasets.labels import CANONICAL
     from ...train.network.cost import layer_costs

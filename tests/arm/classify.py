@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeemo.edge.inference.classifier import Classifier
-from edgeemo.edge.inference.interpreter import Session, installed, version
+from edgeemo.edge.inference.interpreter import Session, installed_runtimes, runtime_version
 from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.graph import read_graph
 
@@ -24,7 +24,7 @@ LARGE = 50_000_000
 
 def main(faces: str, folder: str, *models: str) -> None:
     everything = np.load(faces)
-    for runtime in installed():
+    for runtime in installed_runtimes():
         for model in map(Path, models):
             images = everything[::10] if read_graph(model.read_bytes(), str(model)).macs > LARGE else everything
             write(Path(folder) / f"{model.stem}-{runtime}.npz", images, Classifier.open(model, runtime=runtime))
@@ -52,7 +52,7 @@ def write(path: Path, images: np.ndarray, classifier: Classifier) -> None:
         inputs=np.concatenate(inputs),
         outputs=np.concatenate([classifier.session.invoke(tensor) for tensor in inputs]),
         machine=platform.machine(),
-        runtime=f"{classifier.session.runtime} {version(classifier.session.runtime)}",
+        runtime=f"{classifier.session.runtime} {runtime_version(classifier.session.runtime)}",
         delegate=classifier.session.delegate,
     )
 

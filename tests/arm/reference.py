@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeemo.benchmarks.instructions.count import InstructionCounter, Instructions
 from edgeemo.edge.common.files import write_json
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 
 FILE = Path(__file__).with_name("instructions.json")
 MODELS = Path(__file__).parents[2] / "models/published"
@@ -25,7 +25,7 @@ MODELS = Path(__file__).parents[2] / "models/published"
 def subjects() -> list[tuple[str, str, bool]]:
     """Model, runtime, and whether with frames; the emulated Python has the runtimes of the one that runs this."""
     found = [("edge-res-int8", "ai-edge-litert", True), ("edge-res-int8", "tflite-runtime", False)]
-    return [subject for subject in found if subject[1] in installed()]
+    return [subject for subject in found if subject[1] in installed_runtimes()]
 
 
 def photo(folder: Path) -> Path:

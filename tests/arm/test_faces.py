@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 
 HERE = Path(__file__).parent
 MODELS = sorted(path for path in (HERE.parents[1] / "models").rglob("*.tflite") if not path.stem.endswith("-float32"))
@@ -77,7 +77,7 @@ def results(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return folders
 
 
-@pytest.mark.parametrize("runtime", [name for name in installed() if name in MEASURES])
+@pytest.mark.parametrize("runtime", [name for name in installed_runtimes() if name in MEASURES])
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
 def test_real_faces_get_the_same_predictions(model: Path, runtime: str, results: dict[str, Path]) -> None:
     measure, lsb = MEASURES[runtime]

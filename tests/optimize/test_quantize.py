@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
-from edgeemo.edge.inference.interpreter import installed, load
+from edgeemo.edge.inference.interpreter import installed_runtimes, load
 from edgeemo.edge.model.card import read_card
 from edgeemo.optimize.data_splits import run_splits
 from edgeemo.optimize.graph.verify import verify_full_int8, verify_granularity
@@ -123,7 +123,7 @@ def test_int8_scales_are_those_of_pixels_and_probabilities(converted: dict[str, 
 
 
 @pytest.mark.parametrize("method", METHODS.names())
-@pytest.mark.parametrize("runtime", installed())
+@pytest.mark.parametrize("runtime", installed_runtimes())
 def test_every_runtime_gives_the_same_labels(
     converted: dict[str, Path], test_pixels: np.ndarray, method: str, runtime: str
 ) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.edge.inspection.report import Inspection
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.train.backend import quiet_native, tf
 
 pytestmark = [
-    pytest.mark.skipif(installed()[0] != "ai-edge-litert", reason="the rules are those of LiteRT"),
+    pytest.mark.skipif(installed_runtimes()[0] != "ai-edge-litert", reason="the rules are those of LiteRT"),
     pytest.mark.filterwarnings("ignore:Statistics for quantized inputs were expected:UserWarning"),
 ]
 

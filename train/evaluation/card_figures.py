@@ -16,7 +16,7 @@ from ...edge.common.errors import ModelError
 from ...edge.common.files import existing, new_file, write_bytes
 from ...edge.common.proportion import Accuracy
 from ...edge.inference.classifier import Classifier
-from ...edge.inference.interpreter import version
+from ...edge.inference.interpreter import runtime_version
 from ...edge.model.card import ModelCard, card_of, with_card
 from ..datasets.dataset import Dataset
 from .predictor import Predictor
@@ -123,7 +123,7 @@ def runtime_of(predictor: Predictor) -> str:
     """What runs a model, with its version: ``ai-edge-litert 2.3.0``; ``tf_keras`` for a run."""
     if isinstance(predictor, Classifier):
         name = predictor.session.runtime
-        return f"{name} {version(name)}".strip()
+        return f"{name} {runtime_version(name)}".strip()
     return "tf_keras"
 
 

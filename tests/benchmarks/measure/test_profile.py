@@ -14,7 +14,7 @@ from edgeemo.benchmarks.report.table import profile_table
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.edge.tflite.truncate import prefix
+from edgeemo.edge.tflite.truncate import truncate_model
 
 from ..samples import PROFILE
 
@@ -25,7 +25,7 @@ def test_a_prefix_gives_what_its_last_operator_writes(tiny_float: Path, tmp_path
     operators = read_graph(data).operators
     count %= len(operators) + 1
     path = tmp_path / "prefix.tflite"
-    path.write_bytes(prefix(data, count))
+    path.write_bytes(truncate_model(data, count))
     cut = read_graph(path.read_bytes())
     assert cut.operators == operators[:count]
     assert cut.outputs == operators[count - 1].outputs
@@ -40,7 +40,7 @@ def test_a_prefix_gives_what_its_last_operator_writes(tiny_float: Path, tmp_path
 @pytest.mark.parametrize("count", [0, 99])
 def test_there_is_no_such_prefix(tiny_float: Path, count: int) -> None:
     with pytest.raises(ValueError, match="no prefix"):
-        prefix(tiny_float.read_bytes(), count)
+        truncate_model(tiny_float.read_bytes(), count)
 
 
 # Real time on a shared machine.

@@ -9,12 +9,12 @@ from edgeemo.benchmarks.measure.latency import Latency
 from edgeemo.benchmarks.measure.roofline import MACS, Ceiling, ceiling_model
 from edgeemo.benchmarks.report.table import text_table
 from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
-from edgeemo.edge.inference.interpreter import installed, load
+from edgeemo.edge.inference.interpreter import installed_runtimes, load
 from edgeemo.edge.tflite.graph import read_graph
 
 pytest.importorskip("flatbuffers")
 
-RUNTIMES = [name for name in installed() if name != "tf.lite"]
+RUNTIMES = [name for name in installed_runtimes() if name != "tf.lite"]
 
 
 def test_model_is_int8_products_and_nothing_else() -> None:

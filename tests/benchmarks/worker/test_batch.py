@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edgeemo.benchmarks.worker.batch import Batch, OneByOne
-from edgeemo.edge.inference.interpreter import Session, installed, load
+from edgeemo.edge.inference.interpreter import Session, installed_runtimes, load
 
-RUNTIMES = [name for name in installed() if name != "tf.lite"]
+RUNTIMES = [name for name in installed_runtimes() if name != "tf.lite"]
 
 
 def inputs(session: Session, count: int = 5) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.host import checks as doctor
 from edgeemo.edge.host import peripheral_checks as peripherals
 from edgeemo.edge.host import software_checks as software
-from edgeemo.edge.host.check import Finding, Status, problem, warning
+from edgeemo.edge.host.check import Check, CheckStatus, problem, warning
 
 from ...tools.boards import DESKTOP, PI4, PI5, Board, write, write_board, write_pci, write_usb, write_video
 
@@ -47,7 +47,7 @@ def answer(path: Path, *, throttled: str = "0x0", adc: str = 'error=1 error_msg=
     (path / "vcgencmd").chmod(0o755)
 
 
-def found(findings: list[Finding], area: str) -> str:
+def found(findings: list[Check], area: str) -> str:
     """Everything that was found in an area, with marks and mends."""
     return "\n".join(f"{one.status.value}: {one.text} -> {one.hint}" for one in findings if one.area == area)
 
@@ -79,15 +79,15 @@ def test_a_machine(
     board: Board, facts: dict[str, str], tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What is installed is the same in every row, and takes a second.
-    monkeypatch.setattr(doctor, "runtime_findings", list)
-    monkeypatch.setattr(doctor, "opencv_findings", list)
+    monkeypatch.setattr(doctor, "runtime_checks", list)
+    monkeypatch.setattr(doctor, "opencv_checks", list)
     write_board(tmp_path / "root", board)
     answer(path)
-    findings = doctor.examine(tmp_path / "root")
+    findings = doctor.run_checks(tmp_path / "root")
     for area, fact in facts.items():
         assert found(findings, area).startswith(fact)
-    assert doctor.runs(findings)
-    assert all(finding.hint for finding in findings if finding.status is not Status.OK)
+    assert doctor.can_run(findings)
+    assert all(finding.hint for finding in findings if finding.status is not CheckStatus.OK)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,11 @@ def test_power(adc: str, line: str, path: Path) -> None:
     assert found(doctor._power(), "power").split(" -> ")[0].rstrip(" ->") == line
 
 
-@pytest.mark.parametrize(("free_mb", "status"), [(90_000, Status.OK), (300, Status.WARNING), (5, Status.PROBLEM)])
-def test_disk(free_mb: int, status: Status) -> None:
-    assert doctor.disk_finding(free_mb).status is status
+@pytest.mark.parametrize(
+    ("free_mb", "status"), [(90_000, CheckStatus.OK), (300, CheckStatus.WARNING), (5, CheckStatus.PROBLEM)]
+)
+def test_disk(free_mb: int, status: CheckStatus) -> None:
+    assert doctor.disk_check(free_mb).status is status
 
 
 def test_usb_cameras_are_named_and_their_second_nodes_left_out(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_usb_cameras_are_named_and_their_second_nodes_left_out(tmp_path: Path) -
     write_video(tmp_path, 1, "HD Pro Webcam C920", index=1)
     write_video(tmp_path, 10, "bcm2835-codec-decode")
     write_video(tmp_path, 13, "bcm2835-isp-output0")
-    assert found(peripherals.camera_findings(tmp_path), "camera") == "ok: /dev/video0: HD Pro Webcam C920 -> "
+    assert found(peripherals.camera_checks(tmp_path), "camera") == "ok: /dev/video0: HD Pro Webcam C920 -> "
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_camera_that_cannot_be_opened(
     write_video(tmp_path, 0, "Webcam", device=device)
     # Permissions do not bind root, whom tests may run as.
     monkeypatch.setattr(os, "access", lambda *_: allowed)
-    (finding,) = peripherals.camera_findings(tmp_path)
-    assert (finding.status, sentence in finding.text, hint in finding.hint) == (Status.WARNING, True, True)
+    (finding,) = peripherals.camera_checks(tmp_path)
+    assert (finding.status, sentence in finding.text, hint in finding.hint) == (CheckStatus.WARNING, True, True)
 
 
 @pytest.mark.parametrize("name", ["unicam-image", "rp1-cfe-csi2_ch0"])
@@ -157,7 +159,7 @@ def test_csi_camera_needs_picamera2(name: str, packaged: bool, hint: str, tmp_pa
     write_video(tmp_path, 0, name)
     if packaged:
         write(tmp_path / "usr/lib/python3/dist-packages/picamera2/__init__.py", "")
-    (finding,) = peripherals.camera_findings(tmp_path)
+    (finding,) = peripherals.camera_checks(tmp_path)
     assert name in finding.text
     assert hint in finding.hint
 
@@ -167,7 +169,7 @@ def test_csi_camera_with_picamera2(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         write(tmp_path / "site" / package / "__init__.py", "")
     monkeypatch.syspath_prepend(tmp_path / "site")
     write_video(tmp_path, 0, "unicam-image")
-    assert found(peripherals.camera_findings(tmp_path), "camera").endswith("picamera2 can be imported -> ")
+    assert found(peripherals.camera_checks(tmp_path), "camera").endswith("picamera2 can be imported -> ")
 
 
 LIBRARY = "usr/lib/aarch64-linux-gnu/libedgetpu.so.1"
@@ -202,7 +204,7 @@ def test_coral(usb: tuple[str, str, int] | None, pci: bool, files: list[str], li
         write_pci(tmp_path, "0000:01:00.0", "0x1ac1", "0x089a")
     for name in files:
         write(tmp_path / name, "")
-    text = found(peripherals.accelerator_findings(tmp_path), "accelerator").splitlines()
+    text = found(peripherals.accelerator_checks(tmp_path), "accelerator").splitlines()
     assert len(text) == len(lines)
     assert all(line.startswith(start) for line, start in zip(text, lines, strict=True))
 
@@ -229,24 +231,24 @@ def test_runtime_that_does_not_load(
     code: str, sentence: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_package("ai_edge_litert", code, tmp_path / "site", monkeypatch)
-    monkeypatch.setattr(software, "installed", lambda: ["ai-edge-litert"])
-    first, last = software.runtime_findings()
+    monkeypatch.setattr(software, "installed_runtimes", lambda: ["ai-edge-litert"])
+    first, last = software.runtime_checks()
     assert sentence in first.text
     assert hint in first.hint
-    assert (last.status, last.text) == (Status.PROBLEM, "none of the installed runtimes can be loaded")
+    assert (last.status, last.text) == (CheckStatus.PROBLEM, "none of the installed runtimes can be loaded")
 
 
 @native
 def test_auto_takes_the_first_runtime_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name for name in software.installed() if name != "tf.lite"]
-    monkeypatch.setattr(software, "installed", lambda: names)
-    assert software.runtime_findings()[-1].text.startswith(f"auto takes {names[0]} ")
+    names = [name for name in software.installed_runtimes() if name != "tf.lite"]
+    monkeypatch.setattr(software, "installed_runtimes", lambda: names)
+    assert software.runtime_checks()[-1].text.startswith(f"auto takes {names[0]} ")
 
 
 def test_no_runtime_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(software, "installed", list)
-    (finding,) = software.runtime_findings()
-    assert finding.status is Status.PROBLEM
+    monkeypatch.setattr(software, "installed_runtimes", list)
+    (finding,) = software.runtime_checks()
+    assert finding.status is CheckStatus.PROBLEM
     assert "pip install ai-edge-litert" in finding.hint
 
 
@@ -270,16 +272,16 @@ def test_opencv_that_does_not_serve(
     code: str, sentence: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_package("cv2", code, tmp_path / "site", monkeypatch)
-    finding = software.opencv_findings()[-1]
-    assert finding.status is Status.PROBLEM
+    finding = software.opencv_checks()[-1]
+    assert finding.status is CheckStatus.PROBLEM
     assert sentence in finding.text
     assert hint in finding.hint
 
 
 @native
 def test_opencv_of_this_machine_serves() -> None:
-    findings = [finding for finding in software.opencv_findings() if "overwrite" not in finding.text]
-    assert [finding.status for finding in findings] == [Status.OK]
+    findings = [finding for finding in software.opencv_checks() if "overwrite" not in finding.text]
+    assert [finding.status for finding in findings] == [CheckStatus.OK]
     assert "FFMPEG" in findings[0].text
 
 
@@ -323,7 +325,7 @@ def test_command_says_what_is_here(tiny_int8: Path) -> None:
 @pytest.mark.parametrize(
     ("findings", "code", "verdict"),
     [
-        ([Finding("a", "fine")], 0, "edgeemo runs here: no problems, no warnings"),
+        ([Check("a", "fine")], 0, "edgeemo runs here: no problems, no warnings"),
         ([warning("a", "bad", "fix it")], 0, "edgeemo runs here: no problems, 1 warning"),
         (
             [problem("a", "worse", "fix it"), warning("b", "bad", "x")],
@@ -332,8 +334,8 @@ def test_command_says_what_is_here(tiny_int8: Path) -> None:
         ),
     ],
 )
-def test_exit_code(findings: list[Finding], code: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeemo.edge.commands.doctor.examine", lambda: findings)
+def test_exit_code(findings: list[Check], code: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeemo.edge.commands.doctor.run_checks", lambda: findings)
     result = CliRunner().invoke(edgeemo, ["doctor"])
     assert result.exit_code == code
     assert result.output.strip().endswith(verdict)

@@ -15,16 +15,16 @@ import pytest
 from edgeemo.edge.common.errors import DelegateError, EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.delegate import DelegateSpec
-from edgeemo.edge.inference.fallback import load_or_fall_back
-from edgeemo.edge.inference.interpreter import Inference, installed, load
+from edgeemo.edge.inference.fallback import load_with_fallback
+from edgeemo.edge.inference.interpreter import SessionProtocol, installed_runtimes, load
 
 #: ``tf.lite`` is left to the tests that need TensorFlow anyhow.
-RUNTIMES = [name for name in installed() if name != "tf.lite"]
+RUNTIMES = [name for name in installed_runtimes() if name != "tf.lite"]
 HERE = Path(__file__).parent
 #: e_machine of processors that this one is not.
 SPARC = 2
 
-Open = Callable[..., Inference]
+Open = Callable[..., SessionProtocol]
 
 
 def build(source: Path, target: Path, *flags: str) -> Path:
@@ -61,7 +61,7 @@ def open_model(request: pytest.FixtureRequest, library: Path, warnings: list[str
     def open_with(path: Path, mode: str = "", *, delegate: str = "", fallback: bool = True, after: int = 0) -> Any:
         options = [f"mode={mode}", f"after={after}"] if mode else []
         spec = DelegateSpec.parse(delegate or str(library), options)
-        return load_or_fall_back(path, runtime=request.param, delegate=spec, fallback=fallback, warn=warnings.append)
+        return load_with_fallback(path, runtime=request.param, delegate=spec, fallback=fallback, warn=warnings.append)
 
     return open_with
 
@@ -77,7 +77,7 @@ def by_delegate(tensor: np.ndarray) -> np.ndarray:
     return answer
 
 
-def by_cpu(tensor: np.ndarray, tiny_int8: Path, session: Inference) -> np.ndarray:
+def by_cpu(tensor: np.ndarray, tiny_int8: Path, session: SessionProtocol) -> np.ndarray:
     return load(tiny_int8, runtime=session.runtime).invoke(tensor)
 
 
@@ -136,7 +136,7 @@ def test_device_lost_in_mid_run_is_one_sentence_without_fallback(open_model: Ope
 def test_compiled_model_without_delegate_takes_the_one_beside_it(
     compiled: Path, tiny_int8: Path, warnings: list[str]
 ) -> None:
-    session = load_or_fall_back(compiled, warn=warnings.append)
+    session = load_with_fallback(compiled, warn=warnings.append)
     assert (session.invoke(noise()) == load(tiny_int8).invoke(noise())).all()
     assert warnings[0].startswith(f"{compiled} is compiled for the Edge TPU and cannot run without it; give --delegate")
 
@@ -145,7 +145,7 @@ def test_compiled_model_without_delegate_takes_the_one_beside_it(
 def test_compiled_model_alone_is_one_sentence(compiled: Path, runtime: str) -> None:
     (compiled.parent / "net.tflite").unlink()
     with pytest.raises(DelegateError, match=r"no net\.tflite beside the compiled model for the CPU to go on with"):
-        load_or_fall_back(compiled, runtime=runtime, warn=pytest.fail)
+        load_with_fallback(compiled, runtime=runtime, warn=pytest.fail)
 
 
 def test_another_model_beside_it_is_no_stand_in(open_model: Open, compiled: Path, tiny_float: Path) -> None:
@@ -158,13 +158,13 @@ def test_another_model_beside_it_is_no_stand_in(open_model: Open, compiled: Path
 
 def test_model_that_is_not_compiled_is_told(tiny_int8: Path, library: Path, warnings: list[str]) -> None:
     spec = DelegateSpec("edgetpu", str(library))
-    session = load_or_fall_back(tiny_int8, delegate=spec, warn=warnings.append)
+    session = load_with_fallback(tiny_int8, delegate=spec, warn=warnings.append)
     assert (session.invoke(noise()) == load(tiny_int8).invoke(noise())).all()
     assert "is not compiled for the Edge TPU: it runs on the CPU" in warnings[0]
 
 
 def test_card_is_that_of_the_model_beside_it(compiled: Path, library: Path) -> None:
-    session = load_or_fall_back(compiled, delegate=DelegateSpec(str(library), str(library)), warn=pytest.fail)
+    session = load_with_fallback(compiled, delegate=DelegateSpec(str(library), str(library)), warn=pytest.fail)
     assert len(Classifier.open(compiled, session=session).card.labels) == 7
 
 

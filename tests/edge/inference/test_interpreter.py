@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.edge.inference.interpreter import installed, load, version
+from edgeemo.edge.inference.interpreter import installed_runtimes, load, runtime_version
 from edgeemo.edge.tflite.container import split_model
 
 #: ``tf.lite`` is left to the tests that need TensorFlow anyhow.
-SMALL = [name for name in installed() if name != "tf.lite"]
+SMALL = [name for name in installed_runtimes() if name != "tf.lite"]
 
 
 @pytest.fixture(params=["tiny_int8", "tiny_float"])
@@ -30,12 +30,12 @@ def test_session_gives_probabilities(model: Path, runtime: str) -> None:
 
 
 def test_auto_takes_the_first_installed(model: Path) -> None:
-    assert load(model).runtime == installed()[0]
+    assert load(model).runtime == installed_runtimes()[0]
 
 
 @pytest.mark.parametrize("runtime", SMALL)
 def test_version_is_known(runtime: str) -> None:
-    assert version(runtime)[0].isdigit()
+    assert runtime_version(runtime)[0].isdigit()
 
 
 def test_two_threads_give_the_same_as_one(tiny_int8: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgeemo.edge.inspection.edgetpu import MAPPED, parameter_bytes, statuses
+from edgeemo.edge.inspection.edgetpu import MAPPED, edgetpu_statuses, parameter_bytes
 from edgeemo.edge.tflite.graph import Graph, Operator, TensorInfo
 
 UNSUPPORTED_TYPE = "Operation is working on an unsupported data type"
@@ -63,7 +63,7 @@ def one(name: str, *inputs: TensorInfo, out: TensorInfo = PLANES, **options: int
     ids=lambda value: value.name if isinstance(value, Operator) else None,
 )
 def test_a_rule_for_each_operator(operator: Operator, status: str) -> None:
-    assert status in statuses(Graph((operator,), (IMAGE,), operator.outputs))[0]
+    assert status in edgetpu_statuses(Graph((operator,), (IMAGE,), operator.outputs))[0]
 
 
 def test_what_depends_on_the_cpu_stays_there() -> None:
@@ -75,7 +75,7 @@ def test_what_depends_on_the_cpu_stays_there() -> None:
         one("RELU", tensor(2, 1, 8), out=tensor(5, 1, 8)),
     ]
     # Before the chip has begun, the CPU stops nothing; behind it, it stops what depends on it, and that alone.
-    assert statuses(Graph(tuple(chain), (), ())) == (
+    assert edgetpu_statuses(Graph(tuple(chain), (), ())) == (
         UNSUPPORTED_TYPE,
         MAPPED,
         "Operation not supported",

@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.edge.inspection.report import Inspection
-from edgeemo.edge.model.zoo import Catalog
+from edgeemo.edge.model.zoo import ModelZoo
 from edgeemo.edge.tflite.container import split_model
 
-SHIPPED = Catalog.open()
+SHIPPED = ModelZoo.open()
 compiler_runs = pytest.mark.native("starts a program that this machine's Python stands for")
-on_litert = pytest.mark.skipif(installed()[0] != "ai-edge-litert", reason="the rules are those of LiteRT")
+on_litert = pytest.mark.skipif(installed_runtimes()[0] != "ai-edge-litert", reason="the rules are those of LiteRT")
 
 
 def inspect(*words: object) -> Result:
@@ -79,7 +79,7 @@ def test_the_runtime_does_what_the_rules_say(name: str) -> None:
     assert found.surprises == []
 
 
-@pytest.mark.skipif("tflite-runtime" not in installed(), reason="needs the classic runtime")
+@pytest.mark.skipif("tflite-runtime" not in installed_runtimes(), reason="needs the classic runtime")
 def test_the_classic_runtime_is_said_to_do_otherwise(tiny_int8: Path) -> None:
     assert "here hands it none of them" in inspect(tiny_int8, "--runtime", "tflite-runtime").output
 

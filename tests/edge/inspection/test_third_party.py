@@ -22,7 +22,7 @@ from edgeemo.edge.model.card import ModelCard, card_beside, card_of, read_card
 from edgeemo.edge.model.describe import Description
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.tflite.graph import read_graph
-from edgeemo.edge.tflite.truncate import prefix
+from edgeemo.edge.tflite.truncate import truncate_model
 from edgeemo.edge.vision.preprocess import InputSpec
 
 LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
@@ -43,7 +43,7 @@ def logits(theirs: Path) -> Path:
     graph = read_graph(theirs.read_bytes())
     assert graph.operators[-1].name == "SOFTMAX"
     path = theirs.with_name("logits.tflite")
-    path.write_bytes(prefix(theirs.read_bytes(), len(graph.operators) - 1))
+    path.write_bytes(truncate_model(theirs.read_bytes(), len(graph.operators) - 1))
     return path
 
 

@@ -14,10 +14,10 @@ from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card
-from edgeemo.edge.model.zoo import DEFAULT, FOLDER, MANIFEST, Catalog, find_model, make_manifest
+from edgeemo.edge.model.zoo import DEFAULT, FOLDER, MANIFEST, ModelZoo, find_model, make_manifest
 from edgeemo.edge.tflite.container import split_model
 
-SHIPPED = Catalog.open()
+SHIPPED = ModelZoo.open()
 
 
 def call(*words: object) -> Result:

@@ -10,14 +10,14 @@ import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inspection.edgetpu import parameter_bytes
-from edgeemo.edge.inspection.xnnpack import fallbacks
-from edgeemo.edge.model.zoo import Catalog
+from edgeemo.edge.inspection.xnnpack import xnnpack_fallbacks
+from edgeemo.edge.model.zoo import ModelZoo
 from edgeemo.edge.tflite.flatbuffer import Buffer
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.schema import OPERATORS, TYPES
 
 TINY = Path(__file__).parents[2] / "models"
-SHIPPED = Catalog.open()
+SHIPPED = ModelZoo.open()
 FILES = [*sorted(TINY.glob("*.tflite")), *(SHIPPED.path(entry) for entry in SHIPPED.entries)]
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_read_or_refused_but_never_worse(tiny_int8: Path) -> N
                 place = rng.choice((rng.randrange(8, len(data)), min(len(data) - 1, 8 + rng.randrange(900))))
                 data[place] = rng.choice((0, 1, 127, 128, 255))
         try:
-            fallbacks(read_graph(bytes(data)))
+            xnnpack_fallbacks(read_graph(bytes(data)))
         except EdgeemoError:
             refused += 1
     assert 40 < refused < 400

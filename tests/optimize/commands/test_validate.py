@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.edge.model.card import read_card, with_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.network.model import load_model
@@ -63,7 +63,7 @@ def test_a_faithful_model_passes(
     assert "gate passed: the loss is at most" in result.stdout
 
 
-@pytest.mark.parametrize("runtime", installed())
+@pytest.mark.parametrize("runtime", installed_runtimes())
 def test_two_tflite_files_can_be_compared_in_every_runtime(
     converted: dict[str, Path], measured_zip: Path, runtime: str
 ) -> None:

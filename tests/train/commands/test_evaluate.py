@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeemo.cli import edgeemo
-from edgeemo.edge.inference.interpreter import installed
+from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.train.datasets.registry import read_dataset
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
@@ -45,7 +45,7 @@ def test_the_confusion_matrix_agrees_with_the_accuracy(of_run: dict) -> None:
     assert confusion.sum(axis=1).tolist() == [100] * 7
 
 
-@pytest.mark.parametrize("runtime", installed())
+@pytest.mark.parametrize("runtime", installed_runtimes())
 def test_a_float_model_has_the_run_s_figures_in_every_runtime(
     converted: dict[str, Path], measured_zip: Path, of_run: dict, runtime: str
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_float_model_has_the_run_s_figures_in_every_runtime(
     assert sure[0] == pytest.approx(sure[1], abs=1e-4)
 
 
-@pytest.mark.parametrize("runtime", installed())
+@pytest.mark.parametrize("runtime", installed_runtimes())
 def test_an_int8_model_stays_near_the_run_in_every_runtime(
     converted: dict[str, Path], measured_zip: Path, of_run: dict, runtime: str
 ) -> None:
