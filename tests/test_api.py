@@ -393,7 +393,7 @@ def examples(astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_examples_run(page: str) -> None:
     text = str(edgeemo.__doc__) if page == "help(edgeemo)" else (ROOT / page).read_text(encoding="utf-8")
     # In a page, the end of a block is no part of what is printed.
-    text = re.sub(r"^```.*$", "", text, flags=re.M)
+    text = re.sub(r"^```.*$", "", text, flags=re.MULTILINE)
     test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
     assert len(test.examples) >= 5
     output = io.StringIO()

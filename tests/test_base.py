@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgeemo.cli import edgeemo
+from edgeemo.cli import COMMANDS, edgeemo
 from edgeemo.edge.common.files import write_bytes
 from edgeemo.edge.vision.image import decode
 from edgeemo.train.datasets.synthetic import EMOTIONS, camera_clip
@@ -37,6 +37,12 @@ def photo(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("module", ABSENT)
 def test_the_base_install_leaves_it_out(module: str) -> None:
     assert importlib.util.find_spec(module) is None
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_the_base_install_only(command: str) -> None:
+    result = CliRunner().invoke(edgeemo, [command, "--help"])
+    assert (result.exit_code, result.output[:6]) == (0, "Usage:")
 
 
 def test_a_face_is_found_and_classified(photo: Path) -> None:

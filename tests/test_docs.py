@@ -211,14 +211,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = (page.parent / path) if path else page
         if not file.exists():
             broken.append(f"{page.name}:{number}: {target}")
-        elif fragment and fragment not in map(anchor, re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)):
+        elif fragment and fragment not in map(
+            anchor, re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        ):
             broken.append(f"{page.name}:{number}: no heading {fragment}")
     assert not broken
 
 
 def is_path(text: str) -> bool:
     """Whether code font names a file of this repository: it begins with one of its folders."""
-    first = text.split("/")[0]
+    first = text.split("/", maxsplit=1)[0]
     return "/" in text and first in FOLDERS and not re.search(r"[\s*{}<>=]|[A-Z_]{4,}/", text)
 
 

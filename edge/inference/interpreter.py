@@ -124,7 +124,8 @@ class Session:
     @property
     def delegate(self) -> str:
         """The name of the delegate that was loaded; else ``xnnpack`` when the runtime's own took at least one operator,
-        ``none``, or empty when the runtime does not tell."""
+        ``none``, or empty when the runtime does not tell.
+        """
         if self._delegate is not None:
             return self._delegate.name
         details = getattr(self._interpreter, "_get_ops_details", None)

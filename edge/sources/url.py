@@ -38,7 +38,7 @@ class CameraUrl:
             OptionError: it is none, or of another kind. The message shows nothing of it but its scheme.
         """
         wanted = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        scheme = text.split("://")[0].lower()
+        scheme = text.split("://", maxsplit=1)[0].lower()
         if scheme not in SCHEMES:
             raise OptionError("the source is an address of an unknown kind", expected=wanted, got=f"{scheme[:20]}://")
         try:

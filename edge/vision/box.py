@@ -37,7 +37,7 @@ class Box:
 
     @property
     def center(self) -> tuple[float, float]:
-        """x and y of the middle."""
+        """X and y of the middle."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     def inside(self, width: int, height: int) -> Box:

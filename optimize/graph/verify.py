@@ -130,7 +130,8 @@ def verify_granularity(data: bytes, *, per_channel: bool) -> None:
 def _owners(operator: Operator, skip: Collection[str], *, last: bool) -> list[str]:
     """Return the layers that an operator may belong to, by the tensor that it writes, which is named after layers:
     ``net/layer/BiasAdd``, with tfmot's ``quant_`` where the output of the layer has a range. The model's output has a
-    name of its own, so there the tensors that are read are looked at."""
+    name of its own, so there the tensors that are read are looked at.
+    """
     names = " ".join(tensor.name for tensor in (operator.outputs if not last else operator.inputs))
     return [name for name in skip if re.search(rf"(^|[/; ])(quant_)?{re.escape(name)}[/; ]", f"{names} ")]
 

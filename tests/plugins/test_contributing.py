@@ -10,7 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BLOCKS = re.findall(
-    r'^```\w+(?: title="([^"]+)")?\n(.*?)^```', (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S | re.M
+    r'^```\w+(?: title="([^"]+)")?\n(.*?)^```',
+    (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+    re.DOTALL | re.MULTILINE,
 )
 SHOWN = [text for _, text in BLOCKS]
 TITLED = [(title, text) for title, text in BLOCKS if title]

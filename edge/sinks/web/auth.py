@@ -103,5 +103,5 @@ class AccessControl:
 def _name(host: str) -> str:
     """Return the Host header without its port and brackets."""
     if host.startswith("["):
-        return host[1:].split("]")[0].lower()
+        return host[1:].split("]", maxsplit=1)[0].lower()
     return host.rsplit(":", 1)[0].lower()

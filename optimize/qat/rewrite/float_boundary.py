@@ -14,7 +14,8 @@ class FloatBoundary(keras.layers.Layer):
 
     The converter takes every operator to int8 whose inputs and output have ranges, with or without ranges of its
     weights. Behind this layer ranges start again; :func:`edgeemo.optimize.graph.remove_casts.remove_casts` removes
-    it in the end."""
+    it in the end.
+    """
 
     def call(self, inputs: Any) -> Any:
         """Return the same values, float32."""

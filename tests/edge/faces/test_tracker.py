@@ -223,7 +223,8 @@ def test_label_changes_only_by_a_margin(other: float, label: str) -> None:
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, np.ndarray]:
     """What the shipped edge-res-int8 said of 10 s at 25 frames/s, (250, 7) each: a drawn clip whose emotion changes
-    every 2 s, and scikit-image's astronaut (public domain) moving a little under sensor noise."""
+    every 2 s, and scikit-image's astronaut (public domain) moving a little under sensor noise.
+    """
     return {name: np.array(rows) for name, rows in json.loads(RECORDED.read_text()).items()}
 
 

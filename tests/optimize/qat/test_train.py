@@ -168,7 +168,7 @@ def test_frozen_statistics_stay_and_scales_are_trained(recipe: Recipe, few: Trai
 
 
 def test_every_kernel_has_ranges(recipe: Recipe, randomize: Any) -> None:
-    """tfmot puts none around a layer before a ReLU of its own."""
+    """Tfmot puts none around a layer before a ReLU of its own."""
     aware = quantization_aware(randomize(odd_net(recipe.input.shape), 1))
     ranges = {variable.name.rsplit("_", 1)[0] for variable in aware.variables if "kernel_m" in variable.name}
     kernels = [variable.name for variable in aware.variables if "kernel:" in variable.name]
