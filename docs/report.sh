@@ -61,7 +61,7 @@ profiled=(models/published/edge-res-{int8,float32}.tflite "${ours[@]}")
 for peer in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$peer" ] && profiled+=("$peer"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
-  --title "All models side by side" --out docs/benchmark-report.md --force --foreword \
+  --title "All models side by side" --out docs/benchmark-report.md --force --introduction \
   "Made by make report, from records alone. Accuracy: FER-2013 PublicTest without the images that also stand, pixel \
 for pixel, in another split, because others trained on those; all models see the same faces. Models of others are fed \
 as their authors do, and named below the table.${OPTIONS:+ This one is a quick look: $OPTIONS.}"

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ...edge.commands.options import json_option
 from ...edge.common.errors import GateError
 from ..compare import TOLERANCE, compare
 from ..record import read_records
@@ -29,12 +30,12 @@ Example:
 )
 @click.option("--relative", is_flag=True, help="Compare multiples of each run's first model instead of milliseconds.")
 @click.option("--include-unreliable", is_flag=True, help="Count unreliable records too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option()
 def command(old: str, new: str, tolerance: float, relative: bool, include_unreliable: bool, as_json: bool) -> None:
-    """Say what got slower from OLD to NEW (records, .jsonl) beyond the noise; exit code 3 when something did.
+    """Report what got slower from OLD to NEW (records, .jsonl) beyond the noise; exit code 3 when something did.
 
     The noise is the spread of the rounds of both: a model is slower when the whole 99 % confidence interval of the
-    ratio lies above 1 + tolerance. Unreliable records prove nothing. See docs/benchmarks.md.
+    ratio lies above 1 + tolerance. Unreliable records are not compared. See docs/benchmarks.md.
     """
     found = compare(
         read_records(old),

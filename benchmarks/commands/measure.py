@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from ...edge.commands.options import runtime_option
-from ...edge.common.console import Progress
+from ...edge.commands.options import force_option, json_option, out_option, quiet_option, runtime_option
+from ...edge.common.console import Progress, message
 from ...edge.common.errors import MissingExtraError, OptionError
 from ...edge.common.files import existing, new_folder, write_text
 from ...edge.common.plugin import own_values
@@ -90,10 +90,10 @@ _CPU = "none"
     "--ceiling", is_flag=True, help="Report what is reached of the fastest int8 matrix products, measured in between."
 )
 @click.option("--card", metavar="FILE", help="Card (JSON) for the models that carry none.")
-@click.option("-o", "--out", metavar="DIR", help="Write records.jsonl, table.md, report.html and plot.png there.")
-@click.option("--force", is_flag=True, help="Write into a folder that has contents.")
-@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines instead of the table.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@out_option("Write records.jsonl, table.md, report.html and plot.png there.", metavar="DIR")
+@force_option("Write into a folder that has contents.")
+@json_option("Print the records as JSON lines instead of the table.")
+@quiet_option()
 def command(models: tuple[str, ...], out: str | None, force: bool, as_json: bool, quiet: bool, **values: Any) -> None:
     """Measure latency, memory and accuracy of models side by side on this device.
 
@@ -171,6 +171,6 @@ def _write_report(records: list[BenchmarkRecord], folder: Path, *, quiet: bool) 
         names.append("plot.png")
     except MissingExtraError as error:
         # The base install has no matplotlib; the plot can be made from the records elsewhere.
-        click.echo(f"plot.png is left out: {error!s}", err=True)
+        message(f"plot.png is left out: {error}")
     if not quiet:
-        click.echo(f"wrote {', '.join(names)} to {folder}", err=True)
+        message(f"wrote {', '.join(names)} to {folder}")

@@ -6,7 +6,7 @@ import functools
 
 import click
 
-from ...edge.commands.options import runtime_option
+from ...edge.commands.options import force_option, json_option, out_option, quiet_option, runtime_option
 from ...edge.common.console import Progress
 from ...edge.common.files import existing, new_file
 from ...edge.model.zoo import find_model
@@ -30,24 +30,32 @@ Example:
     show_default=True,
     help="To spend on each model; ten rounds are run whatever they take.",
 )
-@click.option("--out", metavar="FILE", help="Write the profiles there (.jsonl), for edgeemo benchmark report.")
-@click.option("--force", is_flag=True, help="Replace the file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the profiles as JSON lines instead of tables.")
+@out_option("Write the profiles there (.jsonl), for edgeemo benchmark report.")
+@force_option()
+@json_option("Print the profiles as JSON lines instead of tables.")
+@quiet_option()
 def command(
-    models: tuple[str, ...], runtime: str, threads: int, seconds: float, out: str | None, force: bool, as_json: bool
+    models: tuple[str, ...],
+    runtime: str,
+    threads: int,
+    seconds: float,
+    out: str | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Time the operators of each MODEL.
 
-    Runtimes keep their own profile to themselves. So the model is cut behind each of its operators and the parts are
-    timed in turns: what a part takes longer than the one before it is that operator's. See docs/reports.md.
+    The runtimes do not publish a profile of their own. So the model is cut after each of its operators and the parts
+    are timed in turns: what a part takes longer than the one before it is that operator's. See docs/reports.md.
     """
     target = new_file(out, force=force) if out else None
     paths = [existing(find_model(model), "a .tflite model") for model in models]
     found = []
-    with Progress() as progress:
+    with Progress(quiet=quiet) as progress:
         for path in paths:
-            told = functools.partial(progress.update, f"rounds of {path.stem}")
-            found.append(profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=told))
+            shown = functools.partial(progress.update, f"rounds of {path.stem}")
+            found.append(profile(path, runtime=runtime, threads=threads, seconds=seconds, progress=shown))
     if target:
         write_profiles(target, found)
     if as_json:

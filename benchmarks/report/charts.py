@@ -1,4 +1,4 @@
-"""Charts of how a benchmark's figures came about: distributions, stages, the course of a run."""
+"""Charts of how a benchmark's figures came about: distributions, stages, latency over time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STAGES = {
 #: Of kinds of operators, the most costly first.
 _KINDS = ("#c4512d", "#5b7899", "#3f8f6b", "#c9a227", "#80699b", "#8a8a8a")
 
-#: Of the course of a run: more lines cannot be told apart.
+#: Lines of latency over time: more cannot be told apart.
 _MOST_LINES = 6
 
 

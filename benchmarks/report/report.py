@@ -1,4 +1,4 @@
-"""A report of benchmark records: figures, images, and what was in the way. One page of HTML, or Markdown."""
+"""A report of benchmark records: figures, images, and why some are unreliable. One page of HTML, or Markdown."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from ...edge.common.errors import DataError, MissingExtraError, OptionError
 from ...edge.common.files import write_text
 from ...edge.common.html import Page
 from ...edge.common.markdown import MarkdownReport
+from ...edge.common.plotting import SUFFIXES
 from ..measure.profile import Profile
 from ..probes.probe import COST, SUMMARY, Section
 from ..probes.registry import probe_rows, probe_sections
 from ..record import BenchmarkRecord
 from .charts import histogram_chart, latency_over_time_chart, profile_chart, stage_chart
 from .cost import LATENCY, costs_of
-from .scatter import SUFFIXES, plot_records
+from .scatter import plot_records
 from .table import notes, profile_cells, profile_notes
 
 FORMATS = (".html", ".md")
 _METHOD = (
-    "Every model ran in a process of its own. In each round each had one turn, one query at a time, in an order drawn "
-    "anew; ratios are between medians of the same round. A percentile is given only where the number of queries "
+    "Every model ran in a process of its own. In each round each had one turn, one query at a time, in random "
+    "order; ratios are between medians of the same round. A percentile is given only where the number of queries "
     "supports it (64 for p90, 130 for p95, 662 for p99). See docs/benchmarks.md."
 )
 
@@ -53,8 +54,8 @@ def write_report(
     *,
     profiles: Sequence[Profile] = (),
     title: str = "Benchmark",
-    foreword: str = "",
-    images: str = "",
+    introduction: str = "",
+    suffix: str = ".png",
 ) -> None:
     """Write a report. Records of several runs or devices are shown apart.
 
@@ -66,13 +67,13 @@ def write_report(
             of the same name beside it.
         profiles: operators of some models, to show below.
         title: of the report.
-        foreword: a paragraph ahead of everything else.
-        images: ``.png`` or ``.svg``; by default ``.png``.
+        introduction: paragraph at the beginning.
+        suffix: format of the images, ``.png`` or ``.svg``.
 
     Raises:
         EdgeemoError: no records, an unknown format, or the place cannot be written.
     """
-    path, suffix = Path(path), images or ".png"
+    path = Path(path)
     if not records:
         raise DataError("nothing to report", expected="at least one record")
     if path.suffix.lower() not in FORMATS:
@@ -81,8 +82,8 @@ def write_report(
         raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     page, markdown = Page(title), MarkdownReport(title, path, path.with_suffix(""))
     report: Report = page if path.suffix.lower() == ".html" else markdown
-    if foreword:
-        report.paragraph(foreword)
+    if introduction:
+        report.paragraph(introduction)
     report.paragraph(_METHOD)
     runs = list(dict.fromkeys(record.run for record in records))
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as folder:
@@ -168,9 +169,9 @@ def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:
         images.show("stages", lambda place: stage_chart(records, place), f"{caption} to the label.")
     if any(record.rounds_at_s for record in records):
         images.show(
-            "course",
+            "latency-over-time",
             lambda place: latency_over_time_chart(records, place),
-            "The course of the run: what moves all models is the machine.",
+            "Latency over time: what moves all models at once is the machine.",
         )
 
 

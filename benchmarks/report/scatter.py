@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...edge.common.errors import DataError, MissingExtraError, OptionError
-from ...edge.common.files import write_bytes
+from ...edge.common.errors import DataError
+from ...edge.common.plotting import figure_suffix, save_figure, subplots
 from ..cases import thread_count
 from ..record import BenchmarkRecord
 from .cost import LATENCY, Cost
 from .label_placement import Point, label_points
 
-SUFFIXES = (".png", ".svg")
 #: An axis that spans more than this factor is logarithmic.
 LOG_FACTOR = 10.0
-_DPI = 120
 _PALETTE = 128
 _COLORS = {"float32": "#5b7899", "int8": "#c4512d", "qat": "#3f8f6b"}
 _OTHER = "#80699b"
@@ -54,7 +51,7 @@ def plot_records(
         DataError: another suffix, or no record with such a figure.
         MissingExtraError: matplotlib is not installed.
     """
-    _suffix(path)
+    figure_suffix(path)
     shown = [record for record in records if cost.of(record) and (cost is LATENCY or record.accuracy)]
     if not shown:
         raise DataError(
@@ -70,52 +67,22 @@ def plot_records(
     save(drawing, path)
 
 
-def save(drawing: Any, path: str | Path) -> None:
-    """Write a figure as .png, with as many colors as plots have, or as .svg; the same figure gives the same bytes.
-
-    Raises:
-        EdgeemoError: another suffix, or the place cannot be written.
-    """
-    suffix = _suffix(path)
-    from matplotlib import rc_context
-    from PIL import Image
-
-    stream = io.BytesIO()
-    if suffix == ".svg":
-        # Text stays text: readable, searchable, and a fraction of the size of outlines.
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "edgeemo"}):
-            drawing.savefig(stream, format="svg", metadata={"Date": None})
-    else:
-        raw = io.BytesIO()
-        drawing.savefig(raw, format="png", dpi=_DPI)
-        with Image.open(raw) as image:
-            image.convert("RGB").quantize(_PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-                stream, "PNG", optimize=True
-            )
-    write_bytes(path, stream.getvalue())
-
-
-def _suffix(path: str | Path) -> str:
-    suffix = Path(path).suffix
-    if suffix.lower() not in SUFFIXES:
-        raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
-    return suffix.lower()
-
-
 def figure(rows: int) -> tuple[Any, Any]:
-    """An empty figure with axes, high enough for so many rows.
+    """Return an empty figure with axes, high enough for so many rows.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "evaluate") from error
-    drawing = Figure(figsize=(8, max(4.5, 1.5 + 0.4 * rows)), layout="constrained")
-    FigureCanvasAgg(drawing)
-    return drawing, drawing.subplots()
+    return subplots(8, max(4.5, 1.5 + 0.4 * rows))
+
+
+def save(drawing: Any, path: str | Path) -> None:
+    """Write a figure with as many colors as charts have.
+
+    Raises:
+        EdgeemoError: the suffix is neither .png nor .svg, or the place cannot be written.
+    """
+    save_figure(drawing, path, colors=_PALETTE)
 
 
 def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: Cost) -> None:

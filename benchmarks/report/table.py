@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...edge.common import markdown
 from ...edge.common.tables import aligned
 from ..cases import thread_count
 from ..measure.profile import Profile
@@ -25,11 +26,8 @@ def text_table(records: Sequence[BenchmarkRecord]) -> str:
 
 def markdown_table(records: Sequence[BenchmarkRecord]) -> str:
     """Return a Markdown table with notes below."""
-    head, *rows = probe_rows(records, SUMMARY)
-    rule = [":--" if name in _LEFT else "--:" for name in head]
-    safe = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = ["| " + " | ".join(row) + " |" for row in [head, rule, *safe]]
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes(records))]) + "\n"
+    table = markdown.markdown_table(probe_rows(records, SUMMARY), left=_LEFT)
+    return "\n".join([table, "", *(f"- {note}" for note in notes(records))]) + "\n"
 
 
 def notes(records: Sequence[BenchmarkRecord], *, details: bool = True) -> list[str]:

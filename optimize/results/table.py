@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, write_text
+from ...edge.common.markdown import markdown_table
 from ..methods import METHODS, columns
 from .figures import Figure
 from .system import REFERENCE, System
@@ -32,7 +33,7 @@ def markdown(systems: Sequence[System]) -> str:
         "ms": _latency,
     }
     rows = [[cell(system) for cell in cells.values()] for system in systems]
-    return _table(list(cells), rows, left=("system", "published", "measured on")) + _listed(notes(systems))
+    return markdown_table([list(cells), *rows], left=("system", "published", "measured on")) + _listed(notes(systems))
 
 
 def markdown_by_model(systems: Sequence[System]) -> str:
@@ -65,7 +66,7 @@ def markdown_by_model(systems: Sequence[System]) -> str:
         *_places(systems),
         *(doubt for system in systems for doubt in system.doubts(METHODS.names())),
     ]
-    return _table(head, rows, left=("system", "model")) + _listed(known)
+    return markdown_table([head, *rows], left=("system", "model")) + _listed(known)
 
 
 def notes(systems: Sequence[System]) -> list[str]:
@@ -103,12 +104,6 @@ def _places(systems: Sequence[System]) -> list[str]:
 
 def _where(system: System, methods: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(figure.where for figure in system.figures(methods)))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str]) -> str:
-    lines = [head, [":--" if name in left else "--:" for name in head]]
-    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _listed(sentences: Sequence[str]) -> str:

@@ -19,14 +19,14 @@ pytest.importorskip("matplotlib")
         pytest.param(9, ["all models", "half of them", "median of them"], id="too many for lines"),
     ],
 )
-def test_the_course_names_what_it_draws(tmp_path: Path, models: int, names: list[str]) -> None:
+def test_latency_over_time_names_what_it_draws(tmp_path: Path, models: int, names: list[str]) -> None:
     reasons = {1: ("too hot",)}
     records = [
         sample(name=f"m{number}", reasons=reasons.get(number, ()), rounds_ms=(0.1 + number, 0.2 + number))
         for number in range(models)
     ]
-    latency_over_time_chart(records, tmp_path / "course.svg")
-    text = (tmp_path / "course.svg").read_text()
+    latency_over_time_chart(records, tmp_path / "time.svg")
+    text = (tmp_path / "time.svg").read_text()
     assert [name for name in names if f">{name}</text>" in text] == names
     assert (">m0</text>" in text) == (models == 2)
 
@@ -41,4 +41,4 @@ def test_bars_of_a_tainted_record_say_so(tmp_path: Path, draw: object) -> None:
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(EdgeemoError, match="nothing to draw, expected a record with rounds_at_s"):
-        latency_over_time_chart([sample(rounds_at_s=())], tmp_path / "course.svg")
+        latency_over_time_chart([sample(rounds_at_s=())], tmp_path / "time.svg")

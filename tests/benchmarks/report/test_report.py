@@ -42,7 +42,7 @@ def test_the_page_has_every_image_inside_and_needs_no_network(tmp_path: Path) ->
         ["Accuracy", "against", "multiply-accumulates"],
         ["How", "the", "latencies"],
         ["Stages", "of", "a"],
-        ["The", "course", "of"],
+        ["Latency", "over", "time:"],
     ]
     assert text.count("data:image/png;base64,iVBOR") == 6
     assert "://" not in text
@@ -104,12 +104,20 @@ def test_markdown_has_its_images_beside_it(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     records = [FIRST, replace(SECOND, notes="seen | PublicTest")]
     write_report(
-        records, tmp_path / "docs" / "page.md", profiles=[PROFILE], title="Ours", foreword="By hand.", images=".svg"
+        records, tmp_path / "docs" / "page.md", profiles=[PROFILE], title="Ours", introduction="By hand.", suffix=".svg"
     )
     text = (tmp_path / "docs" / "page.md").read_text()
     assert text.startswith("# Ours\n\nBy hand.\n\n")
     links = re.findall(r"!\[.*?\]\((.*?)\)", text)
-    names = ["accuracy-latency", "accuracy-size", "accuracy-macs", "histogram", "stages", "course", "operators-1"]
+    names = [
+        "accuracy-latency",
+        "accuracy-size",
+        "accuracy-macs",
+        "histogram",
+        "stages",
+        "latency-over-time",
+        "operators-1",
+    ]
     assert links == [f"page/{name}.svg" for name in names]
     assert sorted(path.name for path in (tmp_path / "docs" / "page").iterdir()) == sorted(
         f"{name}.svg" for name in names
@@ -135,7 +143,7 @@ def test_a_tainted_profile_says_so_first(tmp_path: Path) -> None:
 )
 def test_a_format_that_there_is_not(tmp_path: Path, name: str, images: str, sentence: str) -> None:
     with pytest.raises(EdgeemoError, match=re.escape(sentence)):
-        write_report([FIRST], tmp_path / name, images=images)
+        write_report([FIRST], tmp_path / name, suffix=images)
     assert not list(tmp_path.iterdir())
 
 
