@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from .edge.common.console import message
 from .edge.common.files import new_folder, write_text
 
 if TYPE_CHECKING:
@@ -83,10 +84,10 @@ class Clip:
 
 
 def _step(title: str, work: Callable[[], _T]) -> _T:
-    click.echo(f"{title} ...", err=True)
+    message(f"{title} ...")
     began = time.monotonic()
     result = work()
-    click.echo(f"    {time.monotonic() - began:.0f} s", err=True)
+    message(f"    {time.monotonic() - began:.0f} s")
     return result
 
 

@@ -80,3 +80,15 @@ def test_every_folder_of_code_is_in_the_package() -> None:
 def test_readme_s_test_command_is_what_ci_runs() -> None:
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+#: Where click may be imported: commands, and modules that declare the options of a plug-in.
+CLICK = ("cli.py", "demo.py", "edge/common/plugin.py", "edge/sources/", "edge/sinks/", "benchmarks/probes/")
+CLICK += ("train/datasets/options.py",)
+
+
+def test_only_the_command_line_knows_click() -> None:
+    files = [path.relative_to(ROOT).as_posix() for package in PACKAGES for path in sources(package)]
+    rest = [name for name in files if "/commands/" not in name and not name.startswith(CLICK)]
+    assert len(rest) > 100
+    assert not [name for name in rest if any(found.split(".")[0] == "click" for found in imports(ROOT / name))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from ..common.console import message
 from ..sources.base import Frame, SourceState, SourceStatus, Warn, warn_on_stderr
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class ThreadedSink:
 
 def announce_on_stderr(sentence: str) -> None:
     """Print a sentence on standard error."""
-    click.echo(sentence, err=True)
+    message(sentence)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
+from ..common.console import message
 from .base import SourceState, Update
 
 _TEXTS = {
@@ -34,13 +33,13 @@ class ConsoleSink:
             self._since = update.monotonic if self._since is None else self._since
             # The state tells enough: attempts fail for changing reasons, night after night.
             if status.state is not self._state:
-                click.echo(f"Warning: {_TEXTS[status.state]} ({status.reason})", err=True)
+                message(f"Warning: {_TEXTS[status.state]} ({status.reason})")
         elif status.state is SourceState.RUNNING:
             if self._since is not None:
-                click.echo(f"The camera is back after {update.monotonic - self._since:.1f} s", err=True)
+                message(f"The camera is back after {update.monotonic - self._since:.1f} s")
                 self._since = None
             if status.reason and status.reason != self._reason:
-                click.echo(f"Warning: {status.reason}", err=True)
+                message(f"Warning: {status.reason}")
         self._state, self._reason = status.state, status.reason
 
     def close(self, timeout: float) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import click
 import numpy as np
 
+from ..common.console import message
+
 if TYPE_CHECKING:
     from .live.source import Limits
 
@@ -134,7 +136,7 @@ Warn = Callable[[str], None]
 
 def warn_on_stderr(sentence: str) -> None:
     """Print a warning on standard error; the usual :data:`Warn`."""
-    click.echo(f"Warning: {sentence}", err=True)
+    message(f"Warning: {sentence}")
 
 
 @dataclass(frozen=True)

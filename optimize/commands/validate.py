@@ -76,9 +76,10 @@ def command(
 
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
     """
+    from ...edge.commands.typed import typed_command
     from ...train.datasets.registry import read_evaluation_set
     from ...train.datasets.splits import holdout_of
-    from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of, typed_command
+    from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of
     from ...train.evaluation.predictor import open_predictor, predict_dataset
     from ..validation import compare_accuracy
     from ..validation.card_figures import CORRUPTED, Measurement

@@ -54,9 +54,10 @@ def command(
 
     Example: edgeemo evaluate runs/cnn3 --data archive.zip --split test --out runs/cnn3/test
     """
+    from ...edge.commands.typed import typed_command
     from ..datasets.registry import read_evaluation_set
     from ..datasets.splits import holdout_of
-    from ..evaluation.card_figures import Record, check_recordable, runtime_of, typed_command
+    from ..evaluation.card_figures import Record, check_recordable, runtime_of
     from ..evaluation.predictor import open_predictor, predict_dataset
 
     short = out is None and not record and importlib.util.find_spec("sklearn") is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...edge.common.console import message
 from ...edge.common.errors import OptionError
 from .classes import parse_classes
 from .dataset import Dataset
@@ -119,9 +120,9 @@ def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Comman
 def report_left_out(dataset: Dataset) -> None:
     """Say on standard error what was left out of a data set, and why."""
     if dataset.bad:
-        click.echo(f"left out {len(dataset.bad):,} broken images", err=True)
+        message(f"left out {len(dataset.bad):,} broken images")
     for note in dataset.notes:
-        click.echo(note, err=True)
+        message(note)
 
 
 def _angles(text: str | None) -> tuple[str, ...]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import click
-from click.core import ParameterSource
 
 from ...edge.common.errors import ModelError
 from ...edge.common.files import existing, new_file, write_bytes
@@ -20,9 +15,6 @@ from ...edge.inference.interpreter import runtime_version
 from ...edge.model.card import ModelCard, card_of, with_card
 from ..datasets.dataset import Dataset
 from .predictor import Predictor
-
-#: Options that say where results go; they change none.
-_OUTPUTS = ("out", "corruptions", "force", "as_json", "record")
 
 
 class Record:
@@ -141,23 +133,3 @@ def check_recordable(dataset: Dataset) -> None:
             got=", ".join(others),
             hint="measure on --split test, or leave --record out",
         )
-
-
-def typed_command(ctx: click.Context) -> str:
-    """The call as it was typed, without where its results went.
-
-    It travels with the model, so of absolute paths only the last part is kept: whose folders they are is nobody's
-    business, and the content hash tells the data.
-    """
-    words = ["edgeemo", str(ctx.command.name)]
-    for parameter in ctx.command.params:
-        name = str(parameter.name)
-        value = str(ctx.params.get(name))
-        if name in _OUTPUTS or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            continue
-        if isinstance(parameter, click.Option):
-            words.append(parameter.opts[0])
-            if parameter.is_flag:
-                continue
-        words.append(os.path.basename(os.path.normpath(value)) if os.path.isabs(value) else value)
-    return shlex.join(words)
