@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("train.commands.data", "Look at data sets."),
     "doctor": ("edge.commands.doctor", "Check this machine: hardware, packages, cameras, accelerators."),
     "deploy": ("edge.commands.deploy", "Install a model as a service on a device."),
-    "demo": ("demo", "Walk the whole way on synthetic faces in minutes."),
+    "demo": ("demo", "Run an end-to-end demo on synthetic faces in minutes."),
     "maintain": ("cli", "For those who work on this repository: its manifest and tables."),
 }
 #: The same for ``edgeemo maintain``.
@@ -134,5 +134,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    # TensorFlow's own error is told by its name: most commands run without TensorFlow.
+    # TensorFlow's own error is recognized by its name: most commands run without TensorFlow.
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

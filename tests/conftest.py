@@ -51,7 +51,7 @@ def clip_avi(clip: list[tuple[np.ndarray, Any]], tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn faces of 24x24 pixels, 2,500 to train and 700 to test, as a zip of class folders: quick to read again."""
+    """Synthetic faces of 24x24 pixels, 2,500 to train and 700 to test, as a zip of class folders: quick to reread."""
     from PIL import Image
 
     from edgeemo.train.datasets.registry import read_dataset

@@ -25,15 +25,15 @@ BANNED = {
     r"go(es|ing)? on": "continue",
     r"anew": "again",
     r"mend(s|ed|ing)?": "fix",
-    r"rooms?": "package",
+    r"(this|these|device's|workstation's) rooms?": "package",
     r"models? of others|other people's models?": "third-party model",
     r"(by|with) the front": "running on a camera",
     r"frames left out": "dropped frames",
-    r"looked for": "searched for, or reconnecting",
+    r"(is|being) looked for": "reconnecting",
     r"blam(e|es|ed|ing)": "sensitivity",
     r"(quant|optim|normal|initial|recogn|serial)is(e[ds]?|ing|ation|er)": "American spelling",
     r"colou?r?ise\w*|colour\w*|behaviours?|labelled|labelling|grey|centre[ds]?": "American spelling",
-    r"licence[ds]?|neighbours?|favour\w*|artefacts?": "American spelling",
+    r"neighbours?|favour\w*|artefacts?": "American spelling",
 }
 PATTERN = re.compile(r"(?<![\w-])(?:" + "|".join(f"(?:{word})" for word in BANNED) + r")(?![\w-])", re.IGNORECASE)
 # This file has to name them; the changelog has the old names, and the other two quote reports.

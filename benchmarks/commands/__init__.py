@@ -1,1 +1,1 @@
-"""The commands that this room owns; ``cli`` imports them lazily, one module a command."""
+"""The commands that this package owns; ``cli`` imports them lazily, one module a command."""

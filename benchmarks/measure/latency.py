@@ -170,7 +170,7 @@ def measure(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
-    """Measure models one query at a time, in rounds in which each has one turn. The order is drawn anew each round.
+    """Measure models one query at a time, in rounds in which each has one turn. The order is redrawn each round.
 
     When the amounts are reached and the medians have not settled, see :func:`unsettled`, more rounds follow.
 

@@ -50,7 +50,7 @@ class Stages:
 def measure_stages(
     processes: Sequence[ModelProcess], frames: Sequence[Path], *, queries: int, seed: int = 0
 ) -> list[Stages | None]:
-    """Time the stages of models in turns, in an order that is drawn anew each round.
+    """Time the stages of models in turns, in an order that is redrawn each round.
 
     Args:
         processes: the models, alive; those without a card have no stages.

@@ -34,7 +34,7 @@ class Offline:
 
 
 def measure_throughput(processes: Sequence[ModelProcess], *, seed: int = 0) -> list[Offline]:
-    """Measure the throughput of models in turns, in an order that is drawn anew each round.
+    """Measure the throughput of models in turns, in an order that is redrawn each round.
 
     Args:
         processes: the models, alive.

@@ -100,7 +100,7 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     axes.margins(x=0.15, y=0.12)
     axes.set_ylabel("accuracy (%), 95 % confidence interval")
     axes.grid(alpha=0.3)
-    # What taints a latency changes neither sizes nor counts.
+    # What makes a latency unreliable changes neither sizes nor counts.
     _legend(axes, records, unreliable=cost is LATENCY, front=len(front) > 1)
     corners = [corner for a, b in itertools.pairwise(front) for corner in (a, (b[0], a[1]))] + front[-1:]
     obstacles = [((x, low), (x, high)) for (x, _), (low, _, high) in zip(points, map(_percent, records), strict=True)]
@@ -186,5 +186,5 @@ def color_of(record: BenchmarkRecord) -> str:
 
 
 def label_of(record: BenchmarkRecord) -> str:
-    """The name of a record where its color or shape cannot show the taint."""
+    """The name of a record where its color or shape cannot show that it is unreliable."""
     return f"{record.name} (unreliable)" if record.unreliable else record.name

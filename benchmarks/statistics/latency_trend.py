@@ -9,7 +9,7 @@ import numpy as np
 
 from .bootstrap import ratio_interval
 
-#: The last fifth of the rounds is held against the first.
+#: The last fifth of the rounds is compared with the first.
 SHARE = 5
 
 

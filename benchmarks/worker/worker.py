@@ -27,7 +27,7 @@ from .delegation import operators_taken
 from .frame_timer import FrameTimer
 from .memory import memory_mb
 
-#: Warm-up goes on until the medians of two batches in a row are within this fraction of each other...
+#: Warm-up continues until the medians of two batches in a row are within this fraction of each other...
 STEADY = 0.05
 #: ...or this many seconds have passed.
 WARM_UP_SECONDS = 3.0
@@ -217,7 +217,7 @@ class ModelWorker:
         except EdgeemoError:
             raise
         except Exception as error:
-            # Whatever somebody else's code does, the user is told whose it is.
+            # Whatever somebody else's code does, the message says whose it is.
             raise ModelError(f"the probe {name!r} failed ({type(error).__name__}: {error})") from error
         return {"value": value}
 

@@ -56,7 +56,7 @@ def command(
     """Make the card of a MODEL.tflite that others have made, so that every command takes it.
 
     Size, colors and quantization are read from the file; labels and normalization nobody can read from it. The card is
-    held against the model and tried on black, white and noise, then written beside it, where it is found: the model's
+    compared with the model and tried on black, white and noise, then written beside it, where it is found: the model's
     own bytes stay as they are. docs/third-party-models.md explains the fields.
     """
     if out and embed:

@@ -20,7 +20,7 @@ _MARKS = {CheckStatus.OK: "ok", CheckStatus.WARNING: "WARNING", CheckStatus.PROB
 SCHEMA = 1
 
 
-@click.command(name="doctor", short_help="Say what this machine has and lacks.")
+@click.command(name="doctor", short_help="Check this machine, with a hint for every problem.")
 @click.option(
     "--tune",
     "model",
@@ -36,7 +36,7 @@ def command(ctx: click.Context, model: str | None, as_json: bool) -> None:
 
     Example: edgeemo doctor --tune model.tflite
     """
-    # A wrong name is told before the machine is looked at, which takes seconds.
+    # A wrong name is reported before the machine is looked at, which takes seconds.
     path = None if model is None else find_model(model)
     findings = run_checks()
     able = can_run(findings)

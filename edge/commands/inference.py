@@ -57,7 +57,7 @@ _OPTIONS = (
         "--fallback/--no-fallback",
         default=True,
         show_default=True,
-        help="Go on on the CPU when the delegate cannot be used; for NAME_edgetpu.tflite with NAME.tflite beside it.",
+        help="Fall back to the CPU if the delegate cannot be used: NAME.tflite beside NAME_edgetpu.tflite.",
     ),
     click.option("--card", metavar="FILE", help="JSON model card, for a model without one or in place of its own."),
 )

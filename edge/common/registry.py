@@ -69,7 +69,7 @@ class Registry(Generic[_Plugin]):
         try:
             return cast(_Plugin, point.load())
         except Exception as error:
-            # Whatever somebody else's module does on import, the user is told whose it is.
+            # Whatever somebody else's module does on import, the message says whose it is.
             package = point.dist.name if point.dist else "another package"
             raise EdgeemoError(
                 f"the {self.kind} {point.name!r} of {package} cannot be loaded ({type(error).__name__}: {error})",

@@ -65,7 +65,7 @@ def _repack(folder: Path) -> Path:
     record = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for entry in sorted(map(str, distribution.files or ())):
-            # Scripts lie outside of the packages; byte code is made anew.
+            # Scripts lie outside of the packages; byte code is compiled again.
             if entry.startswith("..") or "__pycache__" in entry or Path(entry).name in _MADE:
                 continue
             data = (site / entry).read_bytes()

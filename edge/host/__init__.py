@@ -1,1 +1,1 @@
-"""What this machine is, has and lacks, and how it is: read, never changed."""
+"""Hardware, software and state of this machine: read, never changed."""

@@ -37,5 +37,5 @@ def warning(area: str, text: str, hint: str) -> Check:
 
 
 def problem(area: str, text: str, hint: str) -> Check:
-    """Nothing can be classified before this is mended."""
+    """Nothing can be classified until this is fixed."""
     return Check(area, text, CheckStatus.PROBLEM, hint)

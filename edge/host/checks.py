@@ -1,4 +1,4 @@
-"""What a machine has and lacks for edgeemo, from its board to its power supply."""
+"""Checks of a machine, from its board to its power supply."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def opencv_checks() -> list[Check]:
 
 
 def numpy_checks() -> list[Check]:
-    """NumPy, held against the runtime that needs an old one."""
+    """NumPy, compared with the runtime that needs an old one."""
     number = _version_of("numpy")
     if not number:
         return [problem("numpy", "NumPy is not installed", "pip install 'numpy>=1.24'")]

@@ -113,7 +113,7 @@ def uncompiled_path(path: Path) -> Path:
 def delegate_refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
     """The error that says that a delegate does not take a model."""
     said = " ".join(str(error).split())[:160]
-    return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", hint="compile the model for it anew")
+    return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", hint="compile the model for it again")
 
 
 def needs_delegate(path: Path) -> DelegateError:
@@ -128,7 +128,7 @@ def needs_delegate(path: Path) -> DelegateError:
 def delegate_lost(spec: DelegateSpec, error: object) -> DelegateError:
     """The error that says that a delegate failed in mid-run."""
     said = " ".join(str(error).split())[:160]
-    return DelegateError(f"the delegate {spec.name} lost its device ({said})", hint="plug it in again and start anew")
+    return DelegateError(f"the delegate {spec.name} lost its device ({said})", hint="plug it in again and restart")
 
 
 def _check_file(spec: DelegateSpec) -> None:

@@ -1,4 +1,4 @@
-"""The CPU as the reserve of a delegate: when the accelerator cannot be used, or no more, the classification goes on."""
+"""The CPU as the reserve of a delegate: when the accelerator cannot be used, or no more, classification continues."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..common.files import existing
 from .delegate import DelegateSpec, is_compiled, needs_delegate, uncompiled_path
 from .interpreter import SessionProtocol, Tensor, load
 
-#: Takes one sentence about something that went wrong, while the work goes on.
+#: Takes one sentence about something that went wrong, while work continues.
 Warn = Callable[[str], None]
 
 
@@ -44,7 +44,7 @@ def load_with_fallback(
             raise error
         instead = _for_cpu(path, error)
         session = load(instead, runtime=runtime, threads=threads)
-        warn(f"{error!s}. The CPU goes on with {instead}")
+        warn(f"{error!s}. The CPU continues with {instead}")
         return session
 
     try:
@@ -116,7 +116,7 @@ def _for_cpu(path: Path, error: DelegateError) -> Path:
     beside = uncompiled_path(path)
     if beside == path or not beside.is_file():
         raise DelegateError(
-            f"{error!s}; and there is no {beside.name} beside the compiled model for the CPU to go on with"
+            f"{error!s}; and there is no {beside.name} beside the compiled model for the CPU to continue with"
         )
     if is_compiled(beside.read_bytes()):
         raise needs_delegate(beside)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .interpreter import Session, load
 
-#: Rounds; in each, every number of threads has one turn, in an order drawn anew, so that a slow moment hits all alike.
+#: Rounds; in each, every number of threads has one turn, in a new order, so that a slow moment hits all alike.
 ROUNDS = 11
 #: A turn lasts this long at least, and has that many queries at least, of which the first does not count.
 _TURN_S = 0.04

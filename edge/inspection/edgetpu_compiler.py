@@ -93,7 +93,7 @@ def compile_model(model: bytes, where: str) -> Compilation:
             raise RuntimeUnavailableError(f"{PROGRAM} did not finish {where} in {_SECONDS} s") from error
         except OSError as error:
             raise RuntimeUnavailableError(
-                f"{program} cannot be started ({error.strerror})", hint="install it anew"
+                f"{program} cannot be started ({error.strerror})", hint="install it again"
             ) from error
         said = done.stderr + done.stdout
         log = Path(folder) / "model_edgetpu.log"

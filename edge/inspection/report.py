@@ -189,7 +189,7 @@ class Inspection:
 
     def _check(self) -> str:
         if self.delegated is None:
-            return f"not held against a runtime: {self.unchecked}"
+            return f"not compared with a runtime: {self.unchecked}"
         if not self.surprises:
             return f"{self.runtime} here does just that"
         if not self.delegated:

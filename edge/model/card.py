@@ -300,7 +300,7 @@ class ModelCard:
             return cls(**given)
         except TypeError as error:
             reason = str(error).split("__init__() ")[-1]
-            raise ModelError(f"{where} is not a valid model card ({reason})", hint="write the card anew") from error
+            raise ModelError(f"{where} is not a valid model card ({reason})", hint="write the card again") from error
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the card") -> ModelCard:
@@ -308,7 +308,7 @@ class ModelCard:
         try:
             return cls.from_dict(json.loads(text), where)
         except ValueError as error:
-            raise ModelError(f"{where} is not JSON ({error})", hint="write the card anew") from error
+            raise ModelError(f"{where} is not JSON ({error})", hint="write the card again") from error
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class ModelZoo:
             entries = tuple(ZooEntry(**entry) for entry in value["models"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"{path} is not a list of models ({error})", hint="make it anew: edgeemo maintain manifest --write"
+                f"{path} is not a list of models ({error})", hint="make it again: edgeemo maintain manifest --write"
             ) from error
         return cls(Path(folder), entries)
 

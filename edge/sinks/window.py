@@ -14,7 +14,7 @@ from .base import Sink, SinkContext, SinkKind, ThreadedSink, Update
 
 # OpenCV is imported where it is used: the options are declared without it.
 
-#: Milliseconds in which a key press is looked for after each frame.
+#: Milliseconds in which a key press is awaited after each frame.
 _KEY_MS = 1
 #: A slow board needs seconds to load OpenCV.
 _TRY_S = 30

@@ -1,6 +1,6 @@
 """A reader of FlatBuffers, the container format of .tflite, that trusts nothing in the file.
 
-Format: https://flatbuffers.dev/internals. Every offset and length is held against the size of the file, so that a cut
+Format: https://flatbuffers.dev/internals. Offsets and lengths are checked against the size of the file, so that a cut
 or hostile file ends in :class:`ValueError`, never in a crash, an endless loop or memory without bounds.
 """
 

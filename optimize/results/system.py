@@ -100,7 +100,7 @@ class System:
         return [figure for method in methods or columns() if (figure := self.accuracy(method))]
 
     def doubts(self, methods: Sequence[str] | None = None) -> list[str]:
-        """Why figures of these methods must not be held against each other; empty when they may."""
+        """Why figures of these methods must not be compared with each other; empty when they may."""
         found, methods = [], methods or columns()
         figures = self.figures(methods)
         # Of figures that were read from a table no hash is known.

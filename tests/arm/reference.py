@@ -1,7 +1,7 @@
 """Reference counts of executed instructions: what is counted, and the file that holds what it was.
 
 usage: python -m tests.arm.reference PYTHON...       e.g. in each venv of make test-arm, with the emulated Python of it
-Counts anew and replaces the entries of these processors in instructions.json. Read the difference before committing it.
+Counts again, replacing the entries of these processors in instructions.json. Read the diff before you commit it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cards of other people's models, and those models where EDGEEMO_PEERS names them."""
+"""The cards of third-party models, and those models where EDGEEMO_PEERS names them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def randomize() -> Callable[[Any, int], Any]:
 
 @pytest.fixture(scope="session")
 def faces() -> Callable[[tuple[int, int, int], int], np.ndarray]:
-    """Drawn faces, float32 (n, height, width, channels) in 0 to 1."""
+    """Synthetic faces, float32 (n, height, width, channels) in 0 to 1."""
     images = read_dataset("synthetic:train=8,test=0,size=48,seed=3").images
 
     def fitted(shape: tuple[int, int, int], count: int = 8) -> np.ndarray:

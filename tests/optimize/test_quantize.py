@@ -277,7 +277,7 @@ def test_options_that_do_not_fit_are_named(copy: Path, options: tuple[str, ...],
 @pytest.mark.parametrize(
     ("missing", "sentence"),
     [
-        ("model.keras", "has not finished training (model.keras is missing); go on with: edgeemo train --resume"),
+        ("model.keras", "has not finished training (model.keras is missing); continue with: edgeemo train --resume"),
         ("card.json", "has not finished training (card.json is missing)"),
         ("run.json", "is not a run folder"),
     ],

@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="edge-res-int8")
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--frames", type=int, default=0, help="go on until so many are classified")
+    parser.add_argument("--frames", type=int, default=0, help="continue until so many are classified")
     parser.add_argument("--most", type=float, default=90.0, help="minutes after which it ends with fewer")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Drawn faces under the names of KDEF and FER-2013, which must not be passed on themselves."""
+"""Synthetic faces under the names of KDEF and FER-2013, which must not be passed on themselves."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def command(
 
     short = out is None and not record and importlib.util.find_spec("sklearn") is None
     if not short:
-        # What is missing is told before minutes of measuring.
+        # What is missing is reported before minutes of measuring.
         from ..evaluation.report import Report
 
     name = f"FER+ {choice.ferplus_mode} test" if choice.ferplus else "test"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", required=False)
 @click.option("--data", metavar="PATH", help="Folder, zip or fer2013.csv with a train split; or 'synthetic'.")
 @click.option("--out", metavar="RUN", help="New folder for the run.")
-@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
+@click.option("--resume", metavar="RUN", help="Continue a run that was stopped or killed.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
 )
@@ -142,7 +142,7 @@ def command(
         try:
             card = train(run, roles, quiet=quiet, strategy=place, tensorboard=tensorboard)
         except KeyboardInterrupt:
-            click.echo(f"\nfinished epochs are kept; go on with: edgeemo train --resume {resume or out}", err=True)
+            click.echo(f"\nfinished epochs are kept; continue with: edgeemo train --resume {resume or out}", err=True)
             raise
         if place.workers > 1:
             digest = weights_digest(load_model(run.model_path, compile=False))
@@ -191,9 +191,9 @@ def _absolute(source: str) -> str:
 
 
 def _free(out: str) -> None:
-    """Refuse an existing run before minutes of reading, with the word that goes on with it."""
+    """Refuse an existing run before minutes of reading, with the option that continues it."""
     if (Path(out) / "run.json").is_file():
-        raise DataError(f"{out} is a run already", hint=f"go on with --resume {out}, or choose another folder")
+        raise DataError(f"{out} is a run already", hint=f"continue with --resume {out}, or choose another folder")
     made = not Path(out).exists()
     new_folder(out, force=None)
     if made:

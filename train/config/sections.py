@@ -122,7 +122,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training that begins anew: fresh optimizer, the schedule from its start, the best weights so far.
+    """A part of the training that starts over: fresh optimizer, the schedule from its start, the best weights so far.
 
     Args:
         epochs: at most; early stopping ends the phase, and the next one begins.

@@ -51,7 +51,7 @@ def train(
         data: training and validation roles; no test set comes near this code.
         quiet: show no progress.
         strategy: where the replicas are trained; one, here, without it. Every worker needs a run folder of its own.
-        tensorboard: write event files into the run; a run that has some goes on writing.
+        tensorboard: write event files into the run; a run that has some continues to write.
 
     Returns:
         The card of the finished model, as written into the run.

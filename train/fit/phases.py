@@ -42,7 +42,7 @@ class Stage:
 
 
 def current_stage(recipe: Recipe, history: schedule.History) -> Stage | None:
-    """The phase in which training goes on after these finished epochs; None when there is nothing left to do."""
+    """The phase in which training continues after these finished epochs; None when there is nothing left to do."""
     plan, start = recipe.plan, 0
     for number, phase in enumerate(plan, start=1):
         planned = start + sum(later.epochs for later in plan[number - 1 :])

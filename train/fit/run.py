@@ -216,6 +216,6 @@ class Run:
         if not path.is_file():
             raise ModelError(
                 f"{self.folder} has not finished training ({name} is missing)",
-                hint=f"go on with: edgeemo train --resume {self.folder}",
+                hint=f"continue with: edgeemo train --resume {self.folder}",
             )
         return path

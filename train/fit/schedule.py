@@ -1,4 +1,4 @@
-"""Learning rate, stopping and best epoch as pure functions of the history: a resumed run goes on as it would have."""
+"""Learning rate, stopping and best epoch as pure functions of the history: a resumed run continues as it would have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training that begins where another ended: fine-tuning on other images, or one more turn with better lessons."""
+"""Training that begins where another ended: fine-tuning on other images, or one more stage with better soft targets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def start_of(source: str | Path) -> Path:
 def load_weights(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
     """Give a network the weights of another of the same architecture, layer by layer, by name.
 
-    The classifier begins anew for other classes. What is there for training alone keeps what it has.
+    The classifier starts over for other classes. What is there for training alone keeps what it has.
 
     Args:
         model: changed in place.
@@ -85,7 +85,7 @@ def warnings(path: Path, data: TrainingData, whole: bool) -> list[str]:
         data: the roles of the training that begins.
         whole: whether the classifier's weights were taken as well.
     """
-    said = [] if whole else [f"{path} has other classes: the classifier begins anew"]
+    said = [] if whole else [f"{path} has other classes: the classifier starts over"]
     seen = Run(path.parent).hashes
     if seen.get("validation") != data.hashes["validation"]:
         said.append(

@@ -1,4 +1,4 @@
-"""A model of others in a benchmark: the card beside it is enough, and its notes stand with the figures."""
+"""A third-party model in a benchmark: the card beside it is enough, and its notes stand with the figures."""
 
 from __future__ import annotations
 

@@ -301,7 +301,7 @@ def test_watchdog_hears_of_it(start: Any, fake_camera: Any, tiny_int8: Path, tmp
         fake_camera.be("unplug")
         hear("STATUS=reconnecting: it was unplugged or stopped")
         heard.clear()
-        # A camera that is looked for is no reason to start us anew.
+        # A camera that is reconnecting is no reason to restart.
         hear("WATCHDOG=1")
         process.send_signal(signal.SIGTERM)
         hear("STOPPING=1")

@@ -197,7 +197,7 @@ def test_release_that_does_not_load_changes_nothing(unpacked: Path, prefix: Path
 
 
 def fake_systemctl(folder: Path, *, bad_release: str = "-") -> Path:
-    """A systemctl that notes what it is told, and cannot start one release."""
+    """A systemctl that notes its arguments, and cannot start one release."""
     program = folder / "systemctl"
     program.write_text(
         f'#!/bin/sh\necho "$*" >>{folder}/calls\n[ "$1" != restart ] || '
@@ -276,7 +276,7 @@ def test_install_without_root_rights(sudo: str | None, sentence: str, unpacked: 
     for name, line in programs.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / name).chmod(0o755)
-    # Should it go on all the same, there is no such Python, and nothing is installed in this machine.
+    # Should it continue all the same, there is no such Python, and nothing is installed in this machine.
     command = ["sh", unpacked / "install.sh", "--python", "/no/python"]
     env = {**os.environ, "PATH": str(tmp_path)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

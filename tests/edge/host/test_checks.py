@@ -48,7 +48,7 @@ def answer(path: Path, *, throttled: str = "0x0", adc: str = 'error=1 error_msg=
 
 
 def found(findings: list[Check], area: str) -> str:
-    """Everything that was found in an area, with marks and mends."""
+    """Everything that was found in an area, with marks and hints."""
     return "\n".join(f"{one.status.value}: {one.text} -> {one.hint}" for one in findings if one.area == area)
 
 

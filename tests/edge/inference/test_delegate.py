@@ -107,7 +107,7 @@ def test_delegate_that_cannot_start_leaves_it_to_the_cpu(
     assert (session.invoke(noise()) == by_cpu(noise(), tiny_int8, session)).all()
     assert len(warnings) == 1
     assert sentence in warnings[0]
-    assert warnings[0].endswith(f". The CPU goes on with {compiled.parent / 'net.tflite'}")
+    assert warnings[0].endswith(f". The CPU continues with {compiled.parent / 'net.tflite'}")
     with pytest.raises(DelegateError) as caught:
         open_model(compiled, mode, fallback=False)
     assert sentence in str(caught.value)
@@ -144,7 +144,7 @@ def test_compiled_model_without_delegate_takes_the_one_beside_it(
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_compiled_model_alone_is_one_sentence(compiled: Path, runtime: str) -> None:
     (compiled.parent / "net.tflite").unlink()
-    with pytest.raises(DelegateError, match=r"no net\.tflite beside the compiled model for the CPU to go on with"):
+    with pytest.raises(DelegateError, match=r"no net\.tflite beside the compiled model for the CPU to continue with"):
         load_with_fallback(compiled, runtime=runtime, warn=pytest.fail)
 
 

@@ -137,7 +137,7 @@ def test_a_model_that_no_runtime_loads_is_shown_with_the_reason(tiny_int8: Path,
     result = inspect(path)
     assert result.exit_code == 0
     assert "edgetpu-custom-op\ufffd[2J" in result.output
-    assert "not held against a runtime: " in result.output
+    assert "not compared with a runtime: " in result.output
     assert "is compiled for the Edge TPU and cannot run without it" in result.output
     # A file that does not have the compiler's name does not tell what it was made from.
     assert "compiled.tflite.tflite" not in result.output

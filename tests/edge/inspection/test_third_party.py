@@ -161,7 +161,7 @@ def test_the_method_is_read_from_the_tensors(tiny_float: Path, tiny_int8: Path) 
 
 
 class Held:
-    """As much of a loaded model as a card is held against."""
+    """As much of a loaded model as a card is compared with."""
 
     path = "theirs.tflite"
     output = Tensor(1, (1, 2), np.dtype(np.float32), 0.0, 0)

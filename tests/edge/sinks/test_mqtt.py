@@ -235,7 +235,7 @@ def test_broker_gone_and_back(
     listener.got.clear()
     broker.start()
     assert eventually(lambda: "online" in listener.values("edgeemo/door/availability"), 20)
-    # What happened meanwhile is over; what happens now is told.
+    # What happened meanwhile is over; what happens now is reported.
     assert listener.values("edgeemo/door/state") == []
     sink.publish(update(99, happy=0.1))
     assert eventually(lambda: [state["label"] for state in listener.values("edgeemo/door/state")] == ["neutral"])

@@ -54,7 +54,7 @@ def frames(source: LiveSource) -> Iterator[Frame]:
 
 
 def until(source: LiveSource, passing: Iterator[Frame | None], state: SourceState) -> float:
-    """Go on until the source has a state; returns the seconds that it took."""
+    """Continue until the source has a state; returns the seconds that it took."""
     began = time.monotonic()
     while source.status.state is not state:
         next(passing)

@@ -22,7 +22,7 @@ SIDE = 24
 
 @pytest.fixture(scope="module")
 def faces(measured_zip: Path) -> np.ndarray:
-    """Drawn faces uint8 (700, 24, 24, 1)."""
+    """Synthetic faces uint8 (700, 24, 24, 1)."""
     return np.stack([np.asarray(image)[..., None] for image in read_dataset(str(measured_zip)).images])
 
 

@@ -134,7 +134,7 @@ def test_an_existing_run_is_refused_and_stays(finished: tuple[Path, Result]) -> 
     before = files(folder)
     result = invoke(arguments(folder))
     assert result.exit_code == 1
-    assert f"{folder} is a run already; go on with --resume {folder}" in result.output
+    assert f"{folder} is a run already; continue with --resume {folder}" in result.output
     assert files(folder) == before
 
 
@@ -320,6 +320,6 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, faces_zip: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     said = log.read_text()
-    assert f"finished epochs are kept; go on with: edgeemo train --resume {out}" in said
+    assert f"finished epochs are kept; continue with: edgeemo train --resume {out}" in said
     assert said.endswith("stopped\n")
     assert "Traceback" not in said

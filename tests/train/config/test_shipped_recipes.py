@@ -78,7 +78,7 @@ def test_every_recipe_trains_with_everything_on(fer_with_votes: tuple[Path, Path
 
 
 def trained(folder: Path, recipe: Recipe, chosen: Settings, *, tensorboard: bool = False) -> Run:
-    """Train in ``folder/run``, or go on there; the run as a kill after epoch 2 leaves it is kept in ``after-2``."""
+    """Train in ``folder/run``, or continue there; the run as a kill after epoch 2 leaves it is kept in ``after-2``."""
     run = Run(folder / "run")
     if not run.folder.exists():
         run.folder.mkdir()

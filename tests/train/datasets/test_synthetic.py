@@ -1,4 +1,4 @@
-"""Drawn faces: the same for ever, balanced, hard for a line and plain to a face detector."""
+"""Synthetic faces: always the same, balanced, hard for a linear model and plain to a face detector."""
 
 from __future__ import annotations
 

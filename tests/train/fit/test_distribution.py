@@ -193,7 +193,7 @@ def test_two_processes_train_one_model(fer_with_votes: tuple[Path, Path], tmp_pa
     assert "epoch 2/2" in first
     assert "epoch" not in second
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    # An epoch more: both go on from the chief's checkpoint.
+    # An epoch more: both continue from the chief's checkpoint.
     recipe = Run.open(run).recipe
     longer = replace(recipe, phase=(recipe.phase[0], replace(recipe.phase[1], epochs=2)))
     (run / "recipe.toml").write_text(longer.to_toml())

@@ -1,4 +1,4 @@
-"""Multiply-accumulates by layer, held against those of the converted graph."""
+"""Multiply-accumulates by layer, compared with those of the converted graph."""
 
 from __future__ import annotations
 

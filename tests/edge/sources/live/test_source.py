@@ -61,7 +61,7 @@ class Follower:
         self._source, self._passing = source, iter(source)
 
     def __call__(self, until: Callable[[LiveSource, Frame | None], bool]) -> None:
-        """Go on until ``until`` says so."""
+        """Continue until ``until`` says so."""
         deadline = time.monotonic() + 10
         for frame in self._passing:
             if until(self._source, frame):

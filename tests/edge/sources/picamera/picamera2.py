@@ -1,6 +1,6 @@
 """A camera under libcamera, without libcamera: what edgeemo uses of picamera2 0.3, with its signatures and its traps.
 
-It pads rows, changes the pixel format in silence when it is told to, hands frames to whoever asked first, and never
+It pads rows, changes the pixel format in silence when asked to, hands frames to whoever asked first, and never
 ends a request that no frame comes for.
 """
 
