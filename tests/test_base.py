@@ -16,7 +16,7 @@ from edgeemo.edge.vision.image import decode
 from edgeemo.train.datasets.synthetic import EMOTIONS, camera_clip
 
 MODEL = Path(__file__).parent / "models" / "tiny_int8.tflite"
-ABSENT = ("tensorflow", "tf_keras", "sklearn", "matplotlib", "tomlkit")
+ABSENT = ("tensorflow", "tf_keras", "sklearn", "matplotlib")
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is not None, reason="TensorFlow is installed here: run make test-base"

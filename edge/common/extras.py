@@ -9,7 +9,6 @@ EXTRAS = {
     "tensorflow": "train",
     "tf_keras": "train",
     "tensorflow_model_optimization": "train",
-    "tomlkit": "train",
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "matplotlib": "evaluate",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import types
 import typing
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from ...edge.common.errors import RecipeError
+from . import toml
 
 
 def apply_override(table: dict[str, Any], text: str) -> None:
@@ -28,8 +27,8 @@ def apply_override(table: dict[str, Any], text: str) -> None:
     if not separator or not last or not all(sections):
         raise RecipeError(f"override {text!r} cannot be read", expected="section.key=value, as schedule.epochs=5")
     try:
-        parsed = tomlkit.parse(f"x = {value}").unwrap()["x"]
-    except TOMLKitError:
+        parsed = toml.parse(f"x = {value}")["x"]
+    except toml.TOMLDecodeError:
         parsed = value.strip()
     place: Any = table
     for section in sections:
@@ -77,7 +76,12 @@ def from_table(cls: type, table: Any, where: str, prefix: str = "") -> Any:
         raise RecipeError(f"{where}: {prefix.rstrip('.')} is not a section", got=repr(table))
     hints = typing.get_type_hints(cls)
     if unknown := sorted(set(table) - set(hints)):
-        raise RecipeError(f"{where} has an unknown key {prefix}{unknown[0]}", expected="one of " + ", ".join(hints))
+        close = _near_miss(unknown[0], hints)
+        raise RecipeError(
+            f"{where} has an unknown key {prefix}{unknown[0]}",
+            expected="one of " + ", ".join(hints),
+            hint=f"did you mean {prefix}{close}?" if close else None,
+        )
     values = {}
     for key, value in table.items():
         kind = hints[key]
@@ -90,6 +94,14 @@ def from_table(cls: type, table: Any, where: str, prefix: str = "") -> Any:
     except TypeError as error:
         missing = str(error).rsplit(":", 1)[-1].strip()
         raise RecipeError(f"{where} lacks {prefix}{missing}") from error
+
+
+def _near_miss(key: str, hints: dict[str, Any]) -> str | None:
+    """The known key that was probably meant: one that is spelled alike, or the same one in a section."""
+    if close := difflib.get_close_matches(key, hints, n=1):
+        return close[0]
+    sections = (name for name, kind in hints.items() if dataclasses.is_dataclass(kind))
+    return next((f"{name}.{key}" for name in sections if key in typing.get_type_hints(hints[name])), None)
 
 
 def _checked(kind: Any, value: Any, where: str, key: str) -> Any:

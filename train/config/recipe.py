@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from ...edge.common.errors import RecipeError
 from ...edge.model.card import TASKS
 from ...edge.vision.preprocess import InputSpec
+from . import toml
 from .overrides import apply_override, extended, from_table
 from .sections import Architecture, Augmentation, Data, EarlyStopping, Loss, Optimizer, Phase, Qat, Schedule
 
@@ -108,7 +107,7 @@ class Recipe:
         Raises:
             EdgeemoError: unknown key or wrong type.
         """
-        table = tomlkit.parse(self.to_toml()).unwrap()
+        table = toml.parse(self.to_toml())
         for override in overrides:
             apply_override(table, override)
         return parse_recipe(table, self.name)
@@ -132,7 +131,7 @@ class Recipe:
         table = dataclasses.asdict(self)
         table["phase"] = list(table["phase"])
         table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
-        return tomlkit.dumps(table)
+        return toml.dumps(table)
 
 
 def recipe_names() -> list[str]:
@@ -164,10 +163,11 @@ def _recipe_file(name_or_path: str) -> Path:
     if not name_or_path.endswith(".toml") or (path.name == name_or_path and not path.exists()):
         path = FOLDER / f"{name_or_path.removesuffix('.toml')}.toml"
     if not path.is_file():
+        close = difflib.get_close_matches(path.stem, recipe_names(), n=1)
         raise RecipeError(
             f"unknown recipe {name_or_path!r}",
             expected=f"one of {', '.join(recipe_names())}",
-            hint="or give the path of a .toml file",
+            hint=f"did you mean {close[0]}?" if close else "or give the path of a .toml file",
         )
     return path
 
@@ -182,8 +182,8 @@ def _read_table(path: Path, *heirs: Path) -> dict[str, Any]:
     if path.resolve() in [heir.resolve() for heir in heirs]:
         raise RecipeError(f"{path} extends itself", expected="a recipe that ends in one without extends")
     try:
-        table: dict[str, Any] = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-    except (TOMLKitError, UnicodeDecodeError, OSError) as error:
+        table: dict[str, Any] = toml.parse(path.read_text(encoding="utf-8"))
+    except (toml.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
     if (parent := table.pop("extends", None)) is None:
         return table

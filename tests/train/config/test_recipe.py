@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tomlkit
 
 from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.train.config import toml
 from edgeemo.train.config.recipe import Phase, Recipe, load_recipe, parse_recipe, recipe_names
 
 
@@ -25,7 +25,7 @@ def test_the_promised_recipes_are_shipped() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_survives_being_written(name: str) -> None:
     recipe = load_recipe(name)
-    assert parse_recipe(tomlkit.parse(recipe.to_toml()).unwrap(), "run") == recipe
+    assert parse_recipe(toml.parse(recipe.to_toml()), "run") == recipe
 
 
 def test_a_path_is_read(tmp_path: Path) -> None:
@@ -107,6 +107,35 @@ def test_an_override_that_does_not_fit_is_named(override: str, sentence: str) ->
     with pytest.raises(EdgeemoError) as caught:
         load_recipe("demo", [override])
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("schedule.epoch=5", "did you mean schedule.epochs?"),
+        ("optimiser.name=sgd", "did you mean optimizer?"),
+        ("epochs=5", "did you mean schedule.epochs?"),
+        ("phase.1.learning_rat=5", "did you mean phase.1.learning_rate?"),
+        ("schedule.steps=5", None),
+    ],
+)
+def test_a_near_miss_says_what_was_meant(override: str, hint: str | None) -> None:
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe("densenet169-fer", [override])
+    assert caught.value.hint == hint
+
+
+def test_a_near_miss_in_a_file_says_what_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('extends = "demo"\n[augmentation]\nrotaton = 5.0\n')
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe(str(tmp_path / "mine.toml"))
+    assert caught.value.hint == "did you mean augmentation.rotation?"
+
+
+def test_a_near_miss_of_a_recipe_says_which_was_meant() -> None:
+    with pytest.raises(EdgeemoError) as caught:
+        load_recipe("edgeemo-nanno")
+    assert caught.value.hint == "did you mean edgeemo-nano?"
 
 
 @pytest.mark.parametrize(
