@@ -7,7 +7,7 @@ import os
 
 import click
 
-from ...edge.commands.options import runtime_option
+from ...edge.commands.options import json_option, runtime_option
 from ...edge.common.errors import ModelError, OptionError, RecipeError, RuntimeUnavailableError
 from ...edge.common.tables import aligned
 from ...edge.inspection.report import Inspection
@@ -34,7 +34,7 @@ _KERAS = (".keras", ".h5", ".hdf5")
     type=click.Choice(["edgetpu"]),
     help="Run edgetpu_compiler on the MODEL too and compare its log with the prediction.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option()
 def command(
     target: str,
     overrides: tuple[str, ...],

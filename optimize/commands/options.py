@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...edge.commands.options import force_option, json_option, out_option, quiet_option
 from ...edge.common.errors import EdgeemoError
 from ...edge.model.describe import Description, label_names
 from ...edge.vision.preprocess import CHANNELS, NORMALIZATIONS
@@ -48,6 +49,11 @@ class Output:
     quiet: bool
     as_json: bool
 
+    @property
+    def silent(self) -> bool:
+        """Whether progress is left out: when it was asked for, or when a program reads the result."""
+        return self.quiet or self.as_json
+
 
 def output_options(out_help: str, *, force_help: str = "Overwrite the file.") -> Callable[[_Command], _Command]:
     """Add --out, --force, --quiet and --json to a command, which gets them as ``output``.
@@ -60,13 +66,13 @@ def output_options(out_help: str, *, force_help: str = "Overwrite the file.") ->
     def add(command: _Command) -> _Command:
         @functools.wraps(command)
         def wrapper(*, out: str | None, force: bool, quiet: bool, as_json: bool, **others: Any) -> Any:
-            return command(output=Output(out, force, quiet or as_json, as_json), **others)
+            return command(output=Output(out, force, quiet, as_json), **others)
 
         for option in (
-            click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-            click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
-            click.option("--force", is_flag=True, help=force_help),
-            click.option("-o", "--out", metavar="FILE", help=out_help),
+            json_option(),
+            quiet_option("Show no progress."),
+            force_option(force_help),
+            out_option(out_help),
         ):
             wrapper = option(wrapper)
         return wrapper

@@ -75,7 +75,7 @@ def command(
     splits = model_splits(float_model, source.data)
     if gate.max_drop is not None and splits is None:
         raise DataError("the gate needs faces to measure with", hint="give them with --data")
-    result, mixed = _quantize(float_model, method, target, options, splits, gate, quiet=output.quiet)
+    result, mixed = _quantize(float_model, method, target, options, splits, gate, quiet=output.silent)
     click.echo(_document(result, mixed, options) if output.as_json else _report(float_model, result, mixed, options))
     if gate.max_drop is not None and splits is not None:
         _judge(float_model, result, mixed, gate.max_drop, splits, output)
@@ -149,7 +149,7 @@ def _study(float_model: FloatModel, splits: TrainingData | None, where: str, out
     from ...edge.common.console import Progress
     from ..sensitivity.calibration_study import plot_study, study
 
-    with Progress(quiet=output.quiet) as display:
+    with Progress(quiet=output.silent) as display:
         result = study(float_model, splits, progress=lambda done, of: display.update("calibration set", done + 1, of))
     write_json(folder / "calibration.json", result.to_dict())
     plot_study(result, folder / "calibration.png")

@@ -7,24 +7,21 @@ import json
 import click
 
 from ...edge.common.files import new_file, write_text
+from .options import Output, output_options
 
 
 @click.command("results")
 @click.argument("sources", metavar="RUN...", nargs=-1, required=True)
 @click.option("--records", multiple=True, metavar="FILE", help="records.jsonl of edgeemo benchmark --out; repeatable.")
-@click.option("--out", metavar="FILE", help="Write the table to FILE instead of to standard output.")
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("--readme", metavar="FILE", help="Put the table between <!-- results --> and <!-- /results --> of FILE.")
 @click.option("--by-model", is_flag=True, help="A row for each model instead of one for each system.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of Markdown.")
+@output_options("Write the table to FILE instead of to standard output.")
 def command(
     sources: tuple[str, ...],
     records: tuple[str, ...],
-    out: str | None,
-    force: bool,
     readme: str | None,
     by_model: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Tabulate systems: size, cost, published figure, accuracy, accuracy change, latency.
 
@@ -40,7 +37,7 @@ def command(
     from ..results.stored import to_list
     from ..results.timing import find_timings, read_records
 
-    target = new_file(out, force=force) if out else None
+    target = new_file(output.path, force=output.force) if output.path else None
     measured = read_records(records)
 
     def timed(system: System) -> System:
@@ -48,11 +45,12 @@ def command(
 
     systems = [timed(system) for system in gather(sources)]
     table = (markdown_by_model if by_model else markdown)(systems)
-    text = json.dumps(to_list(systems), indent=2, ensure_ascii=False) + "\n" if as_json else table
+    text = json.dumps(to_list(systems), indent=2, ensure_ascii=False) + "\n" if output.as_json else table
     if readme:
         replace_block(readme, table)
+    if readme and not output.quiet:
         click.echo(f"wrote the table of {len(systems)} systems into {readme}", err=True)
     if target:
         write_text(target, text)
-    elif not readme or as_json:
+    elif not readme or output.as_json:
         click.echo(text, nl=False)

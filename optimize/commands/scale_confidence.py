@@ -11,6 +11,7 @@ import click
 from ...edge.commands.options import runtime_option
 from ...edge.common.errors import ModelError, OptionError
 from ...edge.common.files import new_file
+from .options import Output, output_options
 
 if TYPE_CHECKING:
     from ...edge.model.card import ModelCard
@@ -19,22 +20,18 @@ if TYPE_CHECKING:
 
 @click.command("scale-confidence")
 @click.argument("model")
-@click.option("--run", metavar="RUN", help="The run that MODEL comes from: its validation role is used.")
+@click.option("--run", metavar="RUN", help="The run that MODEL comes from: its validation split is used.")
 @click.option("--data", metavar="PATH", help="The run's data, if it has moved; without --run, data to fit on.")
 @click.option("--split", default="validation", show_default=True, help="Without --run: which split of --data.")
-@click.option("--out", metavar="FILE", help="The .tflite to write; without it, MODEL itself with --force.")
-@click.option("--force", is_flag=True, help="Overwrite it.")
 @runtime_option()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@output_options("The .tflite to write; without it, MODEL itself with --force.")
 def command(
     model: str,
     run: str | None,
     data: str | None,
     split: str,
-    out: str | None,
-    force: bool,
     runtime: str,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Scale the confidences of MODEL, a .tflite, so that they match its accuracy (temperature scaling).
 
@@ -54,7 +51,7 @@ def command(
     if not run and not data:
         raise OptionError("give --run RUN, or --data PATH with a validation split")
     # Where the model is a link, what it leads to is written.
-    target = new_file(out or os.path.realpath(model), force=force)
+    target = new_file(output.path or os.path.realpath(model), force=output.force)
     classifier = Classifier.open(model, runtime=runtime)
     card = classifier.card
     # A temperature that is there already is replaced, not added to.
@@ -70,7 +67,7 @@ def command(
         )
     with open(model, "rb") as stream:
         write_model(target, stream.read(), found.card(card, dataset))
-    if as_json:
+    if output.as_json:
         click.echo(json.dumps({"model": str(target), "data": dataset.name, **found.to_dict()}, indent=2))
         return
     click.echo(f"{target}: temperature {found.value:g}, fitted on {found.n:,} validation images of {dataset.name}")

@@ -57,7 +57,7 @@ def command(
         )
     from ..sensitivity.ranking import measure_sensitivity, plot_sensitivity
 
-    with Progress(quiet=output.quiet) as display:
+    with Progress(quiet=output.silent) as display:
         result = measure_sensitivity(
             float_model,
             roles,

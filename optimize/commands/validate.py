@@ -2,69 +2,109 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...edge.commands.options import runtime_option
-from ...edge.common.errors import DataError, GateError, OptionError
+from ...edge.common.errors import GateError
 from ...edge.common.files import new_file, new_folder, write_json
 from ...train.datasets.options import data_choice, evaluation_data, report_left_out
 from ...train.datasets.selection import Choice
+from .options import Output, output_options
 
 if TYPE_CHECKING:
+    from ...edge.model.card import ModelCard
     from ...train.datasets.dataset import Dataset
     from ...train.evaluation.predictor import Predictor
     from ..validation.robustness import Robustness
 
 
+@dataclass(frozen=True)
+class Images:
+    """Images to validate on.
+
+    Args:
+        data, split: data set and its split.
+        limit: at most so many images, stratified by class.
+        skip_bad: leave out broken images.
+        choice: classes to use.
+    """
+
+    data: str
+    split: str
+    limit: int | None
+    skip_bad: bool
+    choice: Choice
+
+    def read(self, cards: Sequence[ModelCard]) -> Dataset:
+        """Read them, without those that a model was trained on."""
+        from ...train.datasets.registry import read_evaluation_set
+        from ...train.datasets.splits import holdout_of
+
+        return read_evaluation_set(
+            self.data,
+            self.split,
+            limit=self.limit,
+            skip_bad=self.skip_bad,
+            choice=self.choice,
+            holdout=holdout_of(list(cards)),
+        )
+
+
+def _images(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a data set to the command, which gets them as ``images``."""
+
+    @evaluation_data()
+    @data_choice()
+    @functools.wraps(command)
+    def wrapper(*, data: str, split: str, limit: int | None, skip_bad: bool, choice: Choice, **others: Any) -> Any:
+        return command(images=Images(data, split, limit, skip_bad, choice), **others)
+
+    return wrapper
+
+
 @click.command("validate")
 @click.argument("reference")
 @click.argument("candidate")
-@evaluation_data()
-@data_choice()
+@_images
 @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
 @click.option(
     "--max-class-drop",
     type=float,
     metavar="POINTS",
-    help="Recall that any class may lose, percentage points, at its own upper bound.  [default: not held]",
+    help="Recall that any class may lose, percentage points, at its own upper bound.  [default: no limit]",
 )
 @runtime_option()
-@click.option("--out", metavar="FILE", help="Write the report as JSON.")
 @click.option(
     "--corruptions",
     metavar="DIR",
-    help="Measure both on dark, bright, blurred, noisy, ... images too; new folder for table, JSON and plots.",
+    help="Compare both on dark, bright, blurred, noisy, ... images too; new folder for table, JSON and plots.",
 )
 @click.option(
     "--record",
     is_flag=True,
     help="Write the test figures into CANDIDATE's card, and the report to REFERENCE/drift if that is a run.",
 )
-@click.option("--force", is_flag=True, help="Overwrite the report and recorded figures.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@output_options("Write the report as JSON.", force_help="Overwrite the report and recorded figures.")
 @click.pass_context
 def command(
     ctx: click.Context,
     reference: str,
     candidate: str,
-    data: str,
-    split: str,
-    limit: int | None,
-    skip_bad: bool,
-    choice: Choice,
+    images: Images,
     max_drop: float,
     max_class_drop: float | None,
     runtime: str,
-    out: str | None,
     corruptions: str | None,
     record: bool,
-    force: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Prove that CANDIDATE kept the accuracy of REFERENCE on the same images.
 
@@ -72,87 +112,80 @@ def command(
     --max-drop, and that of every class within --max-class-drop if that is given; otherwise the exit code is 3.
 
     With --corruptions both are measured again under seven corruptions of five severities, 35 times the images: try it
-    with --limit. No limit is held there.
+    with --limit. The gate does not look at them.
 
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
     """
     from ...edge.commands.typed import typed_command
-    from ...train.datasets.registry import read_evaluation_set
-    from ...train.datasets.splits import holdout_of
     from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of
-    from ...train.evaluation.predictor import open_predictor, predict_dataset
-    from ..validation import compare_accuracy
+    from ...train.evaluation.predictor import open_predictor
     from ..validation.card_figures import CORRUPTED, Measurement
     from ..validation.gate import Gate
     from ..validation.plots import write_robustness
+    from ..validation.validation import validate
 
-    for option, limit_of in (("--max-drop", max_drop), ("--max-class-drop", max_class_drop)):
-        if limit_of is not None and limit_of < 0:
-            raise OptionError(f"{option} must not be negative: give the points that may be lost, as 1.0")
-    reports = [new_file(out, force=force)] if out else []
+    gate = Gate(max_drop, max_class_drop)
+    reports = [new_file(output.path, force=output.force)] if output.path else []
     names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
-    book = Record(candidate, names, force=force) if record else None
+    card = Record(candidate, names, force=output.force) if record else None
     if record and Path(reference).is_dir():
         kept = Path(reference) / "drift" / f"{Path(candidate).stem}.json"
-        reports.append(new_file(kept, force=force))
+        reports.append(new_file(kept, force=output.force))
     first, second = open_predictor(reference, runtime=runtime), open_predictor(candidate, runtime=runtime)
-    if first.card.labels != second.card.labels:
-        raise DataError(
-            "the two models cannot be compared",
-            expected=f"labels {', '.join(first.card.labels)} in both",
-            got=", ".join(second.card.labels),
-        )
-    holdout = holdout_of([first.card, second.card])
-    dataset = read_evaluation_set(data, split, limit=limit, skip_bad=skip_bad, choice=choice, holdout=holdout)
-    if book:
+    dataset = images.read([first.card, second.card])
+    if card:
         check_recordable(dataset)
-    folder = new_folder(corruptions, force=force) if corruptions else None
+    folder = new_folder(corruptions, force=output.force) if corruptions else None
     report_left_out(dataset)
-    targets, expected = predict_dataset(first, dataset)
-    report = compare_accuracy(targets, expected, predict_dataset(second, dataset)[1], first.card.labels)
-    verdict = Gate(max_drop, max_class_drop).check(report)
+    found = validate(first, second, dataset, gate)
     result: dict[str, Any] = {
         "reference": reference,
         "candidate": candidate,
-        **place(dataset, split),
-        **verdict.to_dict(),
-        "drift": report.to_dict(),
+        **place(dataset, images.split),
+        **found.to_dict(),
     }
-    hardened = _measure_corruptions(first, second, dataset) if folder else None
-    if folder and hardened:
-        result["corruptions"] = hardened.to_dict()
+    robustness = _measure_corruptions(first, second, dataset, quiet=output.quiet) if folder else None
+    if folder and robustness:
+        result["corruptions"] = robustness.to_dict()
         both = {"reference": first.card.name, "candidate": Path(candidate).stem}
-        write_robustness(hardened, dataset, folder, title=f"{dataset.name}, {split}, n = {len(dataset):,}", **both)
+        title = f"{dataset.name}, {images.split}, n = {len(dataset):,}"
+        write_robustness(robustness, dataset, folder, title=title, **both)
     for target in reports:
         write_json(target, result)
-    if book:
-        measured = Measurement(first.card, second.card, dataset, split, runtime_of(second), typed_command(ctx))
-        book.write(measured.figures(report, verdict, hardened))
-    if as_json:
+    if card:
+        measured = Measurement(first.card, second.card, dataset, images.split, runtime_of(second), typed_command(ctx))
+        card.write(measured.figures(found.change, found.gate, robustness))
+    if output.as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        click.echo(f"{report.table()}\n")
-        if hardened:
-            click.echo(f"{hardened.table()}\n")
-        if book:
+        click.echo(f"{found.table()}\n")
+        if robustness:
+            click.echo(f"{robustness.table()}\n")
+        if card:
             click.echo(f"recorded in the card of {candidate}")
-    if not verdict.passed:
+    if not found.passed:
         raise GateError(
-            f"gate failed: {verdict.text}", hint="train quantization-aware, calibrate on more faces, or measure more"
+            f"gate failed: {found.gate.text}",
+            hint="train quantization-aware, calibrate on more faces, or measure more",
         )
-    if not as_json:
-        click.echo(f"gate passed: {verdict.text}")
+    if not output.as_json:
+        click.echo(f"gate passed: {found.gate.text}")
 
 
-def _measure_corruptions(first: Predictor, second: Predictor, dataset: Dataset) -> Robustness:
-    from ..validation.robustness import CONDITIONS, Condition, robustness
+def _measure_corruptions(first: Predictor, second: Predictor, dataset: Dataset, *, quiet: bool) -> Robustness:
+    from ...edge.common.console import Progress
+    from ..validation.robustness import CONDITIONS, Condition, measure_robustness
 
-    if not sys.stderr.isatty():
+    with Progress(quiet=quiet, plain=False) as display:
+        done = 0
 
-        def line(item: Condition) -> None:
-            both = f"reference {item.reference.value:.2%}, candidate {item.candidate.value:.2%}"
-            click.echo(f"{item.kind} {item.severity}: {both}", err=True)
+        def report(item: Condition) -> None:
+            nonlocal done
+            done += 1
+            if sys.stderr.isatty():
+                display.update("corruptions", done, len(CONDITIONS))
+            else:
+                both = f"reference {item.reference.value:.2%}, candidate {item.candidate.value:.2%}"
+                display.print(f"{item.kind} {item.severity}: {both}")
 
-        return robustness(first, second, dataset, tell=line)
-    with click.progressbar(length=len(CONDITIONS), label="corruptions", file=sys.stderr) as bar:
-        return robustness(first, second, dataset, tell=lambda item: bar.update(1))
+        return measure_robustness(first, second, dataset, progress=report)

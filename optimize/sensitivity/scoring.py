@@ -10,9 +10,10 @@ import numpy as np
 from ...edge.inference.classifier import Classifier
 from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
+from ..validation import mean_kl
 
 #: Half a step of an int8 probability. A zero there says "less than that", and no smaller floor may punish it.
-_FLOOR = 1 / 512
+INT8_FLOOR = 1 / 512
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class EvalSet:
         return Score(
             accuracy=float((found.argmax(axis=1) == self.targets).mean()),
             agreement=float((found.argmax(axis=1) == self.reference.argmax(axis=1)).mean()),
-            kl=mean_kl(self.reference, found),
+            kl=mean_kl(self.reference, found, floor=INT8_FLOOR),
             probabilities=found,
         )
 
@@ -67,19 +68,6 @@ class Score:
     agreement: float
     kl: float
     probabilities: np.ndarray
-
-
-def mean_kl(reference: np.ndarray, candidate: np.ndarray) -> float:
-    """Mean Kullback-Leibler divergence of the candidate's probabilities from the reference's, nats.
-
-    Probabilities below half a step of int8 count as that much.
-
-    Args:
-        reference, candidate: float (n, labels).
-    """
-    p, q = (np.clip(values, _FLOOR, 1) for values in (reference, candidate))
-    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
-    return float((p * np.log(p / q)).sum(axis=1).mean())
 
 
 def latency_ratio(first: Classifier, second: Classifier, *, rounds: int = 15, seconds: float = 0.02) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...edge.common.errors import OptionError
 from .paired_stats import PairedChange, least_provable
 from .report import AccuracyChange
 
@@ -18,8 +19,13 @@ class Gate:
         max_class_drop: loss of recall of any one class; None for no limit.
     """
 
-    max_drop: float
+    max_drop: float = 1.0
     max_class_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        for option, limit in (("--max-drop", self.max_drop), ("--max-class-drop", self.max_class_drop)):
+            if limit is not None and limit < 0:
+                raise OptionError(f"{option} must not be negative: give the points that may be lost, as 1.0")
 
     def check(self, report: AccuracyChange) -> GateResult:
         """Compare a change of accuracy with the limits."""

@@ -10,6 +10,8 @@ import numpy as np
 from ...edge.common.proportion import Z95
 
 RESAMPLES = 9_999
+#: Smallest probability that is distinguished from 0; keeps logarithms finite where int8 gives exactly 0.
+FLOOR = 1e-7
 
 
 @dataclass(frozen=True)
@@ -105,3 +107,15 @@ def score_interval(lost: int, won: int, n: int) -> tuple[float, float]:
     middle = (c - b) / total
     half = Z95 * math.sqrt((b + c) - (c - b) ** 2 / total) / total
     return 100 * max(middle - half, -1.0), 100 * min(middle + half, 1.0)
+
+
+def mean_kl(reference: np.ndarray, candidate: np.ndarray, *, floor: float = FLOOR) -> float:
+    """Return the mean Kullback-Leibler divergence of the candidate's probabilities from the reference's, nats.
+
+    Args:
+        reference, candidate: float (n, labels).
+        floor: smaller probabilities count as this; half a step of int8 where a 0 only means "less than that".
+    """
+    p, q = (np.clip(values, floor, 1) for values in (reference, candidate))
+    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
+    return float((p * np.log(p / q)).sum(axis=1).mean())

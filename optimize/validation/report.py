@@ -12,9 +12,7 @@ from ...edge.common.proportion import Accuracy
 from ...edge.common.tables import aligned
 from ...train.evaluation.calibration_error import expected_calibration_error
 from ...train.evaluation.metrics import evaluate
-from .paired_stats import PairedChange, least_provable, mcnemar
-
-_EPSILON = 1e-7  # below the resolution of a softmax; keeps the logarithm finite where int8 gives exactly 0
+from .paired_stats import PairedChange, least_provable, mcnemar, mean_kl
 
 
 @dataclass(frozen=True)
@@ -203,8 +201,6 @@ def compare_accuracy(
         for name, here in ((name, targets == place) for place, name in enumerate(labels))
         if here.any()
     }
-    p, q = (np.clip(values, _EPSILON, 1) for values in (reference, candidate))
-    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
     return AccuracyChange(
         reference=one.accuracy,
         candidate=two.accuracy,
@@ -213,7 +209,7 @@ def compare_accuracy(
         mcnemar_p=mcnemar(change.lost, change.won),
         agreement=float((reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()),
         classes=classes,
-        mean_kl=float((p * np.log(p / q)).sum(axis=1).mean()),
+        mean_kl=mean_kl(reference, candidate),
         max_difference=float(np.abs(reference - candidate).max()),
         calibration_error=(
             expected_calibration_error(targets, reference),

@@ -136,15 +136,15 @@ class Robustness:
         )
 
 
-def robustness(
-    reference: Predictor, candidate: Predictor, dataset: Dataset, *, tell: Callable[[Condition], None]
+def measure_robustness(
+    reference: Predictor, candidate: Predictor, dataset: Dataset, *, progress: Callable[[Condition], None]
 ) -> Robustness:
     """Measure both models under every corruption.
 
     Args:
         reference, candidate: with the same labels.
         dataset: the images.
-        tell: is called with each condition when it is measured.
+        progress: called with each condition when it is measured.
     """
     conditions, changes = [], np.zeros(len(dataset))
     for kind, severity in CONDITIONS:
@@ -163,5 +163,5 @@ def robustness(
         if severity:
             changes += (second == targets).astype(float) - (first == targets)
         conditions.append(found)
-        tell(found)
+        progress(found)
     return Robustness(tuple(conditions), mean_interval(changes / (len(conditions) - 1)))

@@ -26,7 +26,8 @@ from edgeemo.optimize.options import CALIBRATION_METHODS, MixedPrecisionOptions
 from edgeemo.optimize.sensitivity.calibration_study import study
 from edgeemo.optimize.sensitivity.mixed_precision import find_mixed_precision
 from edgeemo.optimize.sensitivity.ranking import LayerScore, Sensitivity, layer_name
-from edgeemo.optimize.sensitivity.scoring import mean_kl
+from edgeemo.optimize.sensitivity.scoring import INT8_FLOOR
+from edgeemo.optimize.validation import mean_kl
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.fit.run import Run
 from edgeemo.train.network.model import load_model
@@ -258,8 +259,8 @@ def test_layers_have_readable_names(tensor: str, name: str) -> None:
 
 def test_a_divergence_below_the_resolution_of_int8_counts_nothing() -> None:
     sure, almost = np.array([[1.0, 0.0]]), np.array([[0.999, 0.001]])
-    assert mean_kl(almost, sure) == pytest.approx(0, abs=1e-9)
-    assert mean_kl(np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])) == pytest.approx(
+    assert mean_kl(almost, sure, floor=INT8_FLOOR) == pytest.approx(0, abs=1e-9)
+    assert mean_kl(np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]]), floor=INT8_FLOOR) == pytest.approx(
         0.9 * np.log(1.8) + 0.1 * np.log(0.2)
     )
 

@@ -17,7 +17,7 @@ from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.validation.paired_stats import mean_interval
-from edgeemo.optimize.validation.robustness import CONDITIONS, Robustness, robustness
+from edgeemo.optimize.validation.robustness import CONDITIONS, Robustness, measure_robustness
 from edgeemo.train.datasets.corruption import corrupted
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
@@ -40,8 +40,8 @@ class Threshold:
 def found() -> Robustness:
     drawn = synthetic_dataset(train=0, test=28, size=48)
     two = drawn.where(lambda sample: sample.label < 2)
-    return robustness(
-        Threshold(100), Threshold(110), Dataset("two", ("a", "b"), two.samples, two.images), tell=lambda item: None
+    return measure_robustness(
+        Threshold(100), Threshold(110), Dataset("two", ("a", "b"), two.samples, two.images), progress=lambda item: None
     )
 
 
@@ -105,7 +105,7 @@ def test_the_command_writes_table_json_and_plots(
 def test_a_condition_is_what_the_models_say_of_those_images(tiny_float: Path, tiny_int8: Path) -> None:
     dataset = read_dataset("synthetic:train=0,test=28").split("test")
     one, two = Classifier.open(tiny_float), Classifier.open(tiny_int8)
-    found = robustness(one, two, dataset, tell=lambda item: None)
+    found = measure_robustness(one, two, dataset, progress=lambda item: None)
     pixels = corrupted(dataset, "noise", 2).pixels(one.card.input)
     right = [(model.predict(pixels).argmax(axis=1) == dataset.targets).sum() for model in (one, two)]
     noise = found.of("noise")[1]
