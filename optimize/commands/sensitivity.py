@@ -37,7 +37,7 @@ def command(
     """Rank the operators of a float model by the damage that quantizing each to int8 does.
 
     Every operator is quantized alone (its signal-to-noise ratio, the divergence of the output, the accuracy), and
-    spared alone while all others are int8. Measured on the validation role, never on test images.
+    kept alone in float while all others are int8. Measured on the validation split, never on test images.
 
     Example: edgeemo sensitivity runs/cnn3 --plot sensitivity.png
     """

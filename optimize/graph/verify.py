@@ -62,10 +62,10 @@ def verify_kept(data: bytes, kept: Collection[str]) -> None:
             int8 does it have an integer form.
     """
     floating = [o for o in read_graph(data).operators if o.floating and o.name not in BORDER]
-    spared = [o for o in floating if o.outputs[0].name in kept]
-    beside = {tensor.index for o in spared for tensor in (*o.inputs, *o.outputs)}
-    spared += [o for o in floating if o.name == "ELU" and beside & {o.inputs[0].index, o.outputs[0].index}]
-    other = [o.outputs[0].name for o in floating if o not in spared]
+    expected = [o for o in floating if o.outputs[0].name in kept]
+    beside = {tensor.index for o in expected for tensor in (*o.inputs, *o.outputs)}
+    expected += [o for o in floating if o.name == "ELU" and beside & {o.inputs[0].index, o.outputs[0].index}]
+    other = [o.outputs[0].name for o in floating if o not in expected]
     if other:
         refuse("int8 but for the operators to be kept", f"{len(kept)} in float", "also " + ", ".join(other)[:200])
 

@@ -15,7 +15,7 @@ import numpy as np
 #: What tfmot's moving average of a range keeps of it in a step.
 _DECAY = 0.999
 #: Ends of the names of ranges, and of those that are moving averages. The input's grows with all that was seen, those
-#: of weights are of the last step alone: one pass settles them.
+#: of weights are of the last step alone: one pass is enough.
 _RANGES = ("_min", "_max")
 _AVERAGED = ("output_min", "output_max", "activation_min", "activation_max")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import numpy as np
 from ...edge.common.errors import ModelError
 from ...edge.common.tables import aligned
 from ...edge.inference.classifier import Classifier
-from ...edge.model.card import ModelCard
 from ...train.datasets.dataset import Dataset
 from ...train.datasets.splits import stratified
 from ..converters.activation_ranges import observe_activations
@@ -125,11 +123,10 @@ def find_mixed_precision(
 ) -> MixedPrecision:
     """Quantize to int8 so that the gate passes, with as few operators outside int8 as the ranking finds.
 
-    The estimators of ranges come first and weights that are rounded together next, because they cost nothing on the
-    device. Then operators are kept out of int8 in the order of the damage that each does alone, until the gate passes:
-    an activation is spared only when the operator that writes it and those that read it are, so a single one may gain
-    nothing by itself. Last, each is put back into int8 if the gate passes without it. All choices are made on the
-    validation split.
+    Calibration methods come first and GPTQ rounding next, because they cost nothing on the device. Then operators are
+    kept out of int8 in the order of the damage that each does alone, until the gate passes: an activation leaves int8
+    only when the operator that writes it and those that read it do, so a single one may gain nothing by itself. Last,
+    each is put back into int8 if the gate passes without it. All choices are made on the validation split.
 
     Args:
         float_model: the float model.
@@ -141,83 +138,135 @@ def find_mixed_precision(
     Raises:
         EdgeemoError: too few images: not even the float model would pass the gate.
     """
-    max_drop, kept_in = options.max_drop, options.kept_in
-    _require_enough(len(validation), max_drop)
-    report = progress or (lambda words: None)
-    model, card = float_model.float_flatbuffer(), float_model.card
-    eval_set = EvalSet.of(validation, model, card)
-    report("seeing what the activations hold")
-    seen = observe_activations(model, card.input, calibration)
-    together = GptqRounding(model, card.input, calibration)
-
-    def throughout(estimator: str, rounding: str) -> _Trial:
-        report(f"ranges by {estimator}, weights rounded: {rounding}")
-        ranges = {name: found.clip(estimator) for name, found in seen.items()}
-        quantizer = SelectiveQuantizer(model, ranges, together if rounding == "gptq" else None)
-        flatbuffer = quantizer.quantize(float_io=options.float_io, per_channel=options.per_channel)
-        rounded = "" if rounding == "nearest" else f", weights {rounding}"
-        trial = _Trial.of(f"int8 throughout, ranges by {estimator}{rounded}", flatbuffer, eval_set, card)
-        trial.estimator, trial.rounding, trial.quantizer = estimator, rounding, quantizer
-        return trial
-
-    def order(trial: _Trial) -> tuple[bool, float]:
-        return not trial.accuracy_change.passes(max_drop), trial.score.kl
-
-    trials: list[_Trial] = []
-    for estimator in CALIBRATION_METHODS:
-        trials.append(throughout(estimator, options.rounding))
-        if trials[-1].accuracy_change.passes(max_drop):
-            break
-    else:
-        if options.rounding == "nearest":
-            trials.append(throughout(min(trials, key=order).estimator, "gptq"))
-    plain = min(trials, key=order)
-    steps = [trial.step(taken=trial is plain) for trial in trials]
-    best, ranking = plain, None
+    _require_enough(len(validation), options.max_drop)
+    search = _Search(float_model, validation, options, progress or (lambda words: None))
+    plain = search.int8(calibration)
     kept: list[str] = []
-    if not plain.accuracy_change.passes(max_drop):
-        quantizer = plain.quantizer
-        make = functools.partial(
-            quantizer.quantize, kept_in=kept_in, float_io=options.float_io, per_channel=options.per_channel
-        )
-        few = EvalSet.of(stratified(validation, RANKING_IMAGES), model, card)
-        context = Context(few, quantizer, card)
-        ranking = rank_operators(context, progress=lambda done, of: report(f"sensitivity: operator {done + 1} of {of}"))
-        for score in ranking.scores:
-            report(f"keeping {score.layer} in {kept_in}")
-            kept.append(score.tensor)
-            best = _Trial.of(f"keep {score.layer} in {kept_in}", make(kept=kept), eval_set, card)
-            steps.append(best.step(taken=True))
-            if best.accuracy_change.passes(max_drop):
-                break
-        # The last one made the gate pass: without it, it fails.
-        for tensor in kept[:-1] if best.accuracy_change.passes(max_drop) else []:
-            rest = [name for name in kept if name != tensor]
-            report(f"trying {layer_name(tensor)} in int8 again")
-            trial = _Trial.of(f"{layer_name(tensor)} in int8 again", make(kept=rest), eval_set, card)
-            passes = trial.accuracy_change.passes(max_drop)
-            steps.append(trial.step(taken=passes))
-            if passes:
-                best, kept = trial, rest
-    if kept_in == "float32":
+    best, ranking = plain, None
+    if not search.passes(plain):
+        ranking = search.rank(plain)
+        best, kept = search.keep(plain, ranking)
+        if search.passes(best):
+            best, kept = search.put_back(plain, best, kept)
+    if options.kept_in == "float32":
         verify_kept(best.model, kept)
-    first, second = Classifier.from_bytes(plain.model, card), Classifier.from_bytes(best.model, card)
+    reference, first, second = (
+        Classifier.from_bytes(model, float_model.card) for model in (search.model, plain.model, best.model)
+    )
     return MixedPrecision(
         model=best.model,
         ranges=plain.estimator,
         rounding=plain.rounding,
-        kept=dict.fromkeys(kept, kept_in),
-        steps=tuple(steps),
+        kept=dict.fromkeys(kept, options.kept_in),
+        steps=tuple(search.steps),
         sensitivity=ranking,
         accuracy_change=best.accuracy_change,
-        passed=best.accuracy_change.passes(max_drop),
+        passed=search.passes(best),
         plain_bytes=len(plain.model),
         slower=latency_ratio(first, second),
-        faster=latency_ratio(second, Classifier.from_bytes(model, card)),
+        faster=latency_ratio(second, reference),
     )
 
 
-@dataclass
+class _Search:
+    """Search for the operators to keep out of int8.
+
+    Args:
+        float_model: float model.
+        validation: validation split.
+        options: gate, and how the model is quantized.
+        report: called with a description of the next step.
+    """
+
+    def __init__(
+        self,
+        float_model: FloatModel,
+        validation: Dataset,
+        options: MixedPrecisionOptions,
+        report: Callable[[str], None],
+    ) -> None:
+        self.validation, self.options, self.report = validation, options, report
+        self.model, self.card = float_model.float_flatbuffer(), float_model.card
+        self.eval_set = EvalSet.of(validation, self.model, self.card)
+        self.steps: list[Step] = []
+
+    def passes(self, trial: _Trial) -> bool:
+        """Return whether the gate passes."""
+        return trial.accuracy_change.passes(self.options.max_drop)
+
+    def int8(self, calibration: np.ndarray) -> _Trial:
+        """Return the best model that is int8 throughout, by calibration method and rounding."""
+        self.report("collecting activation ranges")
+        seen = observe_activations(self.model, self.card.input, calibration)
+        gptq = GptqRounding(self.model, self.card.input, calibration)
+
+        def attempt(method: str, rounding: str) -> _Trial:
+            self.report(f"ranges by {method}, weights rounded: {rounding}")
+            ranges = {name: found.clip(method) for name, found in seen.items()}
+            quantizer = SelectiveQuantizer(self.model, ranges, gptq if rounding == "gptq" else None)
+            rounded = "" if rounding == "nearest" else f", weights {rounding}"
+            trial = self._trial(f"int8 throughout, ranges by {method}{rounded}", quantizer)
+            return replace(trial, estimator=method, rounding=rounding)
+
+        def order(trial: _Trial) -> tuple[bool, float]:
+            return not self.passes(trial), trial.score.kl
+
+        trials: list[_Trial] = []
+        for method in CALIBRATION_METHODS:
+            trials.append(attempt(method, self.options.rounding))
+            if self.passes(trials[-1]):
+                break
+        else:
+            if self.options.rounding == "nearest":
+                trials.append(attempt(min(trials, key=order).estimator, "gptq"))
+        best = min(trials, key=order)
+        self.steps += [trial.step(taken=trial is best) for trial in trials]
+        return best
+
+    def rank(self, plain: _Trial) -> Sensitivity:
+        """Rank the operators by the damage that quantizing each does."""
+        few = EvalSet.of(stratified(self.validation, RANKING_IMAGES), self.model, self.card)
+        return rank_operators(
+            Context(few, plain.quantizer, self.card),
+            progress=lambda done, of: self.report(f"sensitivity: operator {done + 1} of {of}"),
+        )
+
+    def keep(self, plain: _Trial, ranking: Sensitivity) -> tuple[_Trial, list[str]]:
+        """Keep operators out of int8, the worst first, until the gate passes."""
+        best, kept = plain, []
+        for score in ranking.scores:
+            what = f"keep {score.layer} in {self.options.kept_in}"
+            self.report(what)
+            kept.append(score.tensor)
+            best = self._trial(what, plain.quantizer, kept)
+            self.steps.append(best.step(taken=True))
+            if self.passes(best):
+                break
+        return best, kept
+
+    def put_back(self, plain: _Trial, best: _Trial, kept: list[str]) -> tuple[_Trial, list[str]]:
+        """Put each operator back into int8 if the gate passes without it."""
+        # The last one made the gate pass: without it, it fails.
+        for tensor in kept[:-1]:
+            rest, what = [name for name in kept if name != tensor], f"{layer_name(tensor)} in int8 again"
+            self.report(f"trying {what}")
+            trial = self._trial(what, plain.quantizer, rest)
+            self.steps.append(trial.step(taken=self.passes(trial)))
+            if self.passes(trial):
+                best, kept = trial, rest
+        return best, kept
+
+    def _trial(self, what: str, quantizer: SelectiveQuantizer, kept: Sequence[str] = ()) -> _Trial:
+        options = self.options
+        model = quantizer.quantize(
+            kept=kept, kept_in=options.kept_in, float_io=options.float_io, per_channel=options.per_channel
+        )
+        score = self.eval_set.evaluate(model, self.card)
+        change = compare_accuracy(self.eval_set.targets, self.eval_set.reference, score.probabilities, self.card.labels)
+        return _Trial(what, model, score, change, quantizer)
+
+
+@dataclass(frozen=True)
 class _Trial:
     """A model that was converted and measured."""
 
@@ -225,16 +274,9 @@ class _Trial:
     model: bytes
     score: Score
     accuracy_change: AccuracyChange
+    quantizer: SelectiveQuantizer
     estimator: str = ""
     rounding: str = ""
-    quantizer: Any = None
-
-    @classmethod
-    def of(cls, what: str, model: bytes, eval_set: EvalSet, card: ModelCard) -> _Trial:
-        score = eval_set.evaluate(model, card)
-        return cls(
-            what, model, score, compare_accuracy(eval_set.targets, eval_set.reference, score.probabilities, card.labels)
-        )
 
     def step(self, *, taken: bool) -> Step:
         return Step(

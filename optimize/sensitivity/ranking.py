@@ -43,8 +43,8 @@ class LayerScore:
         snr: signal-to-noise ratio of its output when it alone is quantized, dB; infinite without any noise.
         kl: mean Kullback-Leibler divergence of the output from the float model's when it alone is quantized, nats.
         alone: accuracy when it alone is quantized.
-        spared: accuracy when all but it are quantized.
-        spared_kl: divergence of the output when all but it are quantized, nats.
+        kept: accuracy when all others are quantized.
+        kept_kl: divergence of the output when all others are quantized, nats.
     """
 
     operator: str
@@ -53,8 +53,8 @@ class LayerScore:
     snr: float
     kl: float
     alone: float
-    spared: float
-    spared_kl: float
+    kept: float
+    kept_kl: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Sensitivity:
 
     def gain(self, score: LayerScore) -> float:
         """Return the share of the whole divergence that is gone when this operator is kept in float."""
-        return (self.full_kl - score.spared_kl) / self.full_kl if self.full_kl > 0 else 0.0
+        return (self.full_kl - score.kept_kl) / self.full_kl if self.full_kl > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ranking for JSON; an infinite ratio becomes null."""
@@ -99,7 +99,7 @@ class Sensitivity:
         Args:
             most: rows to show; None for all.
         """
-        rows = [["operator", "layer", "SNR dB", "KL alone", "accuracy alone", "KL spared", "accuracy spared", "gain"]]
+        rows = [["operator", "layer", "SNR dB", "KL alone", "accuracy alone", "KL kept", "accuracy kept", "gain"]]
         for score in self.scores[:most]:
             rows.append(
                 [
@@ -108,8 +108,8 @@ class Sensitivity:
                     f"{score.snr:.1f}" if math.isfinite(score.snr) else "-",
                     f"{score.kl:.5f}",
                     f"{score.alone:.2%}",
-                    f"{score.spared_kl:.5f}",
-                    f"{score.spared:.2%}",
+                    f"{score.kept_kl:.5f}",
+                    f"{score.kept:.2%}",
                     f"{self.gain(score):+.0%}",
                 ]
             )
@@ -181,10 +181,10 @@ def rank_operators(context: Context, *, progress: Callable[[int, int], None] | N
         if one == quantizer.model:
             # The quantizer knows no integer form of it.
             continue
-        alone, spared = context.score(one), context.score(quantizer.quantize(kept=[name]))
+        alone, kept = context.score(one), context.score(quantizer.quantize(kept=[name]))
         snr = signal_to_noise(quantizer.model, one, name, pixels, context.card)
         scores.append(
-            LayerScore(operator.name, layer_name(name), name, snr, alone.kl, alone.accuracy, spared.accuracy, spared.kl)
+            LayerScore(operator.name, layer_name(name), name, snr, alone.kl, alone.accuracy, kept.accuracy, kept.kl)
         )
     scores.sort(key=lambda score: -score.kl)
     return Sensitivity(len(context.eval_set.targets), context.eval_set.accuracy, full.accuracy, full.kl, tuple(scores))
@@ -268,7 +268,7 @@ def plot_sensitivity(result: Sensitivity, path: str | Path, *, title: str, most:
     right.axvline(0, color="black", linewidth=0.8)
     # Narrower axes would make a drama of rounding.
     right.set_xlim(1.05 * min([-10.0, *gains]), 1.05 * max([10.0, *gains]))
-    right.set_xlabel("share of int8's KL that goes when this one is spared (%)")
+    right.set_xlabel("share of int8's KL that is gone when this one is kept in float (%)")
     left.set_yticks(places, [f"{score.layer}  {score.operator}" for score in scores], fontsize=8)
     left.invert_yaxis()
     for axes in (left, right):

@@ -50,7 +50,7 @@ def rewrite(model: Any, *, skip: Collection[str] = ()) -> Rewritten:
     4. replaced by a 1x1 depthwise convolution with a bias.
 
     At last a ReLU is fused into the linear layer before it, unless a batch normalization stands between them, and a
-    fence is put behind every layer that stays in floating point.
+    boundary is put behind every layer that stays in floating point.
 
     Args:
         model: tf_keras Functional or Sequential with one input and one output; not changed.

@@ -112,8 +112,8 @@ def _is_elu(node: Node) -> bool:
 
 def _before_fence(node: Node) -> Node:
     """Return the layer before a float boundary that a layer reads through; the layer itself where there is none."""
-    fenced = node.inputs[0] if node.inputs else node
-    return fenced.inputs[0] if fenced.is_a(FloatBoundary) else node
+    before = node.inputs[0] if node.inputs else node
+    return before.inputs[0] if before.is_a(FloatBoundary) else node
 
 
 def _treatment(node: Node) -> Treatment:
