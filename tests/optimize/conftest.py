@@ -1,8 +1,10 @@
-"""What tests of networks share: weights that show every mistake, and faces in any size."""
+"""Fixtures of networks and runs: weights that show every mistake, faces in any size, a run to write into."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,6 +12,12 @@ import numpy as np
 import pytest
 
 from edgeemo.train.datasets.registry import read_dataset
+
+
+@pytest.fixture
+def copy(trained_run: Path, tmp_path: Path) -> Path:
+    """The run again, to be written into."""
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 @pytest.fixture(scope="session")

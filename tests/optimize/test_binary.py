@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import read_card
@@ -19,6 +18,8 @@ from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.evaluation.metrics import evaluate
 from edgeemo.train.evaluation.predictor import open_predictor, predict_dataset
 from edgeemo.train.fit.run import Run
+
+from ..tools.command import run as edgeemo
 
 SETS = ["input.height=24", "input.width=24", "architecture.filters=[8,8,16]", "architecture.dense=16"]
 SETS += ["optimizer.name=adamw", "optimizer.learning_rate=3e-3", "optimizer.weight_decay=4e-3"]
@@ -35,7 +36,7 @@ METHODS = ("float32", "int8", "qat")
 
 
 def invoke(*words: object) -> Result:
-    return CliRunner().invoke(edgeemo, [*map(str, words)])
+    return edgeemo(*words)
 
 
 @pytest.fixture(scope="module")

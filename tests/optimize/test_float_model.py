@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, write_model
@@ -28,6 +27,8 @@ from edgeemo.optimize.methods import METHODS
 from edgeemo.optimize.options import QuantizeOptions
 from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
+
+from ..tools.command import run as edgeemo
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WORDS = ("--labels", ",".join(LABELS), "--normalization", "unit")
@@ -72,7 +73,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def quantize(model: Path | str, *options: object) -> Result:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return CliRunner().invoke(edgeemo, ["quantize", str(model), *map(str, options)])
+        return edgeemo("quantize", str(model), *options)
 
 
 KINDS = ("two.keras", "two.h5", "three.keras", "saved", "float.tflite")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import installed_runtimes, load
@@ -26,6 +25,8 @@ from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.evaluation.predictor import open_predictor
 from edgeemo.train.fit.run import Run
 
+from ..tools.command import run as edgeemo
+
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 
@@ -33,7 +34,7 @@ INT8_METHODS = ("int8", "qat")
 
 
 def invoke(run: Path, *options: str) -> Result:
-    return CliRunner().invoke(edgeemo, ["quantize", str(run), *options])
+    return edgeemo("quantize", str(run), *options)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +57,6 @@ def test_pixels(run: Run, faces_zip: Path) -> np.ndarray:
 def of_keras(trained_run: Path, test_pixels: np.ndarray) -> np.ndarray:
     """The float model's probabilities for the test images."""
     return open_predictor(trained_run).predict(test_pixels)
-
-
-@pytest.fixture
-def copy(trained_run: Path, tmp_path: Path) -> Path:
-    """The run again, to be written into."""
-    return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 @pytest.mark.parametrize("method", METHODS.names())

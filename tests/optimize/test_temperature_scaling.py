@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from scipy import special
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.probabilities import apply_temperature
@@ -22,6 +21,8 @@ from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.temperature_scaling import chance_error, fit_temperature, validation_split
 from edgeemo.train.fit.run import Run
+
+from ..tools.command import run as edgeemo
 
 FLOOR = 1e-7
 HALF_STEP = 1 / 512  # of an int8 softmax
@@ -129,7 +130,7 @@ def test_the_classifier_gives_corrected_probabilities(tiny_int8: Path, tmp_path:
 
 
 def calibrate(*words: object) -> Result:
-    return CliRunner().invoke(edgeemo, ["scale-confidence", *map(str, words)])
+    return edgeemo("scale-confidence", *words)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_the_calibrated_model_is_surer_of_less(tiny_int8: Path, validation_zip: 
     assert card.metrics["temperature validation"]["n"] == figures["n"] == 700
     assert split_model(out.read_bytes())[0] == split_model(tiny_int8.read_bytes())[0]
     words = ["evaluate", str(out), "--data", str(validation_zip), "--split", "validation", "--json"]
-    measured = json.loads(CliRunner().invoke(edgeemo, words).stdout)
+    measured = json.loads(edgeemo(*words).stdout)
     assert measured["calibration"]["ece"] == pytest.approx(figures["after"]["calibration_error"], abs=1e-6)
 
 

@@ -6,17 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.train.config.recipe import load_recipe
+
+from ...tools.command import run as edgeemo
 
 #: A small net under the recipe of a large one.
 SMALL = ("--set", "architecture.filters=[4,4,4]", "--set", "architecture.dense=8")
 
 
 def inspect(*words: str) -> Result:
-    return CliRunner().invoke(edgeemo, ["inspect", *words])
+    return edgeemo("inspect", *words)
 
 
 def test_the_table_has_every_layer_the_totals_and_the_published_figure() -> None:

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
-from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.edge.model.card import read_card, with_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.network.model import load_model
+
+from ...tools.command import run as edgeemo
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 
 
 def validate(reference: Path, candidate: Path, data: Path | str, *options: str) -> Result:
-    return CliRunner().invoke(edgeemo, ["validate", str(reference), str(candidate), "--data", str(data), *options])
+    return edgeemo("validate", str(reference), str(candidate), "--data", str(data), *options)
 
 
 def with_shuffled_weights(path: Path, out: Path) -> Path:
@@ -135,7 +135,7 @@ def test_the_accuracies_are_those_of_evaluate(
     report = json.loads(validate(trained_run, converted["int8"], measured_zip, "--max-drop", "9", "--json").stdout)
     for key, model in (("reference", trained_run), ("candidate", converted["int8"])):
         words = ["evaluate", str(model), "--data", str(measured_zip), "--json"]
-        figures = json.loads(CliRunner().invoke(edgeemo, words).stdout)
+        figures = json.loads(edgeemo(*words).stdout)
         assert report["drift"][key]["correct"] == figures["correct"]
 
 

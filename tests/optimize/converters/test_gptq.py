@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.container import split_model
@@ -22,6 +20,8 @@ from edgeemo.optimize.converters.activation_ranges import ActivationProbe
 from edgeemo.optimize.converters.gptq import GptqRounding, patches, round_weights, rounded
 from edgeemo.optimize.converters.tensorflow import to_float, to_static
 from edgeemo.train.backend import keras, tf
+
+from ...tools.command import run as edgeemo
 
 SPEC = InputSpec(16, 16)
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -212,7 +212,7 @@ def test_another_network_has_no_layer_in_common() -> None:
 def test_from_the_command_line_and_in_the_card(trained_run: Path, converted: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "rounded.tflite"
     words = ["quantize", str(trained_run), "--rounding", "gptq", "--out", str(out)]
-    result = CliRunner().invoke(edgeemo, words)
+    result = edgeemo(*words)
     assert result.exit_code == 0, result.output
     card, plain = read_card(out), read_card(converted["int8"])
     assert card is not None
@@ -225,7 +225,7 @@ def test_from_the_command_line_and_in_the_card(trained_run: Path, converted: dic
 @pytest.mark.parametrize("method", ["float32", "float16", "dynamic", "qat"])
 def test_methods_that_see_no_faces_say_so(trained_run: Path, tmp_path: Path, method: str) -> None:
     words = ["quantize", str(trained_run), "--rounding", "gptq", "--method", method]
-    result = CliRunner().invoke(edgeemo, [*words, "--out", str(tmp_path / "x.tflite")])
+    result = edgeemo(*words, "--out", str(tmp_path / "x.tflite"))
     assert result.exit_code == 2
     assert f"{method} does not look at faces" in result.stderr
     assert "expected --rounding gptq with int8, int8-float-io, int16x8" in result.stderr

@@ -6,15 +6,13 @@ import dataclasses
 import importlib
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, write_model
@@ -32,11 +30,13 @@ from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.splits import TrainingData, training_data
 from edgeemo.train.network.model import build_model, compile_model
 
+from ...tools.command import run as edgeemo
+
 L = keras.layers
 
 
 def invoke(run: Path, *options: object) -> Result:
-    return CliRunner().invoke(edgeemo, ["quantize", str(run), "--method", "qat", *map(str, options)])
+    return edgeemo("quantize", str(run), "--method", "qat", *options)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,6 @@ def model(randomize: Any) -> Any:
     x = L.ReLU(name="relu")(L.BatchNormalization(name="bn")(x))
     x = L.Dense(7, activation="softmax", name="emotion")(L.Flatten(name="flatten")(x))
     return randomize(keras.Model(inputs, x, name="small"), 1)
-
-
-@pytest.fixture
-def copy(trained_run: Path, tmp_path: Path) -> Path:
-    """The run again, to be written into."""
-    return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 def as_tflite(data: bytes, recipe: Recipe, labels: tuple[str, ...], path: Path) -> Path:

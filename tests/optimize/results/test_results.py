@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.files import sha256_file
 from edgeemo.edge.model.card import Quantization, read_card, with_card
 from edgeemo.optimize.results.table import END, START
 from edgeemo.train.config.recipe import load_recipe
 
 from ...benchmarks.samples import sample
+from ...tools.command import run as edgeemo
 
 WHERE = {"data": "faces.zip", "split": "test", "content_hash": "ab" * 32}
 FLOAT = {**WHERE, "accuracy": 0.8, "ci95": [0.77, 0.83], "correct": 560, "n": 700}
@@ -29,7 +29,7 @@ MEASURED = {"float32 test": FLOAT, "test": INT8, "drift": {**DRIFT, "agreement":
 
 
 def summary(*words: object) -> Result:
-    return CliRunner().invoke(edgeemo, ["maintain", "results", *map(str, words)])
+    return edgeemo("maintain", "results", *words)
 
 
 def rows(text: str) -> list[list[str]]:

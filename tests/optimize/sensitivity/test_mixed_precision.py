@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import read_card
@@ -31,6 +30,8 @@ from edgeemo.optimize.validation import mean_kl
 from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.fit.run import Run
 from edgeemo.train.network.model import load_model
+
+from ...tools.command import run as edgeemo
 
 #: On 250 faces the upper bound of no loss at all is 0.8 points.
 MAX_DROP = "3"
@@ -78,7 +79,7 @@ def roles(source: FloatModel, faces_zip: Path) -> TrainingData:
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(edgeemo, [*map(str, arguments)])
+    return edgeemo(*arguments)
 
 
 def test_the_float_function_is_unchanged(source: FloatModel, trained_run: Path, roles: TrainingData) -> None:

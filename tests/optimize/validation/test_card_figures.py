@@ -7,18 +7,19 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.evaluation.card_figures import Record
 
+from ...tools.command import run as edgeemo
+
 
 def validate(reference: Path, candidate: Path, data: Path, *options: str) -> Result:
     words = ["validate", str(reference), str(candidate), "--data", str(data), "--max-drop", "100", *options]
-    return CliRunner().invoke(edgeemo, words)
+    return edgeemo(*words)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_the_recorded_command_measures_the_same_again(
     for path in (measured_zip, tiny_float):
         shutil.copy(path, model.parent / path.name)
     monkeypatch.chdir(model.parent)
-    again = json.loads(CliRunner().invoke(edgeemo, [*words[1:], "--json"]).stdout)
+    again = json.loads(edgeemo(*words[1:], "--json").stdout)
     assert again["drift"]["difference"] == recorded["difference"]
     assert again["content_hash"] == recorded["content_hash"]
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 from scipy import stats
 
-from edgeemo.cli import edgeemo
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard
 from edgeemo.edge.vision.preprocess import InputSpec
@@ -22,6 +20,8 @@ from edgeemo.train.datasets.corruption import corrupted
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
 from edgeemo.train.datasets.registry import read_dataset
+
+from ...tools.command import run as edgeemo
 
 
 class Threshold:
@@ -86,7 +86,7 @@ def test_the_command_writes_table_json_and_plots(
 ) -> None:
     words = ["validate", tiny_float, tiny_int8, "--data", measured_zip, "--max-drop", 100, "--limit", 14]
     words += ["--corruptions", tmp_path / "new", "--json"]
-    result = CliRunner().invoke(edgeemo, [*map(str, words)])
+    result = edgeemo(*words)
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "new/corruptions.json").read_text())
     assert (figures["reference"], figures["candidate"], figures["n"]) == ("tiny_float", "tiny_int8", 14)
@@ -117,7 +117,7 @@ def test_a_folder_with_contents_is_refused_before_anything_is_measured(
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     words = ["validate", tiny_int8, tiny_int8, "--data", measured_zip, "--corruptions", tmp_path]
-    result = CliRunner().invoke(edgeemo, [*map(str, words)])
+    result = edgeemo(*words)
     assert result.exit_code == 1
     assert "is not empty" in result.stderr
     assert result.stdout == ""
