@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from edgeemo.edge.inference.interpreter import installed_runtimes
 from edgeemo.edge.model.card import read_card, with_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.network.model import load_model
