@@ -1,4 +1,4 @@
-"""What a benchmark measures: every model with every runtime, number of threads and delegate."""
+"""The cases of a benchmark: every model with every runtime, number of threads and delegate."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ class Case:
     """A model and a way to run it.
 
     Args:
-        name: different for each case of a run.
-        path: of the .tflite.
-        bytes, sha256: of the file.
-        origin: the model from which it was compiled for an accelerator, else the same as ``path``.
-        card: embedded, of the model from which it was compiled, or given; None when there is none.
+        name: name, different for each case of a run.
+        path: .tflite file.
+        bytes: size of the file.
+        sha256: hash of the file.
+        origin: model from which it was compiled for an accelerator, else the same as ``path``.
+        card: card that is embedded, of the model from which it was compiled, or given; None when there is none.
         runtime, threads, delegate: see :func:`edgeemo.edge.inference.interpreter.load`.
-        data: images with labels in the order of the model's, or None.
+        data: images whose labels are in the order of the model's, or None.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Setup:
     runtime: str
     threads: int
     delegate: DelegateSpec | None
@@ -72,30 +73,30 @@ def case_matrix(
     card: ModelCard | None,
     data: Dataset | None,
 ) -> list[Case]:
-    """All cases, model by model.
+    """Return all cases, model by model.
 
     Args:
         models: .tflite files; the same may come twice.
         runtimes, threads, delegates: every model gets every combination of them; None stands for the CPU.
-        card: for the models that carry none.
+        card: card of the models that carry none.
         data: images to measure the accuracy on, or None.
 
     Raises:
         EdgeemoError: a model that cannot be read, that has no card though there is data, or whose labels do not fit.
     """
-    ways = [
-        _Way(runtime, count, delegate)
+    setups = [
+        _Setup(runtime, count, delegate)
         for runtime in dict.fromkeys(runtimes)
         for count in dict.fromkeys(threads)
         for delegate in dict.fromkeys(delegates)
     ]
-    rows = [_row(path, ways, card, data) for path in models]
+    rows = [_row(path, setups, card, data) for path in models]
     names = unique_names([(row[0].card.name if row[0].card else row[0].path.stem, row[0].path.stem) for row in rows])
     several = len(set(runtimes)) > 1, len(set(threads)) > 1, len(set(delegates)) > 1
     return [_named(case, name, several) for name, row in zip(names, rows, strict=True) for case in row]
 
 
-def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, data: Dataset | None) -> list[Case]:
+def _row(path: str | Path, setups: Sequence[_Setup], fallback: ModelCard | None, data: Dataset | None) -> list[Case]:
     path = existing(path, "a .tflite model")
     if path.is_dir():
         raise FileError(f"{path} is a folder", expected="a .tflite model")
@@ -122,19 +123,19 @@ def _row(path: str | Path, ways: Sequence[_Way], fallback: ModelCard | None, dat
             sha256=sha256(contents),
             origin=origin,
             card=card,
-            runtime=way.runtime,
-            threads=way.threads,
-            delegate=way.delegate,
+            runtime=setup.runtime,
+            threads=setup.threads,
+            delegate=setup.delegate,
             data=own,
         )
-        for way in ways
+        for setup in setups
     ]
 
 
 def _named(case: Case, name: str, several: tuple[bool, bool, bool]) -> Case:
     delegate = "CPU" if case.delegate is None else Path(case.delegate.name).name
     parts = (case.runtime, thread_count(case.threads), delegate)
-    return replace(case, name=", ".join([name, *(part for part, told in zip(parts, several, strict=True) if told)]))
+    return replace(case, name=", ".join([name, *(part for part, shown in zip(parts, several, strict=True) if shown)]))
 
 
 def thread_count(n: int) -> str:
@@ -143,11 +144,11 @@ def thread_count(n: int) -> str:
 
 
 def unique_names(choices: Sequence[tuple[str, str]]) -> list[str]:
-    """A different name for each model.
+    """Return a different name for each model.
 
     Args:
-        choices: (name by the card, name of the file) of each. The card's is taken unless two models share it, then the
-            file's; what is still the same is numbered.
+        choices: name by the card and name of the file of each model. The card's is taken unless two models share it,
+            then the file's; names that are still equal are numbered.
     """
     shared = Counter(name for name, _ in choices)
     names = [name if shared[name] == 1 else stem for name, stem in choices]

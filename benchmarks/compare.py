@@ -1,4 +1,4 @@
-"""What got slower between two sets of benchmark records, beyond the noise."""
+"""Comparison of two sets of benchmark records: which models got slower beyond the noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .record import BenchmarkRecord
 from .report.units import millions, milliseconds
 from .statistics.bootstrap import ratio_interval
 
-#: A change of the median that is within what the same model shows when it is measured twice.
+#: Relative change of the median that the same model also shows when it is measured twice.
 TOLERANCE = 0.03
 #: Instruction counts that differ by more than this differ in what is executed.
 _REPEATS = 0.001
@@ -28,15 +28,15 @@ _CPU = ("", "none", "xnnpack")
 
 @dataclass(frozen=True)
 class Change:
-    """How the latency of one model changed.
+    """Change of the latency of one model.
 
     Args:
-        name: of the model, with runtime and threads where they tell two apart.
+        name: name of the model, with runtime and threads where two have the same.
         old_ms, new_ms: median latency.
         ratio, low, high: new over old, with its 99 % confidence interval.
         verdict: ``slower``, ``faster``, ``same``, ``unclear`` or ``unreliable``.
         reasons: why records behind these figures are unreliable, whether they were counted or not.
-        notes: what else differs between old and new.
+        notes: other differences between old and new.
     """
 
     name: str
@@ -69,11 +69,11 @@ class Comparison:
         return tuple(change for change in self.changes if change.verdict == SLOWER)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return what JSON can hold."""
         return asdict(self)
 
     def text(self) -> str:
-        """A table with notes below."""
+        """Return a table with notes below."""
         head = ["model", "old ms", "new ms", "ratio", "99 % interval", "verdict"]
         marked = any(change.reasons and change.verdict != UNRELIABLE for change in self.changes)
         head += [""] if marked else []
@@ -106,7 +106,7 @@ def compare(
     relative: bool = False,
     include_unreliable: bool = False,
 ) -> Comparison:
-    """Hold new records against old ones.
+    """Compare new records with old ones.
 
     A model is slower when the whole confidence interval of its ratio (see
     :func:`edgeemo.benchmarks.statistics.bootstrap.ratio_interval`) lies above 1 + tolerance, faster when it lies below
@@ -202,7 +202,7 @@ def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: floa
 
 
 def _differences(old: Sequence[BenchmarkRecord], new: Sequence[BenchmarkRecord]) -> Iterator[str]:
-    """What may be a cause: another version of the runtime, or another model of the same name."""
+    """Yield possible causes: another version of the runtime, or another model of the same name."""
     for what, field in (("the runtime", "runtime_version"), ("the package", "edgeemo")):
         before, after = ([str(getattr(record, field)) for record in records] for records in (old, new))
         if set(before) != set(after):
@@ -222,7 +222,7 @@ def _joined(names: Sequence[str]) -> str:
 
 
 def _invokes(records: Sequence[BenchmarkRecord], processor: str) -> int | None:
-    """Instructions of an inference, of the last record that has them."""
+    """Return the instructions of an inference, of the last record that has them."""
     counts = [count.invoke for record in records for count in record.instructions if count.processor == processor]
     return counts[-1] if counts else None
 

@@ -1,4 +1,4 @@
-"""The benchmark record: everything that was measured of one model on one device, as one line of JSON."""
+"""The benchmark record: all figures of one model on one device, as one line of JSON."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class BenchmarkRecord:
     """One model in one runtime on one device. Times are milliseconds, memory is MiB.
 
     Args:
-        run: identifies the run; ratios hold within one.
-        created: UTC, ISO 8601.
+        run: identifier of the run; ratios hold within one.
+        created: time of the measurement, UTC, ISO 8601.
         edgeemo: version of this package.
-        name: of the model; unique in a run.
-        file, sha256, bytes: of the .tflite.
+        name: name of the model, unique in a run.
+        file, sha256, bytes: path, hash and size of the .tflite.
         quantization: method by the card, or the input's type when there is none.
         input_shape, input_dtype: of the input tensor, with the batch axis.
         input_spec: size, colors and normalization by the card, or None.
@@ -91,15 +91,15 @@ class BenchmarkRecord:
         histogram: of all measured latencies.
         trend: change of latency from the beginning of a sustained run to its end; None for other runs.
         trace: the state of the device every second in between.
-        delegated: operators that the delegate runs, and all that the graph has; None when the runtime does not tell.
-        left_out: what the run was to measure as well and which delegate could not do it, one sentence each.
+        delegated: operators that the delegate runs, and all of the graph; None when the runtime does not report it.
+        left_out: cases of the run that a delegate did not run, one sentence each.
         offline: throughput of batches; None when it was not asked for.
-        ceiling: what is reached of the runtime's fastest int8 matrix products; None when it was not asked for.
-        notes: of the card: what a reader of the figures must know.
+        ceiling: share in the runtime's fastest int8 matrix products; None when it was not asked for.
+        notes: notes of the card for readers of the figures.
         instructions: executed on emulated processors; empty when they were not counted.
         metrics: name of a plug-in probe -> value that it measured, as JSON.
 
-    What follows ``reasons`` is missing in records of schema 1, what follows ``trace`` in those of schema 2.
+    Fields after ``reasons`` are missing in records of schema 1, fields after ``trace`` in those of schema 2.
     """
 
     run: str
@@ -155,11 +155,11 @@ class BenchmarkRecord:
 
     @property
     def unreliable(self) -> bool:
-        """Whether something was in the way while this was measured."""
+        """Whether the figures do not show what the device can do; see ``reasons``."""
         return bool(self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; carries the schema number, ``unreliable`` and the accuracy's value and interval."""
+        """Return what JSON can hold, with the schema number, ``unreliable`` and the accuracy's value and interval."""
         value = {"schema": SCHEMA, **asdict(self), "unreliable": self.unreliable}
         if self.accuracy:
             figure = self.accuracy.figure
@@ -167,7 +167,7 @@ class BenchmarkRecord:
         return value
 
     def to_json(self) -> str:
-        """One line, without the newline."""
+        """Return one line, without the newline."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     @classmethod
@@ -235,8 +235,8 @@ def write_records(path: str | Path, records: Iterable[BenchmarkRecord], *, appen
     """Write records as JSON lines, atomically: a reader sees the old file or the whole new one.
 
     Args:
-        path: of the file.
-        records: to write.
+        path: file to write.
+        records: records to write.
         append: keep the records that are in the file.
 
     Raises:
@@ -271,5 +271,5 @@ def read_records(path: str | Path) -> list[BenchmarkRecord]:
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where the dataclasses have tuples."""
+    """Return tuples in place of JSON's lists."""
     return {key: tuple(item) if isinstance(item, list) else item for key, item in values.items()}

@@ -1,4 +1,4 @@
-"""What other programs take of the processor while something is measured: all busy time less our own."""
+"""Processor time of other programs: all busy time less that of our own processes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _OWN = (11, 12)
 
 
 def foreign_cpu_seconds(root: str | Path, pids: Iterable[int]) -> float | None:
-    """Processor time of all cores since boot that neither idled nor was ours, in seconds.
+    """Return the processor time of all cores since boot that neither idled nor was ours, in seconds.
 
     What a hypervisor gave to other machines (steal) counts. Only differences mean anything, and only while the same
     processes are alive.
 
     Args:
         root: see :func:`edgeemo.edge.host.hardware.read_device`.
-        pids: of our processes.
+        pids: numbers of our processes.
 
     Returns:
-        None when the machine does not tell.
+        None when the machine does not report it.
     """
     root = Path(root)
     columns = text_of(root / "proc/stat").split("\n", 1)[0].split()[1 : _COLUMNS + 1]

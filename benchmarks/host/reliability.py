@@ -1,4 +1,4 @@
-"""Whether figures show what a device can do, or what was in its way meanwhile."""
+"""Conditions under which figures do not show what a device can do: throttling, a changing clock, other programs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LOAD_LIMIT = 0.5
 def unreliable_reasons(
     states: Sequence[DeviceState], *, cores: int, own: int = 1, others: float | None = None
 ) -> tuple[str, ...]:
-    """Why figures that were taken meanwhile do not show what the device can do; empty when they do.
+    """Return why figures do not show what the device can do; empty when they do.
 
     Args:
-        states: in the order of time; the first when the measuring began, warmed up, so that the clock was up already.
-        cores: of the device.
-        own: threads that the measuring itself kept busy; taken off the load after the first state.
+        states: states of the device in the order of time; the first after the warm-up, when the clock has risen.
+        cores: number of cores of the device.
+        own: threads that the measurement itself kept busy; taken off the load after the first state.
         others: cores that other programs kept busy meanwhile, on average: the load average hardly moves in the few
             seconds that many runs take. None when unknown.
     """

@@ -1,4 +1,4 @@
-"""How many instructions a model and the stages around it execute, on every emulated processor that is named."""
+"""Counts of the instructions that a model and the stages around it execute on emulated processors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .markers import Counts
 
 @dataclass(frozen=True)
 class Instructions:
-    """What one model executes on one emulated processor, with one thread.
+    """Instructions of one model on one emulated processor, with one thread.
 
     Args:
         processor: name of the core (``Cortex-A72``).
@@ -51,7 +51,7 @@ class Instructions:
     emulator: str = ""
 
     def stage(self, name: str) -> int:
-        """Instructions of a stage; 0 for one that was not counted."""
+        """Return the instructions of a stage; 0 for one that was not counted."""
         return sum(self.stages.get(name, {}).values())
 
 
@@ -134,7 +134,7 @@ class InstructionCounter:
         processor = facts["processor"]
         if not processor.startswith(("Cortex-", "Arm ")):
             raise RuntimeUnavailableError(
-                f"{guest.python} does not tell which processor it is",
+                f"{guest.python} does not report which processor it is",
                 expected="an Arm processor in the /proc/cpuinfo of its system root",
                 got=processor or "nothing",
                 hint="see docs/instruction-counts.md",
@@ -160,6 +160,6 @@ class InstructionCounter:
 
 
 def _median(counts: Counts, rows: np.ndarray) -> dict[str, int]:
-    """The row whose total is in the middle, so that its classes add up: class -> instructions."""
+    """Return the row whose total is in the middle, so that its classes add up: class -> instructions."""
     middle = rows[np.argsort(rows.sum(axis=1), kind="stable")[len(rows) // 2]]
     return {name: int(number) for name, number in zip(counts.classes, middle, strict=True)}

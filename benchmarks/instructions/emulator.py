@@ -1,4 +1,4 @@
-"""Processes of another processor on this machine, counted: QEMU's user-mode emulator with a plugin of ours."""
+"""Processes of another processor on this machine, in QEMU's user-mode emulator with a plugin that counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from edgeemo.benchmarks.instructions.guest import main; main(*sys.argv[2:])"
 )
-#: Says what the interpreter is, which packages it lacks, and leaves two marks to show that it is counted.
+#: Prints the processor and the missing packages, and leaves two marks to show that it is counted.
 _PROBE = (
     "import os, platform, sys; from importlib.util import find_spec; "
     "_ = [os.isatty(int(sys.argv[1])) for _ in range(2)]; "
@@ -56,7 +56,7 @@ def compile_counter(target: Path) -> None:
 
 
 def emulator_version() -> str:
-    """Version of the qemu-aarch64 on the PATH.
+    """Return the version of the qemu-aarch64 on the PATH.
 
     Raises:
         RuntimeUnavailableError: there is none.

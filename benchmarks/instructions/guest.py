@@ -1,4 +1,4 @@
-"""What runs in the emulated process: a model and the way of a frame, with a mark at every border."""
+"""The emulated process: a model and the stages of a frame, with a mark at every border."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def count(path: str, runtime: str, card: dict[str, Any] | None, frames: Sequence
         frames: images to go through from the file to the labels; without them noise crops are preprocessed.
 
     Returns:
-        What the emulated device is, and what ran the model.
+        The emulated processor, and the versions of what ran the model.
     """
     cv2.setNumThreads(1)
     worker = ModelWorker(path=path, runtime=runtime, threads=1, delegate=None, card=card, images=None)
@@ -71,7 +71,7 @@ def _first(items: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _frames(classifier: Classifier, paths: Sequence[Path]) -> None:
-    """The steps of ``edgeemo run``, one by one."""
+    """Run the stages of ``edgeemo run``, one by one."""
     detector = HaarDetector()
     files = [(path.read_bytes(), str(path)) for path in paths]
     for data, name in [files[0]] * WARM_UP + files:
@@ -103,7 +103,7 @@ def _version(package: str) -> str:
 
 
 def main(request: str, answer: str) -> None:
-    """Do what the file ``request`` (JSON) asks for, and write ``answer``."""
+    """Read the file ``request`` (JSON), run it, and write ``answer``."""
     found: dict[str, Any]
     try:
         found = count(**json.loads(Path(request).read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What an emulated process tells of itself while its instructions are counted, and how its marks become counts."""
+"""Marks by which an emulated process separates its stages, and the counts between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WARM_UP = 3
 
 
 class Mark(IntEnum):
-    """What begins at a mark."""
+    """The part that begins at a mark."""
 
     IDLE = 0
     EMPTY = 1
@@ -37,7 +37,7 @@ STAGES = (Mark.DECODE, Mark.DETECT, Mark.PREPROCESS, Mark.INVOKE, Mark.POSTPROCE
 
 
 def mark(what: Mark) -> None:
-    """Tell the counter that something begins: asks whether a file that cannot be open is a terminal.
+    """Mark for the counter that something begins, by asking whether a file that cannot be open is a terminal.
 
     Of the system calls that Python offers it is the one that takes any number, changes nothing and raises nothing.
     """
@@ -46,7 +46,7 @@ def mark(what: Mark) -> None:
 
 @dataclass(frozen=True)
 class Counts:
-    """Executed instructions by class; the warm-up and what the marks themselves cost are taken off.
+    """Executed instructions by class; without the warm-up and the cost of the marks themselves.
 
     Args:
         classes: their names.

@@ -23,7 +23,7 @@ TURN_MS = 2.0
 _MOST_PER_TURN = 500
 #: Long runs get longer turns instead of more of them.
 MOST_ROUNDS = 600
-#: The plain medians may be this fraction off what the pairs of turns tell; until then there are more rounds...
+#: The plain medians may differ by this fraction from the matched ones; until then there are more rounds...
 SETTLED = 0.01
 #: ...but no more than so many times as many, and not much longer than this.
 SETTLING_TIMES = 6
@@ -33,7 +33,7 @@ _ROUNDS_PER_LOOK = 10
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as slow as another model, from the medians of both in each round.
+    """Ratio of the latencies of two models, from the medians of both in each round.
 
     Args:
         to: name or position of the other model.
@@ -51,7 +51,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Latency:
-    """What was measured of one model: milliseconds of single queries, each sent when the one before was answered.
+    """Latencies of one model: milliseconds of single queries, each sent when the one before was answered.
 
     Args:
         turns: for each round the latencies of one turn, float64 (n,).
@@ -86,11 +86,11 @@ class Latency:
         return 1000 / self.mean
 
     def percentile(self, which: int) -> Percentile | None:
-        """See :func:`edgeemo.benchmarks.statistics.percentiles.percentile`; milliseconds."""
+        """Return a percentile in milliseconds, see :func:`edgeemo.benchmarks.statistics.percentiles.percentile`."""
         return percentile(self.samples, which)
 
     def ratio(self, other: Latency, name: str) -> Ratio:
-        """Ratio to a model that was measured in the same rounds."""
+        """Return the ratio to a model that was measured in the same rounds."""
         ratios = self.medians / other.medians
         low, middle, high = (float(value) for value in np.quantile(ratios, (0.25, 0.5, 0.75)))
         return Ratio(name, middle, low, high, len(ratios))
@@ -111,11 +111,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How a model became steady.
+    """The warm-up of a model.
 
     Args:
         ms: median latency in the end.
-        queries: that were run and thrown away.
+        queries: queries that were run and thrown away.
         steady: whether it became steady.
     """
 
@@ -134,7 +134,7 @@ def warm_up(processes: Sequence[ModelProcess]) -> list[WarmUp]:
 
 
 def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """How far the plain median of each model is from the matched one, as a fraction, float64 (models,).
+    """Return how far the plain median of each model is from the matched one, as a fraction, float64 (models,).
 
     On a machine with two paces the plain median of a model depends on how often the slow one hit it. The ratio of two
     models in the same round does not: the median of these ratios is right within a per cent where plain medians are
@@ -151,8 +151,10 @@ def unsettled(turns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
 
 def check_amount(queries: int, seconds: float) -> None:
-    """Raises:
-    OptionError: nothing to measure, or a time that is no time.
+    """Check the amount of queries.
+
+    Raises:
+        OptionError: nothing to measure, or a time that is no time.
     """
     if queries < 1:
         raise OptionError("queries out of range", expected="at least 1", got=str(queries))
@@ -170,7 +172,7 @@ def measure(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
-    """Measure models one query at a time, in rounds in which each has one turn. The order is redrawn each round.
+    """Measure models one query at a time, in rounds in which each has one turn. The order is random in each round.
 
     When the amounts are reached and the medians have not settled, see :func:`unsettled`, more rounds follow.
 
@@ -181,7 +183,7 @@ def measure(
         seconds: at least so long for each model.
         together: and at least so many seconds for all of them, by the clock on the wall.
         seed: of the order.
-        progress: told rounds done and rounds planned.
+        progress: called with rounds done and rounds planned.
 
     Raises:
         EdgeemoError: an amount out of range, or a model that failed.

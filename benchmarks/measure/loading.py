@@ -23,7 +23,7 @@ class LoadedCase:
     Args:
         case: what is measured.
         process: in which it is loaded.
-        taken: operators that its delegate runs; None without a delegate, or when the runtime does not tell.
+        taken: operators that its delegate runs; None without a delegate, or when the runtime does not report it.
     """
 
     case: Case
@@ -37,7 +37,7 @@ class LoadedCases:
 
     Args:
         cases: in their order.
-        left_out: what a delegate does not run, one sentence each.
+        left_out: cases that a delegate does not run, one sentence each.
     """
 
     cases: tuple[LoadedCase, ...]
@@ -50,7 +50,7 @@ def load_all(
     """Start a process for each case.
 
     Args:
-        cases: what is to be measured.
+        cases: cases to measure.
         images: .npz with face crops to feed, or None for noise.
         stack: ends the processes.
         progress: shows how many are loaded.
@@ -84,7 +84,7 @@ def load_all(
 
 
 def _operators_taken(process: ModelProcess, case: Case) -> int | None:
-    """How many operators the delegate runs, found out in a process of its own: the look would count as memory.
+    """Return how many operators the delegate runs. Asked in another process, because asking takes memory.
 
     Raises:
         DelegateError: it cannot be used, or runs none, so that the figures would be the CPU's.

@@ -1,7 +1,7 @@
-"""How long each operator of a model takes, from the times of its prefixes.
+"""Time of each operator of a model, from the times of its prefixes.
 
-Neither runtime gives its per-operator profile to Python. But a model that is cut behind its n-th operator can be run by
-the same runtime, with the same delegate: what it takes longer than the one that is cut before is what that operator
+Neither runtime offers its per-operator profile to Python. But a model that is cut after its n-th operator can be run
+by the same runtime, with the same delegate: what it takes longer than the one that is cut before is what that operator
 adds. All prefixes are timed in turns, so that a slow moment hits all alike.
 """
 
@@ -51,7 +51,7 @@ class OperatorTime:
         ms: of the prefix with it, less that of the prefix without; see :func:`operator_times`. Below 0 is noise, or a
             delegate that does two operators in one.
         low, high: quartiles of the difference within a round.
-        delegated: whether a delegate runs it; None where the runtime does not tell.
+        delegated: whether a delegate runs it; None where the runtime does not report it.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Profile:
 
     @property
     def unreliable(self) -> bool:
-        """Whether something was in the way while this was measured."""
+        """Whether the figures do not show what the device can do; see ``reasons``."""
         return bool(self.reasons)
 
     @property
@@ -108,7 +108,7 @@ class Profile:
         return dict(sorted(kinds.items(), key=lambda item: -item[1][1]))
 
     def to_json(self) -> str:
-        """One line, without the newline."""
+        """Return one line, without the newline."""
         return json.dumps({"schema": SCHEMA, "kind": "profile", **asdict(self)}, ensure_ascii=False)
 
     @classmethod
@@ -147,7 +147,7 @@ def profile(
         runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
         seconds: to spend; at least :data:`LEAST_ROUNDS` rounds are run whatever they take.
         root: see :func:`edgeemo.edge.host.hardware.read_device`.
-        progress: told how many rounds of how many are done.
+        progress: called with the rounds done and all of them.
 
     Raises:
         EdgeemoError: the model cannot be loaded, also not in parts.
@@ -167,7 +167,7 @@ def profile(
     for session in sessions:
         session.invoke(tensor)
     device = read_device(root)
-    with DeviceMonitor(root=root) as watch:
+    with DeviceMonitor(root=root) as monitor:
         times = _rounds(sessions, seconds, progress or (lambda done, total: None))
     total, added, low, high = operator_times(times)
     delegated = whole.delegated
@@ -195,12 +195,12 @@ def profile(
             for index, operator in enumerate(graph.operators)
         ),
         device=device,
-        reasons=unreliable_reasons(watch.states, cores=device.cores, own=threads, others=watch.others),
+        reasons=unreliable_reasons(monitor.states, cores=device.cores, own=threads, others=monitor.others),
     )
 
 
 def operator_times(times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """The whole model, and what each operator adds with the quartiles of it within a round, float64 (operators,) each.
+    """Return the time of the whole model, and of each operator with its quartiles, float64 (operators,) each.
 
     Plain medians of two prefixes may be those of two paces of a busy machine, and then their difference is not the
     operator's. Differences between matched medians are free of that, and add up to the whole as medians of differences
@@ -248,8 +248,8 @@ def _noise(session: Session) -> np.ndarray:
     return source.random(wanted.shape).astype(wanted.dtype)
 
 
-def _rounds(sessions: Sequence[Session], seconds: float, tell: Callable[[int, int], None]) -> np.ndarray:
-    """Median milliseconds of each session's turn in each round, float64 (rounds, sessions)."""
+def _rounds(sessions: Sequence[Session], seconds: float, progress: Callable[[int, int], None]) -> np.ndarray:
+    """Return median milliseconds of each session's turn in each round, float64 (rounds, sessions)."""
     order, shuffle = list(range(len(sessions))), random.Random(0)
     began, rounds = time.monotonic(), list[np.ndarray]()
     while True:
@@ -260,7 +260,7 @@ def _rounds(sessions: Sequence[Session], seconds: float, tell: Callable[[int, in
         rounds.append(medians)
         spent = time.monotonic() - began
         expected = min(_MOST_ROUNDS, max(LEAST_ROUNDS, int(seconds * len(rounds) / spent)))
-        tell(len(rounds), max(expected, len(rounds)))
+        progress(len(rounds), max(expected, len(rounds)))
         if len(rounds) >= expected:
             return np.stack(rounds)
 

@@ -1,6 +1,6 @@
 """The most multiply-accumulates a second that a runtime reaches on this machine: int8 matrix products, nothing else.
 
-What is timed is a model of its own, written here: 1x1 convolutions, each the product of a (144, 256) and a (256, 256)
+The model that is timed is written here: 1x1 convolutions, each the product of a (144, 256) and a (256, 256)
 matrix. They stay in the caches, need no rearranging of the input, and are quantized as real models are (weights per
 channel, int32 bias), so that the runtime's own kernels run. All values are random: nothing can be left out or packed.
 Larger products gain a few per cent more, but take so long in a slow runtime that a busy machine interrupts each of them
@@ -31,7 +31,7 @@ _ALIGNMENT = 16
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a model reaches of the most that its runtime reaches with as many threads.
+    """Share of a model in the most that its runtime reaches with as many threads.
 
     Args:
         gmacs: 10^9 int8 multiply-accumulates a second of the matrix products, by the median of the rounds.
@@ -46,7 +46,7 @@ class Ceiling:
 
     @classmethod
     def of(cls, latency: Latency, macs: int, products: Latency) -> Ceiling:
-        """Of a model.
+        """Compute it for a model.
 
         Args:
             latency, macs: of the model.
@@ -58,7 +58,7 @@ class Ceiling:
 
 
 def ceiling_model() -> bytes:
-    """The model that is timed, a .tflite without a card.
+    """Return the model that is timed, a .tflite without a card.
 
     Raises:
         RuntimeUnavailableError: the package flatbuffers is not installed.
@@ -124,7 +124,7 @@ class _Writer:
     def tensor(
         self, name: str, shape: tuple[int, ...], kind: str, scales: np.ndarray, contents: np.ndarray | None = None
     ) -> int:
-        """Position of a new tensor in the graph."""
+        """Add a tensor and return its position in the graph."""
         buffer = 0
         if contents is not None:
             data = np.frombuffer(contents.tobytes(), np.uint8)
@@ -159,7 +159,7 @@ class _Writer:
         return end
 
     def table(self, *fields: tuple[int, str, int]) -> int:
-        """A table of (number, type, value); what it refers to must have been written before."""
+        """Write a table of (number, type, value); what it refers to must have been written before."""
         self.builder.StartObject(max((number for number, _, _ in fields), default=-1) + 1)
         for number, kind, value in fields:
             getattr(self.builder, f"Prepend{kind}Slot")(number, value, 0)

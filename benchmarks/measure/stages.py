@@ -1,4 +1,4 @@
-"""The steps from a frame, or a face crop, to an emotion, timed for several models in turns."""
+"""Times of the stages from a frame, or a face crop, to a label, for several models in turns."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Stages:
 def measure_stages(
     processes: Sequence[ModelProcess], frames: Sequence[Path], *, queries: int, seed: int = 0
 ) -> list[Stages | None]:
-    """Time the stages of models in turns, in an order that is redrawn each round.
+    """Time the stages of models in turns, in random order in each round.
 
     Args:
         processes: the models, alive; those without a card have no stages.
@@ -79,7 +79,7 @@ def measure_stages(
 
 
 def _joined(turns: Sequence[dict[str, Any]], *, frames: bool) -> Stages:
-    """Medians over all turns."""
+    """Return medians over all turns."""
     spans: dict[str, list[float]] = {
         name: [span for turn in turns for span in turn["ns"][name]] for name in turns[0]["ns"]
     }

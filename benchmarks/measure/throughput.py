@@ -17,7 +17,7 @@ TURN_MS = 20.0
 
 @dataclass(frozen=True)
 class Offline:
-    """Images that a model classifies in a second when they need not wait for each other.
+    """Images that a model classifies per second when all are there at once.
 
     Args:
         batch: images in one invoke, the fastest that was tried; 1 when the model does not take more.
@@ -34,7 +34,7 @@ class Offline:
 
 
 def measure_throughput(processes: Sequence[ModelProcess], *, seed: int = 0) -> list[Offline]:
-    """Measure the throughput of models in turns, in an order that is redrawn each round.
+    """Measure the throughput of models in turns, in random order in each round.
 
     Args:
         processes: the models, alive.

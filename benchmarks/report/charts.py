@@ -1,4 +1,4 @@
-"""Charts of how a benchmark's figures came about: distributions, stages, latency over time."""
+"""Charts of a benchmark: distributions, stages, operators, latency over time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _STAGES = {
 #: Of kinds of operators, the most costly first.
 _KINDS = ("#c4512d", "#5b7899", "#3f8f6b", "#c9a227", "#80699b", "#8a8a8a")
 
-#: Lines of latency over time: more cannot be told apart.
+#: Lines of latency over time: more cannot be distinguished.
 _MOST_LINES = 6
 
 
 def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
-    """The latencies of every query, a row for each record; the slowest hundredth is outside and counted.
+    """Draw the latencies of every query, a row for each record; the slowest hundredth is outside and counted.
 
     Raises:
         EdgeemoError: no record has a histogram.
@@ -59,7 +59,7 @@ def histogram_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> Non
 
 
 def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
-    """The stages of a frame or face crop, a stacked bar for each record.
+    """Draw the stages of a frame or face crop, a stacked bar for each record.
 
     Raises:
         EdgeemoError: no record has stages.
@@ -84,7 +84,7 @@ def stage_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
 
 
 def profile_chart(profile: Profile, path: str | Path) -> None:
-    """What each operator adds to an invoke, a bar each, with whiskers between the quartiles.
+    """Draw the time of each operator as a bar, with whiskers between the quartiles.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -111,14 +111,14 @@ def profile_chart(profile: Profile, path: str | Path) -> None:
 
 
 def latency_over_time_chart(records: Sequence[BenchmarkRecord], path: str | Path) -> None:
-    """The median of every round over the time of the run, as a multiple of each record's own median.
+    """Draw the median of every round over time, as a multiple of each record's own median.
 
     Args:
         records: of one run: a line each, or of many the range, quartiles and median of all of them.
-        path: of the image.
+        path: image to write.
 
     Raises:
-        EdgeemoError: no record tells when its rounds were.
+        EdgeemoError: no record has the times of its rounds.
         MissingExtraError: matplotlib is not installed.
     """
     shown = _with(records, "rounds_at_s")

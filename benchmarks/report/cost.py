@@ -1,4 +1,4 @@
-"""What an accuracy is paid with: latency, size, multiply-accumulates, executed instructions."""
+"""Costs of a model: latency, size, multiply-accumulates, executed instructions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Cost:
     processor: str = ""
 
     def of(self, record: BenchmarkRecord) -> float | None:
-        """The figure of one record, in the unit of the label; None when it has none."""
+        """Return the figure of one record, in the unit of the label; None when it has none."""
         value = getattr(record, self.field, None)
         if self.processor:
             value = next((count.invoke for count in value or () if count.processor == self.processor), None)
@@ -40,7 +40,7 @@ MACS = Cost("macs", "multiply-accumulates (M)", "macs", 1e-6)
 
 
 def costs_of(records: Sequence[BenchmarkRecord]) -> list[Cost]:
-    """The costs that at least one of the records tells: on each processor, where instructions were counted."""
+    """Return the costs that at least one record has; instructions on each processor on which they were counted."""
     counts = [count for record in records for count in getattr(record, "instructions", None) or ()]
     counted = [
         Cost(f"instructions-{processor.lower()}", f"instructions on {processor} (M)", "instructions", 1e-6, processor)

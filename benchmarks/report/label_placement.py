@@ -83,7 +83,7 @@ def label_points(
 
 
 def _line_box(ends: Any) -> Any:
-    """Box around an upright or level line, 6 pixels thick."""
+    """Return the box around an upright or level line, 6 pixels thick."""
     from matplotlib.transforms import Bbox
 
     (x0, y0), (x1, y1) = ends
@@ -91,7 +91,7 @@ def _line_box(ends: Any) -> Any:
 
 
 def _text_box(note: Any, renderer: Any) -> Any:
-    """The text's own box: an annotation's would include its leader."""
+    """Return the text's own box: an annotation's would include its leader."""
     from matplotlib.text import Text
 
     note.update_positions(renderer)
@@ -99,12 +99,12 @@ def _text_box(note: Any, renderer: Any) -> Any:
 
 
 def _gap(box: Any, place: Any) -> float:
-    """Pixels from a box to a place; 0 inside."""
+    """Return the pixels from a box to a place; 0 inside."""
     return math.hypot(max(box.x0 - place[0], place[0] - box.x1, 0), max(box.y0 - place[1], place[1] - box.y1, 0))
 
 
 def _shared(a: Any, b: Any) -> float:
-    """Area that two boxes share, in square pixels."""
+    """Return the area that two boxes share, in square pixels."""
     width = min(a.x1, b.x1) - max(a.x0, b.x0)
     height = min(a.y1, b.y1) - max(a.y0, b.y0)
     return float(width * height) if width > 0 and height > 0 else 0.0

@@ -30,22 +30,22 @@ _METHOD = (
 
 
 class Report(Protocol):
-    """What a report is built with."""
+    """Builder of a report, as HTML or Markdown."""
 
     def heading(self, text: str) -> None:
         """Begin a section."""
 
     def paragraph(self, text: str, *, note: bool = False) -> None:
-        """Running text; ``note`` sets it off."""
+        """Add running text; ``note`` sets it off."""
 
     def items(self, lines: Sequence[str]) -> None:
-        """A list."""
+        """Add a list."""
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """A table with its head."""
+        """Add a table with its header."""
 
     def image(self, path: str | Path, caption: str) -> None:
-        """An image, carried along."""
+        """Add an image, which becomes part of the report."""
 
 
 def write_report(

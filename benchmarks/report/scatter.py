@@ -23,7 +23,7 @@ _FRONT = "#9a9a9a"
 
 
 def pareto_front(points: Sequence[Point]) -> list[int]:
-    """Positions of the points that no other beats, by rising cost.
+    """Return the positions of the points that no other beats, by rising cost.
 
     Args:
         points: (cost, worth): less of the first is better, more of the second.
@@ -100,7 +100,7 @@ def _scatter(drawing: Any, axes: Any, records: Sequence[BenchmarkRecord], cost: 
     axes.margins(x=0.15, y=0.12)
     axes.set_ylabel("accuracy (%), 95 % confidence interval")
     axes.grid(alpha=0.3)
-    # What makes a latency unreliable changes neither sizes nor counts.
+    # What makes latencies unreliable changes neither sizes nor counts.
     _legend(axes, records, unreliable=cost is LATENCY, front=len(front) > 1)
     corners = [corner for a, b in itertools.pairwise(front) for corner in (a, (b[0], a[1]))] + front[-1:]
     obstacles = [((x, low), (x, high)) for (x, _), (low, _, high) in zip(points, map(_percent, records), strict=True)]
@@ -173,7 +173,7 @@ def _p50(record: BenchmarkRecord) -> float:
 
 
 def _percent(record: BenchmarkRecord) -> tuple[float, float, float]:
-    """Lower bound, value and upper bound of the accuracy in percent."""
+    """Return the lower bound, value and upper bound of the accuracy in percent."""
     assert record.accuracy is not None
     figure = record.accuracy.figure
     low, high = figure.interval
@@ -181,10 +181,10 @@ def _percent(record: BenchmarkRecord) -> tuple[float, float, float]:
 
 
 def color_of(record: BenchmarkRecord) -> str:
-    """The color of a record's quantization in all plots."""
+    """Return the color of a record's quantization in all plots."""
     return _COLORS.get(record.quantization, _OTHER)
 
 
 def label_of(record: BenchmarkRecord) -> str:
-    """The name of a record where its color or shape cannot show that it is unreliable."""
+    """Return the name of a record, with a mark where its color or shape cannot show that it is unreliable."""
     return f"{record.name} (unreliable)" if record.unreliable else record.name

@@ -50,12 +50,12 @@ def notes(records: Sequence[BenchmarkRecord], *, details: bool = True) -> list[s
 
 
 def profile_table(profile: Profile) -> str:
-    """The operators of a model as aligned columns with notes below, for a terminal."""
+    """Return the operators of a model as aligned columns with notes below, for a terminal."""
     return "\n".join([aligned(profile_cells(profile), left=(0, 1)), "", *profile_notes(profile)]) + "\n"
 
 
 def profile_cells(profile: Profile) -> list[list[str]]:
-    """Header and rows of the operators of a model, and of all of them together."""
+    """Return header and rows of the operators of a model, and of all of them together."""
     whole = profile.total_ms
     rows = [
         [
@@ -74,7 +74,7 @@ def profile_cells(profile: Profile) -> list[list[str]]:
 
 
 def profile_notes(profile: Profile) -> list[str]:
-    """What must be known to read a profile, one sentence each."""
+    """Return what must be known to read a profile, one sentence each."""
     kinds = ", ".join(f"{count} {name} {ms:.4f} ms" for name, (count, ms) in profile.by_kind.items())
     return [
         f"{profile.name}: the whole model takes {milliseconds(profile.total_ms)} ms; {kinds}",

@@ -75,7 +75,7 @@ def matched_medians(times: np.ndarray) -> np.ndarray:
 
 
 def _medians(runs: Sequence[np.ndarray], draw: np.random.Generator) -> np.ndarray:
-    """Medians of resampled rounds, float64 (DRAWS,)."""
+    """Return medians of resampled rounds, float64 (DRAWS,)."""
     longest = max(map(len, runs))
     drawn = np.full((DRAWS, len(runs), longest), np.nan)
     chosen = draw.integers(len(runs), size=(DRAWS, len(runs)))
@@ -86,7 +86,7 @@ def _medians(runs: Sequence[np.ndarray], draw: np.random.Generator) -> np.ndarra
 
 
 def _resampled(rounds: np.ndarray, times: int, draw: np.random.Generator) -> np.ndarray:
-    """Rounds resampled in blocks, float64 (times, rounds)."""
+    """Return rounds resampled in blocks, float64 (times, rounds)."""
     n = len(rounds)
     length = math.ceil(n ** (1 / 3))
     starts = draw.integers(n, size=(times, math.ceil(n / length), 1))

@@ -1,4 +1,4 @@
-"""The shape of many latencies in few numbers."""
+"""Histograms of latencies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LAST = 99
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many queries fell between which latencies.
+    """Numbers of queries between latencies.
 
     Args:
         edges_ms: one more than ``counts``, rising, each the same multiple of the one before.
@@ -28,7 +28,7 @@ class Histogram:
 
     @classmethod
     def of(cls, samples: np.ndarray) -> Histogram:
-        """Of latencies in milliseconds, float (n,), all above 0."""
+        """Count latencies in milliseconds, float (n,), all above 0."""
         low, high = float(samples.min()), float(np.percentile(samples, _LAST))
         edges = np.geomspace(low, max(high, low * 1.001), BINS + 1)
         # Rounding must not push the fastest query out.

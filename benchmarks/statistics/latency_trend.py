@@ -1,4 +1,4 @@
-"""Whether a model got slower while it was measured: a device that grows hot does that."""
+"""Latency that rises over a sustained run, as on a device that grows hot."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SHARE = 5
 
 @dataclass(frozen=True)
 class LatencyTrend:
-    """How the median changed from the first fifth of a run to the last.
+    """Change of the median from the first fifth of a run to the last.
 
     Args:
-        minutes: that the run took.
+        minutes: duration of the run.
         first_ms, last_ms: medians of the rounds.
         ratio, low, high: last over first, with its 99 % confidence interval.
     """
@@ -32,7 +32,7 @@ class LatencyTrend:
 
     @classmethod
     def of(cls, medians: np.ndarray, ends: Sequence[float]) -> LatencyTrend:
-        """Of a model's rounds.
+        """Compute the trend of a model's rounds.
 
         Args:
             medians: of each round, float (rounds,), milliseconds.

@@ -36,7 +36,7 @@ class Percentile:
 
 @functools.cache
 def queries_needed(percentile: int) -> int:
-    """How many queries a percentile needs by the rule of this module."""
+    """Return how many queries a percentile needs by the rule of this module."""
     n = 2
     while _at_most(1, n, 1 - percentile / 100) > 1 - CONFIDENCE:
         n += 1
@@ -44,7 +44,7 @@ def queries_needed(percentile: int) -> int:
 
 
 def percentile(samples: np.ndarray, which: int) -> Percentile | None:
-    """A percentile of some latencies, or None when they are too few for it.
+    """Return a percentile of some latencies, or None when they are too few for it.
 
     Args:
         samples: latencies, float (n,), any order and unit.
@@ -60,7 +60,7 @@ def percentile(samples: np.ndarray, which: int) -> Percentile | None:
 
 
 def _at_most(t: int, n: int, q: float) -> float:
-    """P(Binomial(n, q) <= t)."""
+    """Return P(Binomial(n, q) <= t)."""
     return _cumulative(n, q)[t]
 
 

@@ -52,7 +52,7 @@ class Batch:
             raise ValueError("the batch has other answers than its images alone")
 
     def run(self, count: int) -> int:
-        """Nanoseconds of ``count`` invokes."""
+        """Run ``count`` invokes and return their nanoseconds."""
         began = time.perf_counter_ns()
         for _ in range(count):
             self._answer()
@@ -79,7 +79,7 @@ class OneByOne:
         self._session, self._inputs = session, inputs
 
     def run(self, count: int) -> int:
-        """Nanoseconds of ``count`` invokes."""
+        """Run ``count`` invokes and return their nanoseconds."""
         began = time.perf_counter_ns()
         for index in range(count):
             self._session.invoke(self._inputs[index % len(self._inputs)])

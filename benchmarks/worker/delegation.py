@@ -1,4 +1,4 @@
-"""How much of a model a delegate really runs: what it leaves, the CPU does without a word."""
+"""The operators of a model that a delegate runs; the CPU silently runs the others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ...edge.inference.interpreter import RUNTIMES, Session
 
 
 def operators_taken(path: str, spec: DelegateSpec, *, runtime: str) -> int | None:
-    """Number of operators of a model that a delegate runs, or None when the runtime does not tell.
+    """Return the number of operators that a delegate runs, or None when the runtime does not report it.
 
-    The runtime's own delegate (XNNPACK) is switched off for the look, because both appear under the same name.
+    The runtime's own delegate (XNNPACK) is switched off meanwhile, because both appear under the same name.
 
     Args:
         path: of the model.

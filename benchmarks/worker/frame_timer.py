@@ -1,4 +1,4 @@
-"""Images that go the whole way of a camera's frame, timed step by step."""
+"""Times of the stages of a camera's frame, from compressed image to labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FrameTimer:
         self.times(0, len(self._files))
 
     def times(self, start: int, n: int) -> dict[str, Any]:
-        """Nanoseconds of n frames, those in which a face was found, and the number of faces in each of all.
+        """Time n frames: nanoseconds of those in which a face was found, and the number of faces in each of all.
 
         Args:
             start: number of the first; the images are gone through in turn.

@@ -8,7 +8,7 @@ import sys
 
 
 def memory_mb() -> float:
-    """Peak resident memory of this process in MiB.
+    """Return the peak resident memory of this process in MiB.
 
     Linux's VmHWM; ``ru_maxrss`` would also count what the parent had before this program replaced it.
     """

@@ -47,7 +47,7 @@ OPERATIONS = ("warm", "measure", "delegated", "memory", "batches", "offline", "s
 
 
 class ModelWorker:
-    """A loaded model and what can be asked of it: every public method answers one operation.
+    """A loaded model; every public method is one operation.
 
     Args:
         path: of the model.
@@ -95,10 +95,10 @@ class ModelWorker:
             "input_dtype": str(self.session.input.dtype),
         }
         self._path, self._threads, self._spec = path, threads, spec
-        self._film: FrameTimer | None = None
+        self._frame_timer: FrameTimer | None = None
 
     def delegated(self) -> dict[str, Any]:
-        """How many of the graph's operators the delegate runs, or the runtime's own without one; None when unknown."""
+        """Return how many operators the delegate runs, or the runtime's own without one; None when unknown."""
         if self._spec is None:
             found = self.session.delegated
             return {"operators": None if found is None else len(found)}
@@ -120,13 +120,13 @@ class ModelWorker:
                 return {"ms": medians[-1], "queries": queries, "steady": False}
 
     def measure(self, n: int) -> dict[str, Any]:
-        """One turn: nanoseconds of n queries one after the other."""
+        """Run one turn: nanoseconds of n queries one after the other."""
         for index in range(_TURN_WARM_UP):
             self._query(index)
         return {"ns": [self._query(index) for index in range(n)]}
 
     def memory(self) -> dict[str, Any]:
-        """Peak resident memory of this process so far, in MiB."""
+        """Return the peak resident memory of this process so far, in MiB."""
         return {"peak_rss_mb": memory_mb()}
 
     def batches(self) -> dict[str, Any]:
@@ -150,11 +150,11 @@ class ModelWorker:
         return {"batch": self._batch.size, "ms": float(times[best]) / 1e6}
 
     def offline(self, n: int) -> dict[str, Any]:
-        """Nanoseconds of n batches of the size that :meth:`batches` found."""
+        """Time n batches of the size that :meth:`batches` found, in nanoseconds."""
         return {"ns": self._batch.run(n)}
 
     def stages(self, n: int) -> dict[str, Any]:
-        """Nanoseconds of n times preprocess, invoke and postprocess, from a face crop to an emotion."""
+        """Time preprocess, invoke and postprocess of n face crops, in nanoseconds."""
         classifier = self._classifier
         if classifier is None:
             return {}
@@ -176,15 +176,15 @@ class ModelWorker:
         return {"ns": times, "crop": self.crops[0].shape}
 
     def frames(self, paths: list[str], start: int, n: int) -> dict[str, Any]:
-        """Nanoseconds of n frames, from compressed image to labels, and the faces that were found in each.
+        """Time n frames, from compressed image to labels, in nanoseconds, and count the faces in each.
 
-        The paths are gone through in turn, from the start-th on; what decodes, detects and classifies is what
-        ``edgeemo predict`` and ``edgeemo run`` use.
+        The paths are taken in turn, beginning with the start-th; the functions that decode, detect and classify are
+        those of ``edgeemo predict`` and ``edgeemo run``.
         """
         assert self._classifier is not None
-        if self._film is None:
-            self._film = FrameTimer(paths, self._classifier)
-        return self._film.times(start, n)
+        if self._frame_timer is None:
+            self._frame_timer = FrameTimer(paths, self._classifier)
+        return self._frame_timer.times(start, n)
 
     def predict(self, pixels: str, out: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Classify fitted pixels (.npy, uint8 (n, h, w, c)); probabilities go to ``out`` (.npy)."""
@@ -217,7 +217,7 @@ class ModelWorker:
         except EdgeemoError:
             raise
         except Exception as error:
-            # Whatever somebody else's code does, the message says whose it is.
+            # Whatever somebody else's code does, the error names the probe.
             raise ModelError(f"the probe {name!r} failed ({type(error).__name__}: {error})") from error
         return {"value": value}
 

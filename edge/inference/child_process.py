@@ -220,7 +220,7 @@ class _Deadline:
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def left_s(self) -> float | None:
-        """Seconds until then; negative when it has passed."""
+        """Return the seconds until then; negative when it has passed."""
         return None if self._end is None else self._end - time.monotonic()
 
 

@@ -81,7 +81,7 @@ def test_relative_forgives_a_slow_machine() -> None:
     assert {change.verdict for change in compare(old, new).changes} == {"slower"}
 
 
-def test_tainted_records_prove_nothing_and_are_never_mixed_in(tmp_path: Path) -> None:
+def test_unreliable_records_prove_nothing_and_are_never_mixed_in(tmp_path: Path) -> None:
     hot = record("hot", 2.0, reasons=("too hot",))
     result = run(tmp_path, [record("hot"), record("cool")], [hot, record("cool")])
     assert result.exit_code == 0, result.output

@@ -98,6 +98,6 @@ def test_no_such_file(tmp_path: Path) -> None:
         read_records(tmp_path / "none.jsonl")
 
 
-def test_tainted_is_what_has_reasons() -> None:
+def test_a_record_with_reasons_is_unreliable() -> None:
     assert not sample().unreliable
     assert replace(sample(), reasons=("hot",)).unreliable

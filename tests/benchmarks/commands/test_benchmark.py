@@ -172,7 +172,7 @@ def test_throttling_marks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         pytest.param(PI5, None, id="nothing in the way"),
     ],
 )
-def test_the_state_of_the_board_decides_the_taint(tmp_path: Path, board: Board, reason: str | None) -> None:
+def test_the_state_of_the_board_decides_the_reliability(tmp_path: Path, board: Board, reason: str | None) -> None:
     write_board(tmp_path, board)
     (record,) = benchmark([INT8], BenchmarkOptions(queries=30, root=tmp_path))
     assert record.device.board == board.model
@@ -222,7 +222,7 @@ def test_every_model_is_measured_with_every_number_of_threads() -> None:
     assert len({name for name, *_ in names}) == 4
 
 
-def test_a_sustained_run_tells_its_drift() -> None:
+def test_a_sustained_run_has_a_trend() -> None:
     (record,) = benchmark([INT8], BenchmarkOptions(queries=20, sustained=0.02))
     assert record.trend is not None
     assert record.trend.minutes * 60 >= 1.2
@@ -233,7 +233,7 @@ def test_a_sustained_run_tells_its_drift() -> None:
     assert "times as slow as at the beginning" in text_table([record])
 
 
-def test_what_happens_while_stages_are_timed_taints_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_happens_while_stages_are_timed_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_board(tmp_path, PI5)
 
     def stages(*arguments: object, **options: object) -> object:

@@ -50,15 +50,15 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_it_looks_before_during_and_after(board: Path) -> None:
-    with DeviceMonitor(root=board, period=0.01) as watch:
-        assert len(watch.readings) == 1
-        until(lambda: len(watch.readings) >= 4)
-    seen = len(watch.readings)
-    times = [look.seconds for look in watch.readings]
+def test_it_reads_before_during_and_after(board: Path) -> None:
+    with DeviceMonitor(root=board, period=0.01) as monitor:
+        assert len(monitor.readings) == 1
+        until(lambda: len(monitor.readings) >= 4)
+    seen = len(monitor.readings)
+    times = [reading.seconds for reading in monitor.readings]
     assert times == sorted(times)
     time.sleep(0.05)
-    assert len(watch.readings) == seen
+    assert len(monitor.readings) == seen
 
 
 @pytest.mark.parametrize(
@@ -72,25 +72,25 @@ def test_it_looks_before_during_and_after(board: Path) -> None:
 def test_what_is_over_before_the_end_is_seen(board: Path, place: str, value: str, reason: str) -> None:
     cores = [board / f"sys/devices/system/cpu/cpu{core}" / place for core in range(PI4.cores)]
     good = cores[0].read_text()
-    with DeviceMonitor(root=board, period=0.01) as watch:
+    with DeviceMonitor(root=board, period=0.01) as monitor:
         for core in cores:
             core.write_text(value)
-        seen = len(watch.readings)
-        until(lambda: len(watch.readings) > seen + 1)
+        seen = len(monitor.readings)
+        until(lambda: len(monitor.readings) > seen + 1)
         for core in cores:
             core.write_text(good)
-    assert watch.states[0] == watch.states[-1]
-    assert reason in unreliable_reasons(watch.states, cores=PI4.cores)
+    assert monitor.states[0] == monitor.states[-1]
+    assert reason in unreliable_reasons(monitor.states, cores=PI4.cores)
 
 
 @pytest.mark.parametrize("bit", THROTTLE_BITS)
 def test_a_throttle_bit_that_rises_is_seen(board: Path, vcgencmd: Path, bit: int) -> None:
-    with DeviceMonitor(root=board, period=0.01) as watch:
+    with DeviceMonitor(root=board, period=0.01) as monitor:
         (vcgencmd / "get_throttled").write_text(f"throttled={1 << bit:#x}\n")
-        until(lambda: bool(watch.states[-1].throttled))
+        until(lambda: bool(monitor.states[-1].throttled))
         # Gone again, but the board remembers.
         (vcgencmd / "get_throttled").write_text(f"throttled={1 << bit + 16:#x}\n")
-    (reason,) = unreliable_reasons(watch.states, cores=PI4.cores)
+    (reason,) = unreliable_reasons(monitor.states, cores=PI4.cores)
     assert THROTTLE_BITS[bit] in reason
 
 
@@ -99,26 +99,26 @@ def test_a_program_that_starts_meanwhile_is_seen_before_the_load_average_rises(b
         write(board / "proc/stat", f"cpu  {busy} 0 0 5000 0 0 0 0 0 0\n")
 
     stat(100)
-    with DeviceMonitor(root=board, period=0.05) as watch:
+    with DeviceMonitor(root=board, period=0.05) as monitor:
         time.sleep(0.3)
         # Of four cores, at any speed of this machine.
         stat(100 + 400 * os.sysconf("SC_CLK_TCK"))
-    assert {state.load for state in watch.states} == {(0.25, 0.5, 0.75)}
-    assert watch.others == pytest.approx(400 / watch.readings[-1].seconds, rel=0.01)
-    (reason,) = unreliable_reasons(watch.states, cores=PI4.cores, others=watch.others)
+    assert {state.load for state in monitor.states} == {(0.25, 0.5, 0.75)}
+    assert monitor.others == pytest.approx(400 / monitor.readings[-1].seconds, rel=0.01)
+    (reason,) = unreliable_reasons(monitor.states, cores=PI4.cores, others=monitor.others)
     assert reason.startswith("other programs were busy (on ")
-    assert unreliable_reasons(watch.states, cores=PI4.cores, others=1.9) == ()
+    assert unreliable_reasons(monitor.states, cores=PI4.cores, others=1.9) == ()
 
 
 def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
-    with DeviceMonitor(root=board, period=0.01) as watch:
-        until(lambda: len(watch.readings) >= 2)
-    trace = Trace.of(watch.readings)
-    looks = len(watch.readings)
-    assert trace.clock_khz == (1_800_000,) * looks
-    assert trace.throttled == (0,) * looks
-    assert trace.power_w == (1.83,) * looks
-    assert trace.others == (None,) * looks
+    with DeviceMonitor(root=board, period=0.01) as monitor:
+        until(lambda: len(monitor.readings) >= 2)
+    trace = Trace.of(monitor.readings)
+    count = len(monitor.readings)
+    assert trace.clock_khz == (1_800_000,) * count
+    assert trace.throttled == (0,) * count
+    assert trace.power_w == (1.83,) * count
+    assert trace.others == (None,) * count
     assert "others busy on 0.1 to 1.6 cores" in str(replace(trace, others=(None, 0.1, 1.6)))
     assert str(trace) == (
         "governor ondemand, clock 1800 MHz, temperature 48.21 C, load 0.25, power 1.83 W, throttle bits 0x0"
@@ -128,10 +128,10 @@ def test_the_trace_has_every_look(board: Path, vcgencmd: Path) -> None:
 
 def test_a_machine_that_tells_nothing_has_an_empty_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with DeviceMonitor(root=tmp_path) as watch:
+    with DeviceMonitor(root=tmp_path) as monitor:
         pass
-    assert str(Trace.of(watch.readings)) == ""
-    assert unreliable_reasons(watch.states, cores=1) == ()
+    assert str(Trace.of(monitor.readings)) == ""
+    assert unreliable_reasons(monitor.states, cores=1) == ()
 
 
 @pytest.mark.parametrize(

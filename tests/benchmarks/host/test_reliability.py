@@ -30,7 +30,7 @@ GOOD = DeviceState("ondemand", 1500000, 1500000, 50000, 0, (0.1, 0.1, 0.1))
         pytest.param({}, {"load": (3.6, 1, 1)}, "other programs were busy (load average 2.6 on 4", id="load after"),
     ],
 )
-def test_taint(before: dict[str, object], after: dict[str, object], reason: str | None) -> None:
+def test_reasons(before: dict[str, object], after: dict[str, object], reason: str | None) -> None:
     reasons = unreliable_reasons([replace(GOOD, **before), replace(GOOD, **after)], cores=4)  # type: ignore[arg-type]
     if reason is None:
         assert reasons == ()
@@ -54,6 +54,6 @@ def test_all_reasons_are_given() -> None:
         pytest.param({"load": (4.0, 1, 1)}, "load average 3.0 on 4 cores", id="load"),
     ],
 )
-def test_what_was_so_in_between_only_taints_too(between: dict[str, object], reason: str) -> None:
+def test_what_was_so_in_between_alone_counts_too(between: dict[str, object], reason: str) -> None:
     (found,) = unreliable_reasons([GOOD, replace(GOOD, **between), GOOD], cores=4)  # type: ignore[arg-type]
     assert reason in found

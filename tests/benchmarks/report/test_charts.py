@@ -32,7 +32,7 @@ def test_latency_over_time_names_what_it_draws(tmp_path: Path, models: int, name
 
 
 @pytest.mark.parametrize("draw", [histogram_chart, stage_chart])
-def test_bars_of_a_tainted_record_say_so(tmp_path: Path, draw: object) -> None:
+def test_bars_of_an_unreliable_record_are_marked(tmp_path: Path, draw: object) -> None:
     draw([sample(name="cool"), sample(name="hot", reasons=("too hot",))], tmp_path / "chart.svg")  # type: ignore[operator]
     text = (tmp_path / "chart.svg").read_text()
     assert ">cool</text>" in text

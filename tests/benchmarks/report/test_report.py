@@ -69,7 +69,7 @@ def test_the_figures_are_in_the_page(tmp_path: Path) -> None:
         pytest.param((0, 1), "All figures are unreliable, do not quote them: too hot.", id="all"),
     ],
 )
-def test_taint_is_said_first(tmp_path: Path, unreliable: tuple[int, ...], sentence: str | None) -> None:
+def test_unreliable_records_are_named_first(tmp_path: Path, unreliable: tuple[int, ...], sentence: str | None) -> None:
     records = [
         replace(record, reasons=("too hot",) if index in unreliable else ())
         for index, record in enumerate((FIRST, SECOND))
@@ -128,7 +128,7 @@ def test_markdown_has_its_images_beside_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain")
-def test_a_tainted_profile_says_so_first(tmp_path: Path) -> None:
+def test_an_unreliable_profile_is_marked_first(tmp_path: Path) -> None:
     write_report([FIRST], tmp_path / "page.md", profiles=[replace(PROFILE, reasons=("too hot",))])
     text = (tmp_path / "page.md").read_text()
     assert "## Operators of net\n\n> **Unreliable, do not quote it: too hot.**" in text

@@ -134,7 +134,7 @@ def test_size_can_be_the_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(("cost", "hollow"), [(LATENCY, ["white"]), (SIZE, [])])
-def test_what_taints_a_latency_leaves_sizes_alone(
+def test_unreliable_latencies_leave_sizes_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: Cost, hollow: list[str]
 ) -> None:
     records = [MANY[0], replace(MANY[1], reasons=("too hot",))]
@@ -158,7 +158,7 @@ def test_costs_are_what_the_records_tell() -> None:
 
 @dataclass(frozen=True)
 class Count:
-    """As much of a count of instructions as a plot looks at."""
+    """The part of a count of instructions that a plot reads."""
 
     processor: str
     invoke: int

@@ -48,7 +48,7 @@ def test_columns_that_nobody_fills_are_left_out() -> None:
     assert "accuracy" not in head
 
 
-def test_taint_is_marked_in_the_row_and_explained_once() -> None:
+def test_unreliable_records_are_marked_in_the_row_and_explained_once() -> None:
     records = [FIRST, sample(reasons=("too hot",)), sample(name="b", reasons=("too hot", "busy"))]
     table = text_table(records)
     rows = table.splitlines()[2:5]

@@ -11,11 +11,11 @@ from edgeemo.benchmarks.statistics.latency_trend import LatencyTrend
 )
 def test_the_last_fifth_is_held_against_the_first(last: float, low: float, high: float) -> None:
     noise = np.exp(np.random.default_rng(0).normal(0, 0.01, 100))
-    drift = LatencyTrend.of(np.linspace(1, last, 100) * noise, np.linspace(6, 600, 100).tolist())
-    assert drift.minutes == 10
-    assert low < drift.low <= drift.ratio <= drift.high < high
-    assert drift.ratio == pytest.approx(drift.last_ms / drift.first_ms)
+    trend = LatencyTrend.of(np.linspace(1, last, 100) * noise, np.linspace(6, 600, 100).tolist())
+    assert trend.minutes == 10
+    assert low < trend.low <= trend.ratio <= trend.high < high
+    assert trend.ratio == pytest.approx(trend.last_ms / trend.first_ms)
 
 
-def test_one_round_has_no_drift() -> None:
+def test_one_round_has_no_trend() -> None:
     assert LatencyTrend.of(np.array([0.5]), [1.0]).ratio == 1
