@@ -13,6 +13,7 @@ from ..inspection.third_party import describe_tflite
 from ..model.card import card_beside, write_model
 from ..model.describe import Description, label_names
 from ..vision.preprocess import CHANNELS, NORMALIZATIONS
+from .options import force_option, json_option, out_option, quiet_option
 
 _EXAMPLE = """\b
 Example:
@@ -34,10 +35,11 @@ Example:
 @click.option("--license", help="Of the weights.")
 @click.option("--notes", help="What a reader of its figures must know; stands below every table with them.")
 @click.option("--card", metavar="FILE", help="Try this card (JSON) instead of making one.")
-@click.option("--out", metavar="FILE", help="Where to write the card.  [default: MODEL.card.json beside the model]")
+@out_option("Where to write the card.  [default: MODEL.card.json beside the model]")
 @click.option("--embed", metavar="FILE", help="Instead: write a copy of the model with the card inside.")
-@click.option("--force", is_flag=True, help="Replace the file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@force_option()
+@quiet_option("Write the card without printing it.")
+@json_option("Print the card as JSON.")
 def command(
     model: str,
     labels: str | None,
@@ -51,6 +53,7 @@ def command(
     out: str | None,
     embed: str | None,
     force: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Make the card of a MODEL.tflite that others have made, so that every command takes it.
@@ -77,5 +80,7 @@ def command(
             write_model(target, stream.read(), made)
     else:
         write_text(target, made.to_json())
+    if quiet:
+        return
     click.echo(made.to_json() if as_json else name_values(made.rows()), nl=not as_json)
     click.echo(f"wrote {target}", err=True)

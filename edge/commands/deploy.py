@@ -13,13 +13,14 @@ from ..deployment.bundle import FOLDER, Service, make_bundle, write_bundle
 from ..deployment.ssh import SshHost
 from ..model.zoo import find_model
 from ..sinks.registry import requested_sinks
+from .options import force_option, quiet_option
 from .run import command as run_command
 
 
 @click.command(name="deploy", short_help="Install a model as a service on a device.")
 @click.argument("host", required=False)
 @click.option("--model", required=True, metavar="MODEL", help="A .tflite with its card, or the name of one that ships.")
-@click.option("--bundle", metavar="OUT.tar.gz", help="Write the bundle to a file in place of sending it to HOST.")
+@click.option("--bundle", metavar="OUT.tar.gz", help="Write the bundle to a file instead of sending it to HOST.")
 @click.option("--source", default="0", show_default=True, help="What edgeemo run watches on the device.")
 @click.option("--run-options", default="", metavar="TEXT", help="Further options of edgeemo run, in one argument.")
 @click.option(
@@ -34,7 +35,8 @@ from .run import command as run_command
 @click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="Passed to ssh -o; repeatable.")
 @click.option("--prefix", default="", metavar="DIR", help="Install below DIR on HOST: without root rights and systemd.")
 @click.option("--python", default="python3", show_default=True, metavar="PROGRAM", help="The interpreter on HOST.")
-@click.option("--force", is_flag=True, help="Overwrite OUT.tar.gz.")
+@force_option("Overwrite OUT.tar.gz.")
+@quiet_option("Print nothing when it is done.")
 def command(
     host: str | None,
     model: str,
@@ -48,6 +50,7 @@ def command(
     prefix: str,
     python: str,
     force: bool,
+    quiet: bool,
 ) -> None:
     """Make HOST (as for ssh) run a model as a systemd service, or write what does so to a file.
 
@@ -63,10 +66,13 @@ def command(
     if bundle is not None:
         target = new_file(bundle, force=force)
         write_bundle(service, target)
-        click.echo(f"{target}: on the device, tar -xzf {target.name} && sh {FOLDER}/install.sh")
+        if not quiet:
+            click.echo(f"{target}: on the device, tar -xzf {target.name} && sh {FOLDER}/install.sh")
     elif host is not None:
         remote = SshHost(host, port, identity, ssh_options)
-        click.echo(remote.install(make_bundle(service), prefix=prefix, python=python), nl=False)
+        printed = remote.install(make_bundle(service), prefix=prefix, python=python)
+        if not quiet:
+            click.echo(printed, nl=False)
 
 
 def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[str, ...]:

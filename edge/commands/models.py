@@ -10,24 +10,20 @@ import click
 
 from ..common.errors import ModelError
 from ..common.files import sha256_file
-from ..common.tables import aligned, name_values
+from ..common.tables import name_values, terminal_table
 from ..model.card import read_card
 from ..model.figures import accuracy_text
-from ..model.zoo import FOLDER, MANIFEST, ModelZoo, ZooEntry, find_model
+from ..model.zoo import MANIFEST, ModelZoo, ZooEntry, find_model
 from .card import command as card
 from .group import CommandGroup
-
-_folder = click.option(
-    "--folder", metavar="DIR", default=str(FOLDER), help="Another folder of models, with a manifest."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+from .options import json_option, models_folder_option
 
 
 @click.group("models", cls=CommandGroup, short_help="The models that come with the package.")
 def command() -> None:
-    """List, show and verify the models that come with the package; make cards for those of others.
+    """List, show and verify the models that come with the package; make cards for third-party models.
 
-    The names of the former serve wherever a MODEL is asked for.
+    The names of the models that come with the package can be given wherever a MODEL is asked for.
 
     Example: edgeemo models list
     """
@@ -37,24 +33,24 @@ command.add_command(card)
 
 
 @command.command("list")
-@_folder
-@_json
+@models_folder_option
+@json_option()
 def list_models(folder: str, as_json: bool) -> None:
-    """Name, input, size, cost and accuracy of each model. The accuracy is the card's; data and split stand beside it.
+    """List name, input, size, cost and accuracy of each model. The accuracy is that of its card, with data and split.
 
     Example: edgeemo models list
     """
-    catalog = ModelZoo.open(folder)
+    zoo = ModelZoo.open(folder)
     if as_json:
-        click.echo(Path(catalog.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
+        click.echo(Path(zoo.folder, MANIFEST).read_text(encoding="utf-8"), nl=False)
         return
     head = ("name", "input", "quantization", "bytes", "M MACs", "accuracy, 95 % CI", "measured on")
-    click.echo(aligned([head, *map(_row, catalog.entries)], left=(0, 1, 2, 6)))
+    click.echo(terminal_table([head, *map(_row, zoo.entries)], left=(0, 1, 2, 6)))
 
 
 @command.command("show")
 @click.argument("model")
-@_json
+@json_option()
 def show(model: str, as_json: bool) -> None:
     """Print the card of MODEL, a shipped name or a .tflite file, and the SHA-256 of its file.
 
@@ -78,25 +74,25 @@ def show(model: str, as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("model", required=False)
-@_folder
-@_json
+@models_folder_option
+@json_option()
 def verify(model: str | None, folder: str, as_json: bool) -> None:
-    """Hold the files of all models, or of the one named, against the manifest: size, SHA-256, card and cost.
+    """Compare the files of all models, or of MODEL, with the manifest: size, SHA-256, card and cost.
 
     Exit code 1 when one differs, is missing, or is not listed.
 
     Example: edgeemo models verify
     """
-    findings = ModelZoo.open(folder).verify(model)
+    checks = ModelZoo.open(folder).verify(model)
     if as_json:
-        value = [{"name": finding.name, "problem": finding.problem or None} for finding in findings]
+        value = [{"name": check.name, "problem": check.problem or None} for check in checks]
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
-        rows = [("model", "finding"), *((finding.name, finding.problem or "as listed") for finding in findings)]
-        click.echo(aligned(rows, left=(0, 1)))
-    if wrong := [finding.name for finding in findings if finding.problem]:
+        rows = [("model", "finding"), *((check.name, check.problem or "as listed") for check in checks)]
+        click.echo(terminal_table(rows, left=(0, 1)))
+    if wrong := [check.name for check in checks if check.problem]:
         raise ModelError(
-            f"{len(wrong)} of {len(findings)} models are not as listed: {', '.join(wrong)}",
+            f"{len(wrong)} of {len(checks)} models are not as listed: {', '.join(wrong)}",
             hint="install edgeemo again, or list new files: edgeemo maintain manifest --write",
         )
 

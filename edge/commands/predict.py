@@ -11,12 +11,13 @@ import click
 import numpy as np
 
 from ..common.errors import EXIT_ERROR, EdgeemoError, OptionError
-from ..common.tables import aligned
+from ..common.tables import terminal_table
 from ..emotions import Analysis, Emotions
 from ..faces.face import Face
 from ..model.zoo import names_model
 from ..sinks.events import SCHEMA
 from .inference import InferenceOptions, inference_options
+from .options import json_option
 
 _HEADER = ("image", "face", "box", "emotion", "probability", "next most likely")
 #: How many labels are named after the first.
@@ -27,7 +28,7 @@ _NO_PIXELS = np.empty((0, 0), np.uint8)
 @click.command(name="predict", short_help="Find and classify the faces in images.")
 @click.argument("arguments", metavar="[MODEL] IMAGE...", nargs=-1, required=True)
 @inference_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@json_option("Print one JSON document instead of a table.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -83,7 +84,7 @@ def _table(results: list[tuple[str, Analysis | EdgeemoError]]) -> str:
         rows += [_row(shown, number, face) for number, face in enumerate(result.faces, 1)]
         if not result.faces:
             rows.append((shown, "-", "-", "no face detected", "-", "-"))
-    return aligned(rows, left=range(len(_HEADER))) + "\n" if len(rows) > 1 else ""
+    return terminal_table(rows, left=range(len(_HEADER))) + "\n" if len(rows) > 1 else ""
 
 
 def _row(name: str, number: int, face: Face) -> tuple[str, str, str, str, str, str]:

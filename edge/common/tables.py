@@ -1,19 +1,21 @@
-"""Tables of aligned columns, for people."""
+"""Tables as text: aligned columns, and the same drawn by rich on a terminal."""
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Collection, Sequence
+from typing import Any
 
 _WIDTH = 118
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> str:
-    """Rows of cells as text, a rule under the first row.
+    """Return rows of cells as text, with a rule under the first row.
 
     Args:
-        rows: the first is the head; all of one length.
-        left: columns that are set to the left; numbers belong to the right.
+        rows: cells, all rows of one length; the first is the header.
+        left: columns that are aligned to the left; numbers belong to the right.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *body = rows
@@ -25,6 +27,35 @@ def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> s
         for row in (head, ["-" * width for width in widths], *body)
     ]
     return "\n".join(lines)
+
+
+def terminal_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> str:
+    """Return a table for standard output: drawn to the width of a terminal, or :func:`aligned` in a pipe or a file.
+
+    Args:
+        rows: see :func:`aligned`.
+        left: see :func:`aligned`.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        return aligned(rows, left=left)
+    # Imported here: --help and pipes need none of it.
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    head, *body = rows
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column, cell in enumerate(head):
+        # Names stay whole; the other columns give way where the terminal is narrow.
+        side: Any = "left" if column in left else "right"
+        table.add_column(Text(cell), justify=side, overflow="fold", no_wrap=not column)
+    for row in body:
+        table.add_row(*map(Text, row))
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().strip("\n")
 
 
 def name_values(rows: Sequence[tuple[str, str]]) -> str:
