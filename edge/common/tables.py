@@ -55,7 +55,7 @@ def terminal_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,
     console = Console()
     with console.capture() as captured:
         console.print(table)
-    return captured.get().strip("\n")
+    return "\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip())
 
 
 def name_values(rows: Sequence[tuple[str, str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edgeemo.edge.common.tables import aligned, name_values, terminal_table
@@ -26,7 +28,8 @@ def test_a_terminal_gets_a_table_of_its_width(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
-    lines = terminal_table([*ROWS, ("long", "word " * 20)]).splitlines()
+    text = terminal_table([*ROWS, ("long", "word " * 20)])
+    lines = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
     assert max(map(len, lines)) <= 40
     assert any("net [bold]" in line and "1.5" in line for line in lines)
     assert sum("word" in line for line in lines) > 1
