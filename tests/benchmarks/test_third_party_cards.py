@@ -1,4 +1,4 @@
-"""The cards of third-party models, and those models where EDGEEMO_PEERS names them."""
+"""The cards of third-party models, and those models where EDGEEMO_THIRD_PARTY names them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgeemo.train.datasets.labels import CANONICAL
 from edgeemo.train.datasets.registry import read_evaluation_set
 
 CARDS = sorted((Path(__file__).parents[2] / "docs" / "third-party").glob("*.card.json"))
-PEERS, FER = os.environ.get("EDGEEMO_PEERS", ""), os.environ.get("EDGEEMO_FER2013", "")
+MODELS, FER = os.environ.get("EDGEEMO_THIRD_PARTY", ""), os.environ.get("EDGEEMO_FER2013", "")
 SHIPPED = "justinshenk_fer_emotion_model_quantized"
 
 
@@ -26,7 +26,7 @@ def test_there_are_cards() -> None:
 
 
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.name)
-def test_a_peer_is_fed_as_its_authors_do_and_its_figures_carry_a_warning(path: Path) -> None:
+def test_a_model_is_fed_as_its_authors_do_and_its_figures_carry_a_warning(path: Path) -> None:
     card = read_card_file(path)
     assert card.labels == CANONICAL
     assert (card.input.channels, card.input.normalization) == ("gray", "symmetric")
@@ -36,10 +36,10 @@ def test_a_peer_is_fed_as_its_authors_do_and_its_figures_carry_a_warning(path: P
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (PEERS and FER), reason="EDGEEMO_PEERS and EDGEEMO_FER2013 do not name the files")
-def test_the_shipped_peer_is_as_good_as_is_known(tmp_path: Path) -> None:
+@pytest.mark.skipif(not (MODELS and FER), reason="EDGEEMO_THIRD_PARTY and EDGEEMO_FER2013 do not name the files")
+def test_the_shipped_model_is_as_good_as_is_known(tmp_path: Path) -> None:
     model = tmp_path / f"{SHIPPED}.tflite"
-    shutil.copyfile(Path(PEERS, model.name), model)
+    shutil.copyfile(Path(MODELS, model.name), model)
     card = describe_tflite(model, Description(card=str(next(path for path in CARDS if SHIPPED in path.name))))
     assert card.quantization.method == "dynamic"
     card_beside(model).write_text(card.to_json())
