@@ -19,7 +19,7 @@ _Command = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelArgument:
     """A float model on the command line.
 
     Args:
@@ -100,7 +100,7 @@ def float_model_options(command: _Command) -> _Command:
             label_names(labels), normalization or "", height or 0, width or 0, channels or "", card or ""
         )
         try:
-            return command(source=Source(model, description, data), **others)
+            return command(source=ModelArgument(model, description, data), **others)
         except MemoryError as error:
             raise EdgeemoError(
                 f"this ran out of memory ({error})",

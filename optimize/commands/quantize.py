@@ -16,7 +16,7 @@ from ...edge.common.files import new_file, new_folder, write_json
 from ...edge.model.zoo import FOLDER
 from ..methods import METHODS
 from ..options import QuantizeOptions
-from .options import Output, Source, float_model_options, output_options
+from .options import ModelArgument, Output, float_model_options, output_options
 from .quantize_options import GateOptions, gate_options, quantize_options
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _CAVEAT = "measured on training images that the model may have seen: prove it wi
 )
 @output_options("The .tflite to write.  [default: <name>-<method>.tflite beside the model]")
 def command(
-    source: Source,
+    source: ModelArgument,
     recipe: str | None,
     seed: int,
     method: str,

@@ -107,27 +107,21 @@ def quantize_options(command: _Command) -> _Command:
     """
 
     @functools.wraps(command)
-    def wrapper(
-        *,
-        method: str,
-        per_tensor: bool,
-        qat_skip: tuple[str, ...],
-        overrides: tuple[str, ...],
-        distill: bool,
-        qat_epochs: int | None,
-        qat_steps: int | None,
-        calibration_size: int,
-        calibration_method: str,
-        rounding: str,
-        **others: Any,
-    ) -> Any:
-        qat = QatOptions(qat_epochs, qat_steps, qat_skip, Distillation() if distill else None, overrides)
+    def wrapper(*, method: str, per_tensor: bool, distill: bool, **values: Any) -> Any:
+        qat = QatOptions(
+            epochs=values.pop("qat_epochs"),
+            steps=values.pop("qat_steps"),
+            skip=values.pop("qat_skip"),
+            distillation=Distillation() if distill else None,
+            overrides=values.pop("overrides"),
+        )
         if qat != QatOptions() and not METHODS.load(method).trains:
             raise OptionError(
                 f"--qat-skip, --set, --distill, --qat-epochs and --qat-steps go with --method qat, not {method}"
             )
-        options = QuantizeOptions(calibration_size, calibration_method, rounding, not per_tensor, qat)
-        return command(method=method, options=options, **others)
+        chosen = {name: values.pop(name) for name in ("calibration_size", "calibration_method", "rounding")}
+        options = QuantizeOptions(**chosen, per_channel=not per_tensor, qat=qat)
+        return command(method=method, options=options, **values)
 
     return _with(wrapper, _METHOD)
 

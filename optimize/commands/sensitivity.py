@@ -8,7 +8,7 @@ import click
 
 from ...edge.common.errors import DataError
 from ...edge.common.files import new_file, write_json
-from .options import Output, Source, float_model_options, output_options, rounding_option
+from .options import ModelArgument, Output, float_model_options, output_options, rounding_option
 
 
 @click.command("sensitivity")
@@ -26,7 +26,7 @@ from .options import Output, Source, float_model_options, output_options, roundi
 @click.option("--plot", metavar="FILE", help="Draw the ranking (.png or .svg).")
 @output_options("Write the ranking as JSON.", force_help="Overwrite plot and JSON.")
 def command(
-    source: Source,
+    source: ModelArgument,
     calibration_size: int,
     images: int,
     rounding: str,

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from ...edge.model.card import ModelCard
     from ...train.datasets.dataset import Dataset
     from ...train.evaluation.predictor import Predictor
+    from ..validation.gate import Gate
     from ..validation.robustness import Robustness
 
 
 @dataclass(frozen=True)
-class Images:
+class EvaluationImages:
     """Images to validate on.
 
     Args:
@@ -65,7 +66,26 @@ def _images(command: Callable[..., Any]) -> Callable[..., Any]:
     @data_choice()
     @functools.wraps(command)
     def wrapper(*, data: str, split: str, limit: int | None, skip_bad: bool, choice: Choice, **others: Any) -> Any:
-        return command(images=Images(data, split, limit, skip_bad, choice), **others)
+        return command(images=EvaluationImages(data, split, limit, skip_bad, choice), **others)
+
+    return wrapper
+
+
+def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the limits to the command, which gets them as ``gate``."""
+
+    @click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
+    @click.option(
+        "--max-class-drop",
+        type=float,
+        metavar="POINTS",
+        help="Recall that any class may lose, percentage points, at its own upper bound.  [default: no limit]",
+    )
+    @functools.wraps(command)
+    def wrapper(*, max_drop: float, max_class_drop: float | None, **others: Any) -> Any:
+        from ..validation.gate import Gate
+
+        return command(gate=Gate(max_drop, max_class_drop), **others)
 
     return wrapper
 
@@ -74,13 +94,7 @@ def _images(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("reference")
 @click.argument("candidate")
 @_images
-@click.option("--max-drop", default=1.0, show_default=True, help="Accuracy that may be lost, percentage points.")
-@click.option(
-    "--max-class-drop",
-    type=float,
-    metavar="POINTS",
-    help="Recall that any class may lose, percentage points, at its own upper bound.  [default: no limit]",
-)
+@_gate
 @runtime_option()
 @click.option(
     "--corruptions",
@@ -98,9 +112,8 @@ def command(
     ctx: click.Context,
     reference: str,
     candidate: str,
-    images: Images,
-    max_drop: float,
-    max_class_drop: float | None,
+    images: EvaluationImages,
+    gate: Gate,
     runtime: str,
     corruptions: str | None,
     record: bool,
@@ -119,12 +132,10 @@ def command(
     from ...edge.commands.typed import typed_command
     from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of
     from ...train.evaluation.predictor import open_predictor
-    from ..validation.card_figures import CORRUPTED, Measurement
-    from ..validation.gate import Gate
+    from ..validation.card_figures import CORRUPTED, Comparison
     from ..validation.plots import write_robustness
     from ..validation.validation import validate
 
-    gate = Gate(max_drop, max_class_drop)
     reports = [new_file(output.path, force=output.force)] if output.path else []
     names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
     card = Record(candidate, names, force=output.force) if record else None
@@ -153,7 +164,7 @@ def command(
     for target in reports:
         write_json(target, result)
     if card:
-        measured = Measurement(first.card, second.card, dataset, images.split, runtime_of(second), typed_command(ctx))
+        measured = Comparison(first.card, second.card, dataset, images.split, runtime_of(second), typed_command(ctx))
         card.write(measured.figures(found.change, found.gate, robustness))
     if output.as_json:
         click.echo(json.dumps(result, indent=2))

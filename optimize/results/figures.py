@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Figure:
+class RecordedAccuracy:
     """An accuracy on a test split, as a card holds it.
 
     Args:
@@ -32,7 +32,7 @@ class Figure:
         return f"{self.data} {self.split}, n = {self.n:,}"
 
     @classmethod
-    def of(cls, value: Any) -> Figure | None:
+    def of(cls, value: Any) -> RecordedAccuracy | None:
         """From a card's metrics; None where there is no such figure."""
         try:
             low, high = value["ci95"]
@@ -50,7 +50,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordedChange:
     """The paired difference of a quantized model from another one, in percentage points; a loss is negative.
 
     Args:
@@ -71,7 +71,7 @@ class Change:
     content_hash: str = ""
 
     @classmethod
-    def of(cls, value: Any) -> Change | None:
+    def of(cls, value: Any) -> RecordedChange | None:
         """From a card's metrics; None where there is none."""
         try:
             low, high = value["ci95"]

@@ -10,7 +10,7 @@ from ...edge.common.errors import FileError
 from ...edge.model.card import card_of
 from ...edge.tflite.container import split_model
 from ...edge.tflite.graph import read_graph
-from .figures import Change, Figure
+from .figures import RecordedAccuracy, RecordedChange
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Model:
     sha256: str
     graph: str
     macs: int
-    test: Figure | None = None
-    reference: Figure | None = None
-    change: Change | None = None
+    test: RecordedAccuracy | None = None
+    reference: RecordedAccuracy | None = None
+    change: RecordedChange | None = None
 
     @classmethod
     def read(cls, path: Path) -> Model | None:
@@ -66,7 +66,7 @@ class Model:
             hashlib.sha256(data).hexdigest(),
             hashlib.sha256(split_model(data)[0]).hexdigest(),
             read_graph(data, str(path)).macs,
-            Figure.of(card.metrics.get("test")),
-            Figure.of(card.metrics.get("float32 test")),
-            Change.of(card.metrics.get("drift")),
+            RecordedAccuracy.of(card.metrics.get("test")),
+            RecordedAccuracy.of(card.metrics.get("float32 test")),
+            RecordedChange.of(card.metrics.get("drift")),
         )

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from ...edge.common.errors import DataError
 from ..methods import METHODS, columns
-from .figures import Change, Figure
+from .figures import RecordedAccuracy, RecordedChange
 from .model import Model
 from .system import System, Timing
 
-_Data = TypeVar("_Data", Figure, Change, Timing)
+_Data = TypeVar("_Data", RecordedAccuracy, RecordedChange, Timing)
 
 
 def to_list(systems: Sequence[System]) -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ def _system(entry: Mapping[str, Any]) -> System:
 
 
 def _model_of(recipe: str, method: str, known: Mapping[str, Any]) -> Model:
-    def figure(key: str) -> Figure | None:
-        return _data(Figure, known[key]) if known[key] else None
+    def figure(key: str) -> RecordedAccuracy | None:
+        return _data(RecordedAccuracy, known[key]) if known[key] else None
 
     return Model(
         Path(known["file"]),
@@ -101,7 +101,7 @@ def _model_of(recipe: str, method: str, known: Mapping[str, Any]) -> Model:
         int(known["macs"]),
         figure("test"),
         figure("reference"),
-        _data(Change, known["change"]) if known["change"] else None,
+        _data(RecordedChange, known["change"]) if known["change"] else None,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...edge.model.card import Quantization
 from ..methods import METHODS, columns
-from .figures import Change, Figure
+from .figures import RecordedAccuracy, RecordedChange
 from .model import Model
 
 #: Method of the model that all others are compared with.
@@ -73,29 +73,29 @@ class System:
         return next((model.macs for model in self.models.values()), None)
 
     @property
-    def reference(self) -> Figure | None:
+    def reference(self) -> RecordedAccuracy | None:
         """Accuracy of the float model: as measured together with a quantized one, or else its own."""
         model = self.models.get(REFERENCE)
         return next(iter(self._references(METHODS.names())), model.test if model else None)
 
-    def _references(self, methods: Sequence[str]) -> list[Figure]:
+    def _references(self, methods: Sequence[str]) -> list[RecordedAccuracy]:
         models = [self.models[method] for method in methods if method in self.models]
         return [model.reference for model in models if model.reference]
 
-    def change(self, method: str) -> Change | None:
+    def change(self, method: str) -> RecordedChange | None:
         """What quantizing changed; None too where it was compared with another model than this system's float one."""
         model = self.models.get(method)
         change = model.change if model else None
         return change if change and change.reference in (self.name, f"{self.name}-{REFERENCE}") else None
 
-    def accuracy(self, method: str) -> Figure | None:
+    def accuracy(self, method: str) -> RecordedAccuracy | None:
         """Test accuracy of the model of a method."""
         if method == REFERENCE:
             return self.reference
         model = self.models.get(method)
         return model.test if model else None
 
-    def figures(self, methods: Sequence[str] | None = None) -> list[Figure]:
+    def figures(self, methods: Sequence[str] | None = None) -> list[RecordedAccuracy]:
         """Its accuracies with these methods."""
         return [figure for method in methods or columns() if (figure := self.accuracy(method))]
 

@@ -10,7 +10,7 @@ from ...edge.common.errors import DataError, FileError
 from ...edge.common.files import existing, write_text
 from ...edge.common.markdown import markdown_table
 from ..methods import METHODS, columns
-from .figures import Figure
+from .figures import RecordedAccuracy
 from .system import REFERENCE, System
 
 ABSENT = "-"
@@ -134,7 +134,7 @@ def replace_block(readme: str | Path, table: str) -> None:
 
 def _accuracy_of(method: str) -> Callable[[System], str]:
     def cell(system: System) -> str:
-        figure: Figure | None = system.accuracy(method)
+        figure: RecordedAccuracy | None = system.accuracy(method)
         return f"{figure.accuracy:.2%} [{100 * figure.low:.2f}, {100 * figure.high:.2f}]" if figure else ABSENT
 
     return cell
