@@ -48,8 +48,8 @@ def command(
     drawn = new_file(plot, force=output.force) if plot else None
     written = new_file(output.path, force=output.force) if output.path else None
     float_model = open_float_model(source.path, source.description)
-    roles = model_splits(float_model, source.data)
-    if roles is None:
+    splits = model_splits(float_model, source.data)
+    if splits is None:
         raise DataError(
             "the ranking needs faces to calibrate on and to measure with",
             expected="faces of the kind the model was trained on",
@@ -60,7 +60,7 @@ def command(
     with Progress(quiet=output.silent) as display:
         result = measure_sensitivity(
             float_model,
-            roles,
+            splits,
             calibration_size=calibration_size,
             images=images,
             rounding=rounding,

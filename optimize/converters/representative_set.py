@@ -16,8 +16,8 @@ def calibration_pixels(dataset: Dataset, spec: InputSpec) -> np.ndarray:
     """Fit a calibration set to the model's input and refuse what cannot stand for faces.
 
     Args:
-        dataset: drawn from the training role.
-        spec: the model's input.
+        dataset: images drawn from the training split.
+        spec: input of the model.
 
     Returns:
         uint8 (n, height, width, channels).

@@ -62,7 +62,7 @@ class QatOptions:
             trained: recipe of the float model.
 
         Raises:
-            OptionError: an unknown value, or another network, input, task or other roles.
+            OptionError: an unknown value, or another network, input, task or data split.
         """
         recipe = trained.changed(self.overrides)
         for section in ("architecture", "input", "task", "data"):

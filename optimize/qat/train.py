@@ -193,7 +193,7 @@ def fine_tune(
     Args:
         model: from :func:`quantization_aware`; changed in place.
         recipe: the float model's; its ``qat`` section gives epochs and rate, the rest is as in the float training.
-        data: the same roles as in the float training.
+        data: the same splits as in the float training.
         options: what is chosen instead.
         teacher: the float model, which distillation needs.
         seed: of shuffling and augmentation.

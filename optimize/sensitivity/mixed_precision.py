@@ -60,7 +60,7 @@ class MixedPrecision:
         kept: operators kept out of int8, by the tensor that they write -> type.
         steps: all that was tried, in order; the first is int8 throughout.
         sensitivity: the ranking that led it; None when no operator had to be kept.
-        drift: of the result on the validation role.
+        accuracy_change: from the float model to the result on the validation split.
         passed: whether the gate passes.
         plain_bytes: size of the model that is int8 throughout.
         slower: latency of the result against int8 throughout, median of paired ratios.

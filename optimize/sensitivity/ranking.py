@@ -124,7 +124,7 @@ class Context:
     """Validation set, and a model that can be quantized in part.
 
     Args:
-        eval_set: images of the validation role with the float model's answers.
+        eval_set: validation images with the float model's probabilities.
         quantizer: the model and the ranges of its activations.
         card: of the model.
     """

@@ -43,7 +43,7 @@ def run(trained_run: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def roles(run: Run) -> TrainingData:
+def splits(run: Run) -> TrainingData:
     return run_splits(run)
 
 
@@ -74,30 +74,30 @@ def test_the_card_names_the_engine(converted: dict[str, Path], method: str) -> N
     assert card.quantization.engine == engine("tensorflow")
 
 
-def test_the_card_names_the_calibration_set(converted: dict[str, Path], roles: TrainingData) -> None:
-    card, chosen = read_card(converted["int8"]), calibration_set(roles.train, size=200, seed=1)
+def test_the_card_names_the_calibration_set(converted: dict[str, Path], splits: TrainingData) -> None:
+    card, chosen = read_card(converted["int8"]), calibration_set(splits.train, size=200, seed=1)
     assert card is not None
     recorded = card.quantization
     assert (recorded.calibration_hash, recorded.calibration_seed) == (chosen.content_hash, 1)
     assert recorded.calibration_size == len(chosen) == 200
 
 
-def test_the_card_of_qat_names_the_training_images(converted: dict[str, Path], roles: TrainingData) -> None:
+def test_the_card_of_qat_names_the_training_images(converted: dict[str, Path], splits: TrainingData) -> None:
     card = read_card(converted["qat"])
     assert card is not None
     recorded = card.quantization
-    assert (recorded.calibration_hash, recorded.calibration_size) == (roles.train.content_hash, len(roles.train))
+    assert (recorded.calibration_hash, recorded.calibration_size) == (splits.train.content_hash, len(splits.train))
 
 
 @pytest.mark.parametrize("method", METHODS.names())
 def test_the_card_has_the_figures_of_both_models(
-    converted: dict[str, Path], run: Run, roles: TrainingData, method: str
+    converted: dict[str, Path], run: Run, splits: TrainingData, method: str
 ) -> None:
     card = read_card(converted[method])
     assert card is not None
     figure = card.metrics[f"{method} validation"]
-    found = Classifier.open(converted[method]).predict(roles.validation.pixels(run.card.input)).argmax(axis=1)
-    assert (figure["n"], figure["correct"]) == (len(found), int((found == roles.validation.targets).sum()))
+    found = Classifier.open(converted[method]).predict(splits.validation.pixels(run.card.input)).argmax(axis=1)
+    assert (figure["n"], figure["correct"]) == (len(found), int((found == splits.validation.targets).sum()))
     assert "float32 validation" in card.metrics
 
 
@@ -178,8 +178,8 @@ def test_the_card_tells_ranges_and_scales(
 
 
 @pytest.mark.parametrize("ranges", ["percentile", "mse"])
-def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path, ranges: str) -> None:
-    result = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(50, ranges), data=roles)
+def test_clipped_ranges_are_finer(run: Run, splits: TrainingData, tmp_path: Path, ranges: str) -> None:
+    result = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(50, ranges), data=splits)
     assert result.card.quantization.ranges == ranges
     assert result.card.quantization.engine == engine("ai-edge-quantizer")
     assert result.agreement > 0.85
@@ -187,9 +187,9 @@ def test_clipped_ranges_are_finer(run: Run, roles: TrainingData, tmp_path: Path,
 
 
 def test_per_tensor_has_one_scale_and_less_agreement(
-    converted: dict[str, Path], run: Run, roles: TrainingData, tmp_path: Path
+    converted: dict[str, Path], run: Run, splits: TrainingData, tmp_path: Path
 ) -> None:
-    coarse = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(200, per_channel=False), data=roles)
+    coarse = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(200, per_channel=False), data=splits)
     verify_granularity(coarse.path.read_bytes(), per_channel=False)
     verify_granularity(converted["int8"].read_bytes(), per_channel=True)
     with pytest.raises(EdgeemoError, match="expected a scale for each output channel"):
@@ -291,19 +291,19 @@ def test_a_damaged_keras_model_is_named(copy: Path) -> None:
     assert "model.keras cannot be loaded as a Keras model" in result.output
 
 
-def test_an_unknown_method_is_named(run: Run, roles: TrainingData, tmp_path: Path) -> None:
+def test_an_unknown_method_is_named(run: Run, splits: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(
         EdgeemoError, match=r"unknown quantization method, expected one of float32, float16, .*, got 'int4'"
     ):
-        quantize(run, "int4", tmp_path / "x.tflite", data=roles)
+        quantize(run, "int4", tmp_path / "x.tflite", data=splits)
 
 
-def test_noise_does_not_calibrate(run: Run, roles: TrainingData, tmp_path: Path) -> None:
+def test_noise_does_not_calibrate(run: Run, splits: TrainingData, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    noise = [rng.integers(0, 256, (24, 24), np.uint8) for _ in range(len(roles.train))]
-    train = Dataset("noise", roles.train.labels, roles.train.samples, noise)
+    noise = [rng.integers(0, 256, (24, 24), np.uint8) for _ in range(len(splits.train))]
+    train = Dataset("noise", splits.train.labels, splits.train.samples, noise)
     with pytest.raises(EdgeemoError, match="calibration set noise looks like random noise"):
-        quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, roles.validation))
+        quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, splits.validation))
     assert not list(tmp_path.iterdir())
 
 

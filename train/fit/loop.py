@@ -33,7 +33,7 @@ from .phases import Stage, current_stage, freeze
 from .run import Run
 from .warm_start import load_weights
 
-SYNTHETIC_NOTE = "Trained on synthetic, synthetic faces: for demonstration and tests only, useless on real people."
+SYNTHETIC_NOTE = "Trained on synthetic faces: for demonstration and tests only, useless on real people."
 
 
 def train(
@@ -48,7 +48,7 @@ def train(
 
     Args:
         run: a run folder, new or with finished epochs.
-        data: training and validation roles; no test set comes near this code.
+        data: training and validation splits; no test set comes near this code.
         quiet: show no progress.
         strategy: where the replicas are trained; one, here, without it. Every worker needs a run folder of its own.
         tensorboard: write event files into the run; a run that has some continues to write.
@@ -106,14 +106,14 @@ def training_batches(
     votes: np.ndarray | None = None,
     replicas: int = 1,
 ) -> tuple[Batches, Batches]:
-    """Batches of the training role, shuffled and augmented, and of the validation role, in order.
+    """Return batches of the training split, shuffled and augmented, and of the validation split, in order.
 
     Args:
         recipe: for the input and everything random.
-        data: the roles.
+        data: training and validation splits.
         seed: of shuffling and augmentation.
         views: views of the training split and their targets, instead of random changes.
-        votes: of the training role, for a network with a second head.
+        votes: FER+ votes of the training split, for a network with a second head.
         replicas: that share a batch.
 
     Raises:

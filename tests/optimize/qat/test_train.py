@@ -238,14 +238,14 @@ def test_ranges_are_settled_before_the_first_step(recipe: Recipe, few: TrainingD
 def test_distillation_draws_the_student_to_its_teacher(recipe: Recipe, few: TrainingData, model: Any) -> None:
     """With the teacher alone to learn from, wrong labels do no harm."""
     samples = [dataclasses.replace(sample, label=(sample.label + 1) % 7) for sample in few.train.samples]
-    roles = TrainingData(dataclasses.replace(few.train, samples=tuple(samples)), few.validation)
+    splits = TrainingData(dataclasses.replace(few.train, samples=tuple(samples)), few.validation)
     inputs = few.validation.pixels(recipe.input).astype(np.float32) / 255
     expected = model.predict(inputs, verbose=0)
     distance = {}
     for weight in (0.0, 1.0):
         aware = quantization_aware(model)
         tuned = dataclasses.replace(recipe, qat=Qat(epochs=6, learning_rate=0.03, distillation=weight))
-        fine_tune(aware, tuned, roles, teacher=model, quiet=True)
+        fine_tune(aware, tuned, splits, teacher=model, quiet=True)
         distance[weight] = np.abs(aware.predict(inputs, verbose=0) - expected).mean()
     assert distance[1.0] < 0.7 * distance[0.0]
 

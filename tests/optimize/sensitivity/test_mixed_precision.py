@@ -72,7 +72,7 @@ def source(bad: Path, trained_run: Path) -> FloatModel:
 
 
 @pytest.fixture(scope="module")
-def roles(source: FloatModel, faces_zip: Path) -> TrainingData:
+def splits(source: FloatModel, faces_zip: Path) -> TrainingData:
     found = model_splits(source, str(faces_zip))
     assert found is not None
     return found
@@ -82,8 +82,8 @@ def invoke(*arguments: object) -> Result:
     return edgeemo(*arguments)
 
 
-def test_the_float_function_is_unchanged(source: FloatModel, trained_run: Path, roles: TrainingData) -> None:
-    inputs = normalize(roles.validation.pixels(source.card.input), source.card.input)
+def test_the_float_function_is_unchanged(source: FloatModel, trained_run: Path, splits: TrainingData) -> None:
+    inputs = normalize(splits.validation.pixels(source.card.input), source.card.input)
     original = load_model(Run.open(trained_run).model_path, compile=False).predict_on_batch(inputs)
     assert np.abs(source.model.predict_on_batch(inputs) - original).max() < 1e-4
 
@@ -105,12 +105,12 @@ def mixed(bad: Path, words: tuple[str, ...], tmp_path_factory: pytest.TempPathFa
 
 
 def test_mixed_precision_passes_the_gate(
-    mixed: tuple[Path, dict[str, Any]], roles: TrainingData, source: FloatModel
+    mixed: tuple[Path, dict[str, Any]], splits: TrainingData, source: FloatModel
 ) -> None:
     path, printed = mixed
     assert printed["mixed_precision"]["passed"]
     assert printed["drift"]["worst_loss"] <= float(MAX_DROP)
-    pixels = roles.validation.pixels(source.card.input)
+    pixels = splits.validation.pixels(source.card.input)
     found = Classifier.open(path).predict(pixels)
     assert (found.argmax(axis=1) == source.predictor().predict(pixels).argmax(axis=1)).mean() > 0.9
 
@@ -181,11 +181,11 @@ def test_mixed_precision_leaves_a_good_model_alone(trained_run: Path, tmp_path: 
 
 
 @pytest.mark.slow
-def test_int16_activations_do_not_help_weights(source: FloatModel, roles: TrainingData) -> None:
+def test_int16_activations_do_not_help_weights(source: FloatModel, splits: TrainingData) -> None:
     # A full convolution takes the factors back within the weights of one output channel, which stay int8.
-    calibration = calibration_set(roles.train, size=60).pixels(source.card.input)
+    calibration = calibration_set(splits.train, size=60).pixels(source.card.input)
     result = find_mixed_precision(
-        source, calibration, roles.validation, MixedPrecisionOptions(float(MAX_DROP), "int16")
+        source, calibration, splits.validation, MixedPrecisionOptions(float(MAX_DROP), "int16")
     )
     assert set(result.kept.values()) == {"int16"}
     assert not read_graph(result.model).floating
@@ -193,9 +193,9 @@ def test_int16_activations_do_not_help_weights(source: FloatModel, roles: Traini
     assert not result.passed
 
 
-def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, roles: TrainingData) -> None:
+def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, splits: TrainingData) -> None:
     with pytest.raises(EdgeemoError, match="cannot be passed on 40 faces, not even by the float model itself"):
-        find_mixed_precision(source, np.empty(0), roles.validation.take(range(40)), MixedPrecisionOptions(1.0))
+        find_mixed_precision(source, np.empty(0), splits.validation.take(range(40)), MixedPrecisionOptions(1.0))
 
 
 def test_sensitivity_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_a_divergence_below_the_resolution_of_int8_counts_nothing() -> None:
 
 def test_the_study_has_every_draw(trained_run: Path, faces_zip: Path, tmp_path: Path) -> None:
     source = FloatModel.of_run(Run.open(trained_run))
-    roles = model_splits(source, None)
-    assert roles is not None
-    result = study(source, roles, sizes=(5, 20, 10_000), seeds=(0, 1))
+    splits = model_splits(source, None)
+    assert splits is not None
+    result = study(source, splits, sizes=(5, 20, 10_000), seeds=(0, 1))
     assert [(draw.size, draw.seed) for draw in result.draws] == [(5, 0), (5, 1), (20, 0), (20, 1)]
     assert all(0 <= draw.kl < 0.1 and draw.agreement > 0.7 for draw in result.draws)
     assert result.values(20, "change") == pytest.approx(100 * (result.values(20, "accuracy") - result.reference))

@@ -83,7 +83,7 @@ def test_the_card_tells_where_the_model_comes_from(finished: tuple[Path, Result]
 
 
 def test_a_card_of_drawn_faces_says_so(finished: tuple[Path, Result]) -> None:
-    assert "synthetic, synthetic faces" in Run.open(finished[0]).card.notes
+    assert "synthetic faces" in Run.open(finished[0]).card.notes
 
 
 def test_the_figure_on_the_card_is_that_of_the_model(finished: tuple[Path, Result]) -> None:
