@@ -58,7 +58,7 @@ $edgeemo benchmark "${models[@]}" --data "$data" --split test --exclude "$leaks"
   ${EDGEEMO_ARM_PYTHON:+--instructions} ${OPTIONS:-} --out "$work/records" --force
 # In float too: compared operator by operator, the two show where int8 gains.
 profiled=(models/published/edge-res-{int8,float32}.tflite "${ours[@]}")
-for model in "$work"/peers/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$model" ] && profiled+=("$model"); done
+for model in "$work"/third-party/*mini_XCEPTION.102*-{int8,float32}.tflite; do [ -e "$model" ] && profiled+=("$model"); done
 $edgeemo benchmark profile "${profiled[@]}" --seconds "${PROFILE_SECONDS:-15}" --out "$work/profiles.jsonl" --force
 $edgeemo benchmark report "$work/records/records.jsonl" --profiles "$work/profiles.jsonl" \
   --title "All models side by side" --out docs/benchmark-report.md --force --introduction \
