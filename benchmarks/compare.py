@@ -27,7 +27,7 @@ _CPU = ("", "none", "xnnpack")
 
 
 @dataclass(frozen=True)
-class Change:
+class LatencyChange:
     """Change of the latency of one model.
 
     Args:
@@ -59,12 +59,12 @@ class Comparison:
         gone, added: names of the models that are in one only.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[LatencyChange, ...]
     gone: tuple[str, ...]
     added: tuple[str, ...]
 
     @property
-    def slower(self) -> tuple[Change, ...]:
+    def slower(self) -> tuple[LatencyChange, ...]:
         """What got slower beyond the noise."""
         return tuple(change for change in self.changes if change.verdict == SLOWER)
 
@@ -179,7 +179,9 @@ def _groups(records: Sequence[BenchmarkRecord], relative: bool) -> dict[_Key, li
     return groups
 
 
-def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, include_unreliable: bool) -> Change:
+def _change(
+    name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: float, include_unreliable: bool
+) -> LatencyChange:
     barred = False
     if not include_unreliable:
         clean_old, clean_new = ([run for run in runs if not run.record.unreliable] for runs in (old, new))
@@ -188,7 +190,7 @@ def _change(name: str, old: Sequence[_Run], new: Sequence[_Run], tolerance: floa
         else:
             barred = True
     found = ratio_interval([run.rounds for run in new], [run.rounds for run in old])
-    return Change(
+    return LatencyChange(
         name=name,
         old_ms=_median(old),
         new_ms=_median(new),

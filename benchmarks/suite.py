@@ -24,10 +24,10 @@ from ..train.datasets.dataset import Dataset
 from .cases import case_matrix
 from .host.monitor import DeviceMonitor, Trace
 from .host.reliability import unreliable_reasons
-from .measure.latency import Measurement, check_amount, measure, warm_up
+from .measure.latency import LatencyMeasurement, check_amount, measure, warm_up
 from .measure.loading import LoadedCase, LoadedCases, Progress, load_all
 from .measure.roofline import Ceiling, ceiling_model
-from .probes.probe import Probe, Run
+from .probes.probe import BenchmarkRun, Probe
 from .probes.registry import chosen_probes
 from .record import BenchmarkRecord
 from .statistics.histogram import Histogram
@@ -116,7 +116,7 @@ def benchmark(
     probes = chosen_probes(options.probe_options)
     with tempfile.TemporaryDirectory(prefix="edgeemo-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        run = Run(options, folder, progress or (lambda what, done, total: None), stack)
+        run = BenchmarkRun(options, folder, progress or (lambda what, done, total: None), stack)
         run.prepared = {name: probe.prepare(run) for name, probe in probes.items() if probe.prepare}
         images = None if options.data is None else _write_images(options.data, folder)
         loaded = load_all(cases, images, stack, run.progress, strict=len(set(options.delegates)) == 1)
@@ -144,7 +144,7 @@ def benchmark(
         return _records(loaded, fields, monitor, read_device(options.root))
 
 
-def _measure(run: Run, probes: Mapping[str, Probe], fields: _Fields) -> None:
+def _measure(run: BenchmarkRun, probes: Mapping[str, Probe], fields: _Fields) -> None:
     """Measure with one probe after the other, and add its figures to the fields of the records."""
     for name, probe in probes.items():
         if probe.measure:
@@ -177,7 +177,7 @@ def _write_images(data: Dataset, folder: Path) -> Path:
     return path
 
 
-def _latency_fields(measurement: Measurement, loaded: LoadedCases, *, sustained: bool) -> _Fields:
+def _latency_fields(measurement: LatencyMeasurement, loaded: LoadedCases, *, sustained: bool) -> _Fields:
     """Return the fields of each case's record that its latency gives."""
     found: _Fields = []
     for latency in measurement.latencies[: len(loaded.cases)]:

@@ -97,7 +97,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class LatencyMeasurement:
     """Latencies of all models of a run.
 
     Args:
@@ -171,7 +171,7 @@ def measure(
     together: float = 0.0,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> Measurement:
+) -> LatencyMeasurement:
     """Measure models one query at a time, in rounds in which each has one turn. The order is random in each round.
 
     When the amounts are reached and the medians have not settled, see :func:`unsettled`, more rounds follow.
@@ -222,4 +222,4 @@ def measure(
         Latency(tuple(own), state.queries, state.steady, bool(far <= SETTLED))
         for own, state, far in zip(turns, warm, distance, strict=True)
     )
-    return Measurement(latencies, tuple(ends))
+    return LatencyMeasurement(latencies, tuple(ends))

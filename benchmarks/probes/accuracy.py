@@ -13,10 +13,10 @@ from ...edge.common.proportion import Accuracy
 from ..measure.loading import LoadedCase
 from ..record import BenchmarkRecord, DataAccuracy
 from ..report.units import ABSENT
-from .probe import Column, Probe, Records, Run
+from .probe import BenchmarkRun, Column, Probe, Records
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     return [
         {"accuracy": _accuracy(one, run.folder, partial(run.progress, f"accuracy of {one.case.name}"))}
         for one in run.cases

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..measure.loading import LoadedCase
 from ..report.units import ABSENT
-from .probe import COST, Column, Probe, Run
+from .probe import COST, BenchmarkRun, Column, Probe
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     return [{"delegated": _delegated(one)} for one in run.cases]
 
 

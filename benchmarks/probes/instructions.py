@@ -12,7 +12,7 @@ from ...edge.common.errors import OptionError
 from ..instructions.count import InstructionCounter, Instructions
 from ..record import BenchmarkRecord
 from ..report.units import ABSENT, millions
-from .probe import Column, Probe, Records, Run, Section
+from .probe import BenchmarkRun, Column, Probe, Records, Section
 
 _SECTION = (
     "Millions of one inference with one thread on an emulated processor, how they divide into classes, and millions of "
@@ -20,14 +20,14 @@ _SECTION = (
 )
 
 
-def _prepare(run: Run) -> InstructionCounter:
+def _prepare(run: BenchmarkRun) -> InstructionCounter:
     if 1 not in run.options.threads:
         raise OptionError("instructions are counted with one thread", expected="1 among the numbers of threads")
     # What it lacks is an error before minutes of measuring, not after.
     return run.stack.enter_context(InstructionCounter(run.value("arm_python", ())))
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     counter, found = run.prepared["instructions"], []
     for done, one in enumerate(run.cases, start=1):
         case = one.case

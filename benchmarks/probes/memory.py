@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .probe import COST, Column, Probe, Run
+from .probe import COST, BenchmarkRun, Column, Probe
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     return [{"peak_rss_mb": one.process.ask("memory")["peak_rss_mb"]} for one in run.cases]
 
 

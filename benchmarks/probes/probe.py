@@ -14,7 +14,7 @@ from ..record import BenchmarkRecord
 from ..report.units import ABSENT
 
 if TYPE_CHECKING:
-    from ..measure.latency import Measurement
+    from ..measure.latency import LatencyMeasurement
     from ..measure.loading import LoadedCase
     from ..suite import BenchmarkOptions
     from ..worker.worker import ModelWorker
@@ -66,7 +66,7 @@ class Section:
 
 
 @dataclass
-class Run:
+class BenchmarkRun:
     """A benchmark while it runs, as probes see it.
 
     Args:
@@ -85,7 +85,7 @@ class Run:
     stack: contextlib.ExitStack
     prepared: dict[str, Any] = field(default_factory=dict)
     cases: Sequence[LoadedCase] = ()
-    measurement: Measurement | None = None
+    measurement: LatencyMeasurement | None = None
 
     def value(self, name: str, default: Any = None) -> Any:
         """Return the value of an option that a probe declares.
@@ -118,8 +118,8 @@ class Probe:
     """
 
     in_worker: Callable[[ModelWorker], Any] | None = None
-    measure: Callable[[Run], Sequence[Mapping[str, Any]]] | None = None
-    prepare: Callable[[Run], Any] | None = None
+    measure: Callable[[BenchmarkRun], Sequence[Mapping[str, Any]]] | None = None
+    prepare: Callable[[BenchmarkRun], Any] | None = None
     columns: Sequence[Column] | Callable[[Records], Sequence[Column]] = ()
     sections: Callable[[Records], Iterable[Section]] = lambda records: ()
     notes: Callable[[Records], Iterable[str]] = lambda records: ()

@@ -15,7 +15,7 @@ from ...edge.vision.image import is_image, read_image
 from ..measure.stages import measure_stages
 from ..record import BenchmarkRecord
 from ..report.units import milliseconds
-from .probe import Column, Probe, Records, Run, Section, table_rows
+from .probe import BenchmarkRun, Column, Probe, Records, Section, table_rows
 
 #: Face crops or frames that are timed at most.
 _QUERIES = 100
@@ -47,11 +47,11 @@ def _images(path: Path) -> list[Path]:
     return found
 
 
-def _prepare(run: Run) -> list[Path]:
+def _prepare(run: BenchmarkRun) -> list[Path]:
     return frame_paths(run.value("frames", ()))
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     processes = [one.process for one in run.cases]
     queries = min(run.options.queries, _QUERIES)
     return [{"stages": found} for found in measure_stages(processes, run.prepared["stages"], queries=queries)]

@@ -10,10 +10,10 @@ import click
 from ..measure.throughput import measure_throughput
 from ..record import BenchmarkRecord
 from ..report.units import ABSENT
-from .probe import COST, Column, Probe, Records, Run
+from .probe import COST, BenchmarkRun, Column, Probe, Records
 
 
-def _measure(run: Run) -> Sequence[Mapping[str, Any]]:
+def _measure(run: BenchmarkRun) -> Sequence[Mapping[str, Any]]:
     return [{"offline": found} for found in measure_throughput([one.process for one in run.cases])]
 
 

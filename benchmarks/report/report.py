@@ -29,7 +29,7 @@ _METHOD = (
 )
 
 
-class Report(Protocol):
+class ReportBuilder(Protocol):
     """Builder of a report, as HTML or Markdown."""
 
     def heading(self, text: str) -> None:
@@ -81,7 +81,7 @@ def write_report(
     if suffix not in SUFFIXES:
         raise OptionError("unknown image format", expected=" or ".join(SUFFIXES), got=repr(suffix))
     page, markdown = Page(title), MarkdownReport(title, path, path.with_suffix(""))
-    report: Report = page if path.suffix.lower() == ".html" else markdown
+    report: ReportBuilder = page if path.suffix.lower() == ".html" else markdown
     if introduction:
         report.paragraph(introduction)
     report.paragraph(_METHOD)
@@ -107,7 +107,7 @@ class _Images:
         suffix: of their format.
     """
 
-    def __init__(self, report: Report, folder: str, prefix: str, suffix: str) -> None:
+    def __init__(self, report: ReportBuilder, folder: str, prefix: str, suffix: str) -> None:
         self._report, self._folder, self._prefix, self._suffix = report, folder, prefix, suffix
         self._missing = False
 
@@ -125,7 +125,7 @@ class _Images:
         self._report.image(path, caption)
 
 
-def _run(report: Report, records: Sequence[BenchmarkRecord], images: _Images) -> None:
+def _run(report: ReportBuilder, records: Sequence[BenchmarkRecord], images: _Images) -> None:
     first = records[0]
     report.heading(f"{first.device}, {first.created}")
     unreliable = [record for record in records if record.unreliable]
@@ -175,7 +175,7 @@ def _draw(records: Sequence[BenchmarkRecord], images: _Images) -> None:
         )
 
 
-def _profiles(report: Report, profiles: Sequence[Profile], images: _Images) -> None:
+def _profiles(report: ReportBuilder, profiles: Sequence[Profile], images: _Images) -> None:
     for number, profile in enumerate(profiles, 1):
         report.heading(f"Operators of {profile.name}")
         if profile.unreliable:
