@@ -107,7 +107,7 @@ def command() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the script: one sentence for every failure, a traceback only with ``--debug``."""
+    """Run the command line: one sentence for every failure, a traceback only with ``--debug``."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = bool(arguments) and arguments[0] == "--debug"
     try:

@@ -1,4 +1,4 @@
-"""``edgeemo models card``: a card for a model that others have made."""
+"""``edgeemo models card``: a card for a third-party model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Example:
     metavar="NAME|mean=M;std=S",
     help=f"How pixels from 0 to 255 become values: {', '.join(NORMALIZATIONS)}, or (pixel - M) / S.",
 )
-@click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colors.  [default: as the model tells]")
+@click.option("--channels", type=click.Choice(list(CHANNELS)), help="Colors.  [default: by the model]")
 @click.option("--logits", is_flag=True, help="Its answers are logits: softmax or the sigmoid is left to the device.")
 @click.option("--name", help="By which tables and plots call it.  [default: the file's name]")
 @click.option("--license", help="Of the weights.")
@@ -56,9 +56,9 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Make the card of a MODEL.tflite that others have made, so that every command takes it.
+    """Make the card of a third-party MODEL.tflite, so that every command takes it.
 
-    Size, colors and quantization are read from the file; labels and normalization nobody can read from it. The card is
+    Size, colors and quantization are read from the file; labels and normalization have to be given. The card is
     compared with the model and tried on black, white and noise, then written beside it, where it is found: the model's
     own bytes stay as they are. docs/third-party-models.md explains the fields.
     """

@@ -76,7 +76,7 @@ def command(
 
 
 def all_extras(source: str, run_options: str, extras: tuple[str, ...]) -> tuple[str, ...]:
-    """The extras that were asked for, and those that the options of ``edgeemo run`` need.
+    """Return the extras that were asked for, and those that the options of ``edgeemo run`` need.
 
     Raises:
         OptionError: ``edgeemo run`` does not take these options, or there is no such extra: here in a moment, on the

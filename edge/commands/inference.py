@@ -65,10 +65,10 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """What the user said of the model, of what runs it, and of how faces are found; by the names of the options.
+    """Values of the options for the model, its runtime and the face detector.
 
     Args:
-        model: of ``--model``, None without it.
+        model: value of ``--model``; None without it.
         runtime, threads, delegate, delegate_options, fallback, card, detector: as given.
     """
 
@@ -82,7 +82,7 @@ class InferenceOptions:
     detector: str
 
     def chosen_model(self, first: str | None) -> str:
-        """The model of a command line: given as its first argument, or with --model, or else the default.
+        """Return the model of a command line: its first argument, the value of --model, or the default.
 
         Raises:
             OptionError: it was given twice.
@@ -94,7 +94,7 @@ class InferenceOptions:
     def open_classifier(
         self, model: str, *, isolate: bool = False, stopping: Callable[[], bool] = lambda: False
     ) -> Classifier:
-        """The classifier that the options describe.
+        """Return the classifier that the options describe.
 
         Args:
             model: a path, or the name of a model that ships.
@@ -132,7 +132,7 @@ class InferenceOptions:
 
 
 def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add to a command what :class:`InferenceOptions` holds; the command gets it as ``inference``."""
+    """Add the options of :class:`InferenceOptions` to a command, which gets them as ``inference``."""
     names = [field.name for field in fields(InferenceOptions)]
 
     @functools.wraps(command)

@@ -13,10 +13,10 @@ _OUTPUTS = ("out", "corruptions", "force", "as_json", "record")
 
 
 def typed_command(ctx: click.Context) -> str:
-    """The call as it was typed, without where its results went.
+    """Return the command line as it was typed, without the options for its output.
 
-    It travels with the model, so of absolute paths only the last part is kept: whose folders they are is nobody's
-    business, and the content hash tells the data.
+    It is stored in the model, so of absolute paths only the last part is kept: folders are private, and the content
+    hash identifies the data.
     """
     words = ["edgeemo", str(ctx.command.name)]
     for parameter in ctx.command.params:

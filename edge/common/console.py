@@ -137,7 +137,7 @@ def _display() -> Any:
 
 @contextlib.contextmanager
 def quiet_native() -> Iterator[None]:
-    """Send what native code writes to standard error nowhere; Python's own sys.stderr is flushed before.
+    """Discard what native code writes to standard error; Python's own sys.stderr is flushed before.
 
     For short calls only: while it lasts, every thread's standard error is silent.
     """
@@ -159,7 +159,7 @@ def quiet_native() -> Iterator[None]:
 
 @contextlib.contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End in peace when whoever reads standard output has gone (``| head``); no error, and nothing more is written."""
+    """End without an error when the reader of standard output has gone (``| head``); nothing more is written."""
     try:
         yield
         if sys.stdout is not None:
@@ -173,7 +173,7 @@ def reader_may_leave() -> Iterator[None]:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keep the talk of a converter off the terminal: prints, logs of absl, warnings, native output.
+    """Keep the output of a converter off the terminal: prints, logs of absl, warnings, native output.
 
     What is wrong with a model comes as an exception all the same.
     """

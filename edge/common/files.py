@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and output places that never swallow what was there before."""
+"""Files that are written completely or not at all, and checks of input and output paths."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .errors import FileError
 
 
 def sha256(data: bytes) -> str:
-    """Hex SHA-256 of some bytes."""
+    """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: str | Path) -> str:
-    """Hex SHA-256 of a file, read in pieces."""
+    """Return the SHA-256 of a file, in hexadecimal; the file is read in pieces."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while piece := stream.read(1 << 20):
@@ -77,11 +77,11 @@ def write_json(target: str | Path, value: Any) -> None:
 
 
 def existing(path: str | Path, what: str) -> Path:
-    """``path`` as a Path.
+    """Return a path that exists.
 
     Args:
-        path: where the user says that something is.
-        what: what it should be, for the message ("a data set", "a model").
+        path: path that a user named.
+        what: noun for the message ("a data set", "a model").
 
     Raises:
         FileError: nothing is there.
@@ -98,7 +98,7 @@ def existing(path: str | Path, what: str) -> Path:
 
 
 def new_file(path: str | Path, *, force: bool = False) -> Path:
-    """``path`` as a Path, checked to be free for a new file.
+    """Return the path of a new file, checked to be free and writable.
 
     Raises:
         FileError: a file stands there already and ``force`` is false, or the place cannot be written.
@@ -113,7 +113,7 @@ def new_file(path: str | Path, *, force: bool = False) -> Path:
 
 
 def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
-    """Make ``path``, a folder for new results.
+    """Create a folder for new results and return its path.
 
     An empty folder is accepted. With ``force`` the results are put beside what is there; files of the same name are
     replaced one by one, nothing else is touched. None is for commands that offer no ``--force``.
@@ -136,7 +136,7 @@ def new_folder(path: str | Path, *, force: bool | None = False) -> Path:
 
 
 def unwritable(path: Path, error: OSError) -> FileError:
-    """The error that says that ``path`` cannot be written."""
+    """Return the error for a path that cannot be written."""
     reason = error.strerror or str(error)
     return FileError(f"{path} cannot be written ({reason})", hint="choose a place that you may write to")
 

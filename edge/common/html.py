@@ -1,4 +1,4 @@
-"""A report page: one HTML file with its images inside, readable on a phone, in the dark and without a network."""
+"""A report page: one HTML file with its images inside, for phones, dark mode and machines without a network."""
 
 from __future__ import annotations
 

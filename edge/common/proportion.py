@@ -26,7 +26,7 @@ class Accuracy:
 
     @classmethod
     def of(cls, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
-        """Count arg-max hits.
+        """Count the images whose most probable label is right.
 
         Args:
             labels: int (n,).
@@ -50,7 +50,7 @@ class Accuracy:
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: value, n, correct and both bounds."""
+        """Return value, n, number correct and both bounds, for JSON."""
         low, high = self.interval
         return {**asdict(self), "accuracy": self.value, "ci95": [low, high]}
 

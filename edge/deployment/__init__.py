@@ -1,1 +1,1 @@
-"""Everything that another machine needs to run a model as a service, and the way there."""
+"""Installation of a model as a service on another machine."""

@@ -1,4 +1,4 @@
-"""A bundle that makes a device run a model: wheel, model, systemd unit, configuration, install script."""
+"""Bundles that install a model as a service: wheel, model, systemd unit, configuration, install script."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _MODE, _SCRIPT_MODE = 0o644, 0o755
 
 @dataclass(frozen=True)
 class Service:
-    """What the device is to run.
+    """The service that a device runs.
 
     Args:
         model: a .tflite with its card.
         source: for ``edgeemo run --source``.
         options: further options of ``edgeemo run``, as on a command line.
-        extras: of the package, to be installed with it (``mqtt``).
+        extras: extras of the package to install (``mqtt``).
     """
 
     model: Path
@@ -41,7 +41,7 @@ class Service:
     extras: tuple[str, ...] = ()
 
     def environment(self) -> str:
-        """The configuration file, in the form that systemd reads.
+        """Return the configuration file in the form that systemd reads.
 
         Raises:
             EdgeemoError: a value has more than one line.
@@ -57,7 +57,7 @@ class Service:
 
 
 def make_bundle(service: Service) -> bytes:
-    """The bundle as a .tar.gz, the same bytes for the same service and the same edgeemo.
+    """Return the bundle as a .tar.gz: the same bytes for the same service and the same edgeemo.
 
     Raises:
         EdgeemoError: the model cannot be used or has no card, or the wheel cannot be built.
@@ -79,7 +79,7 @@ def make_bundle(service: Service) -> bytes:
 
 
 def packed_model(path: str | Path) -> bytes:
-    """The bytes of a model as the device gets them: one file, so that a card that stands beside it goes inside.
+    """Return the bytes of a model for a device: a card beside the file is embedded.
 
     Raises:
         EdgeemoError: the model cannot be used or has no card.

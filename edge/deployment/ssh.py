@@ -1,4 +1,4 @@
-"""Another machine, reached by the system's own ssh: its keys, its configuration and its agent."""
+"""A machine that is reached by the system's own ssh, with its keys, configuration and agent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class SshHost:
-    """Where to log in.
+    """A machine to log in to.
 
     Args:
         host: ``user@name`` or a name of ~/.ssh/config.
@@ -49,7 +49,7 @@ class SshHost:
     options: tuple[str, ...] = ()
 
     def command(self, remote: str) -> list[str]:
-        """The ssh call that runs ``remote`` in the shell over there and never asks anything."""
+        """Return the ssh call that runs ``remote`` in that machine's shell and never asks anything."""
         call = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_S}"]
         call += [part for option in self.options for part in ("-o", option)]
         if self.port is not None:
@@ -59,7 +59,7 @@ class SshHost:
         return [*call, "--", self.host, remote]
 
     def install(self, bundle: bytes, *, prefix: str = "", python: str = "python3") -> str:
-        """Send a bundle over and run its install script.
+        """Copy a bundle to the machine and run its install script.
 
         Args:
             bundle: see :func:`edgeemo.edge.deployment.bundle.make_bundle`.

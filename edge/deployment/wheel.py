@@ -1,4 +1,4 @@
-"""The wheel of the very edgeemo that runs, so that a device gets what was tried here."""
+"""A wheel of the running edgeemo, so that a device gets what was tested here."""
 
 from __future__ import annotations
 

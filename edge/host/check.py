@@ -1,4 +1,4 @@
-"""What an examination found: a fact, whether it is in order, and what to do when it is not."""
+"""Result of one check of the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class CheckStatus(str, Enum):
-    """How good a finding is. ``PROBLEM`` is kept for what stops edgeemo from running at all."""
+    """Outcome of a check. ``PROBLEM`` is for what stops edgeemo from running at all."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,13 +16,13 @@ class CheckStatus(str, Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One fact about a machine.
+    """Result of one check of a machine.
 
     Args:
-        area: what it is about (``camera``, ``runtime``).
+        area: part of the machine (``camera``, ``runtime``).
         text: the fact.
         status: whether it is in order.
-        hint: what to do about it; empty when there is nothing to be done.
+        hint: remedy; empty when there is nothing to do.
     """
 
     area: str
@@ -32,10 +32,10 @@ class Check:
 
 
 def warning(area: str, text: str, hint: str) -> Check:
-    """Something works worse than it could, or not at all, but edgeemo runs."""
+    """Return the check of something that works badly or not at all while edgeemo runs."""
     return Check(area, text, CheckStatus.WARNING, hint)
 
 
 def problem(area: str, text: str, hint: str) -> Check:
-    """Nothing can be classified until this is fixed."""
+    """Return the check of something that has to be fixed before anything can be classified."""
     return Check(area, text, CheckStatus.PROBLEM, hint)

@@ -31,10 +31,10 @@ _MENDS = {
 
 
 def run_checks(root: str | Path = "/") -> list[Check]:
-    """Look at everything.
+    """Run all checks.
 
     Args:
-        root: where the machine's /proc, /sys, /dev and /etc are; another folder in tests.
+        root: folder with the machine's /proc, /sys, /dev and /etc; another one in tests.
     """
     root = Path(root)
     state = read_state(root)
@@ -56,12 +56,12 @@ def run_checks(root: str | Path = "/") -> list[Check]:
 
 
 def can_run(findings: list[Check]) -> bool:
-    """Nothing that was found keeps edgeemo from running."""
+    """Return whether edgeemo runs on this machine, by its checks."""
     return all(finding.status is not CheckStatus.PROBLEM for finding in findings)
 
 
 def disk_check(free_mb: int) -> Check:
-    """Whether ``free_mb`` MiB of free disk are enough."""
+    """Check that ``free_mb`` MiB of free disk space are enough."""
     text = f"{free_mb:,} MB of disk are free"
     if free_mb < _DISK_FULL_MB:
         return problem("disk", text, "delete something: nothing can be written")

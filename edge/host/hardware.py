@@ -1,4 +1,4 @@
-"""What a machine is, and its state: clocks, temperature, throttling, load. Read from /proc, /sys and vcgencmd."""
+"""Hardware of this machine and its state (clocks, temperature, throttling, load), from /proc, /sys and vcgencmd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARM_PARTS = {
 
 @dataclass(frozen=True)
 class Device:
-    """What does not change while the machine is up.
+    """A machine: what does not change while it is up.
 
     Args:
         board: model of the board (``Raspberry Pi 5 Model B Rev 1.0``), or empty.
@@ -72,12 +72,12 @@ class Power:
 
 @dataclass(frozen=True)
 class DeviceState:
-    """What does change. None (or an empty name) stands for what this device does not tell.
+    """State of a machine at one moment; None (or an empty name) for what it does not report.
 
     Args:
-        governor: of the CPU frequency.
-        clock_khz: of the fastest core at this moment.
-        max_khz: what the governor may choose at most.
+        governor: governor of the CPU frequency.
+        clock_khz: clock of the fastest core at this moment.
+        max_khz: highest clock that the governor may choose.
         temperature_mc: millidegrees Celsius.
         throttled: bits of ``vcgencmd get_throttled``.
         load: load averages over 1, 5 and 15 minutes.
@@ -92,20 +92,20 @@ class DeviceState:
 
     @property
     def throttled_now(self) -> tuple[str, ...]:
-        """Names of what limits the device at this moment."""
+        """Reasons why the device is throttled at this moment."""
         return _names(self.throttled or 0)
 
     @property
     def throttled_since_boot(self) -> tuple[str, ...]:
-        """Names of what limited the device at some time since boot."""
+        """Reasons why the device was throttled at some time since boot."""
         return _names((self.throttled or 0) >> _SINCE_BOOT)
 
 
 def read_device(root: str | Path = "/") -> Device:
-    """Look at the device.
+    """Read what this machine is.
 
     Args:
-        root: where its /proc and /sys are; another folder in tests.
+        root: folder with its /proc and /sys; another one in tests.
     """
     root = Path(root)
     cpuinfo = text_of(root / "proc/cpuinfo")
@@ -125,7 +125,7 @@ def read_device(root: str | Path = "/") -> Device:
 
 
 def read_state(root: str | Path = "/") -> DeviceState:
-    """Look at its state; see :func:`read_device`. ``vcgencmd`` is taken from the PATH when it is there."""
+    """Read the state of this machine; see :func:`read_device`. ``vcgencmd`` is taken from the PATH when it is there."""
     root = Path(root)
     policies = sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq"))
     load = text_of(root / "proc/loadavg").split()
@@ -140,7 +140,7 @@ def read_state(root: str | Path = "/") -> DeviceState:
 
 
 def vcgencmd(question: str) -> str:
-    """What the firmware of a Raspberry Pi answers, by the ``vcgencmd`` on the PATH; empty without one."""
+    """Return the answer of a Raspberry Pi's firmware, by the ``vcgencmd`` on the PATH; empty without one."""
     tool = shutil.which("vcgencmd")
     if tool is None:
         return ""
@@ -185,7 +185,7 @@ def _names(bits: int) -> tuple[str, ...]:
 
 
 def text_of(path: Path) -> str:
-    """Contents of a small file, without the NUL and newline at its end; empty when it cannot be read."""
+    """Return the text of a small file, without NUL and newline at its end; empty when it cannot be read."""
     try:
         return path.read_bytes().decode("utf-8", "replace").strip("\0\n ")
     except OSError:

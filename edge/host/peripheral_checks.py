@@ -1,4 +1,4 @@
-"""Cameras and accelerators that a machine has, read from /sys and /dev."""
+"""Checks of cameras and accelerators, from /sys and /dev."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class VideoNode:
 
     Args:
         number: N.
-        name: of the device.
+        name: name of the device.
         csi: the raw side of a CSI camera, which needs libcamera.
         readable: this user may open it; None when there is no such file in /dev.
     """
@@ -41,7 +41,7 @@ class VideoNode:
 
 
 def video_nodes(root: Path) -> list[VideoNode]:
-    """The nodes that belong to a camera, by number; second nodes (metadata) and image processors are left out."""
+    """Return the nodes of cameras by number, without second nodes (metadata) and image processors."""
     nodes = []
     for folder in (root / "sys/class/video4linux").glob("video*"):
         name = text_of(folder / "name")
@@ -56,7 +56,7 @@ def video_nodes(root: Path) -> list[VideoNode]:
 
 
 def camera_checks(root: Path) -> list[Check]:
-    """V4L2 cameras, CSI cameras and what they need."""
+    """Check V4L2 cameras, CSI cameras and what they need."""
     findings = []
     nodes = video_nodes(root)
     for node in nodes:
@@ -80,7 +80,7 @@ def camera_checks(root: Path) -> list[Check]:
 
 
 def accelerator_checks(root: Path) -> list[Check]:
-    """Coral Edge TPUs on USB and PCIe, and the library that drives them."""
+    """Check Coral Edge TPUs on USB and PCIe, and the library that drives them."""
     findings = []
     library = _library(root)
     usb = [folder for folder in sorted((root / "sys/bus/usb/devices").glob("*")) if _ids(folder) in _CORAL_USB]

@@ -1,4 +1,4 @@
-"""What is installed, and whether it works: every package is loaded in a process of its own, which may crash."""
+"""Checks of installed packages: each is loaded in its own process, which may crash."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _OPENCV_PARTS = {"FFMPEG": "video files and RTSP", "GStreamer": "pipelines", "v4
 
 @dataclass(frozen=True)
 class Attempt:
-    """How it went to run some Python in another process.
+    """Result of running Python code in another process.
 
     Args:
-        output: what it printed.
+        output: its standard output.
         error: why it failed, in one line; empty when it ended well.
     """
 
@@ -56,7 +56,7 @@ def attempt(code: str, *arguments: str) -> Attempt:
 
 
 def runtime_checks() -> list[Check]:
-    """The TFLite runtimes, and which one ``--runtime auto`` takes."""
+    """Check the TFLite runtimes and name the one that ``--runtime auto`` takes."""
     names = installed_runtimes()
     if not names:
         return [
@@ -76,7 +76,7 @@ def runtime_checks() -> list[Check]:
             continue
         error = attempt(_LOAD, RUNTIMES[name]).error
         if error:
-            findings.append(warning("runtime", f"{label} cannot be loaded: {error}", _mend_import(name, error)))
+            findings.append(warning("runtime", f"{label} cannot be loaded: {error}", _import_hint(name, error)))
         else:
             working.append(label)
             findings.append(Check("runtime", f"{label} loads"))
@@ -86,7 +86,7 @@ def runtime_checks() -> list[Check]:
 
 
 def opencv_checks() -> list[Check]:
-    """OpenCV: whether it loads, and what its build can do."""
+    """Check that OpenCV loads, and what its build can do."""
     if importlib.util.find_spec("cv2") is None:
         return [problem("opencv", "OpenCV is not installed", "pip install 'opencv-python-headless>=4.8,<5'")]
     findings = []
@@ -107,7 +107,7 @@ def opencv_checks() -> list[Check]:
     if tried.error:
         return [
             *findings,
-            problem("opencv", f"OpenCV cannot be loaded: {tried.error}", _mend_import("cv2", tried.error)),
+            problem("opencv", f"OpenCV cannot be loaded: {tried.error}", _import_hint("cv2", tried.error)),
         ]
     number, cascades, build = json.loads(tried.output.splitlines()[-1])
     if not cascades:
@@ -117,7 +117,7 @@ def opencv_checks() -> list[Check]:
 
 
 def numpy_checks() -> list[Check]:
-    """NumPy, compared with the runtime that needs an old one."""
+    """Check that NumPy fits the runtime that needs an old one."""
     number = _version_of("numpy")
     if not number:
         return [problem("numpy", "NumPy is not installed", "pip install 'numpy>=1.24'")]
@@ -128,7 +128,7 @@ def numpy_checks() -> list[Check]:
 
 
 def python_check() -> Check:
-    """The interpreter."""
+    """Check the interpreter."""
     where = "in a virtual environment" if sys.prefix != sys.base_prefix else "the system's"
     text = f"Python {platform.python_version()}, {where}, {platform.machine()}"
     # A 32-bit userland on a 64-bit kernel has no LiteRT: the most common reason for a slow Pi.
@@ -152,7 +152,7 @@ def _build_findings(number: str, build: str) -> list[Check]:
     return findings
 
 
-def _mend_import(name: str, error: str) -> str:
+def _import_hint(name: str, error: str) -> str:
     if "libGL" in error or "libgthread" in error or "libX" in error:
         return f"without a desktop: {_HEADLESS}"
     if "numpy" in error.lower() or "_ARRAY_API" in error:

@@ -20,7 +20,7 @@ from .probabilities import FLOOR, apply_temperature, as_probabilities
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded model and what its card says of it.
+    """A loaded model with its card.
 
     Args:
         card: labels and preprocessing.
@@ -43,7 +43,7 @@ class Classifier:
         """Load a .tflite with its card.
 
         Args:
-            path: of the model.
+            path: path of the model.
             card: replaces the embedded card; needed when there is none.
             runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
             session: the model, loaded already, in place of those two.
@@ -96,7 +96,7 @@ class Classifier:
         return self.decode(self.session.invoke(self._encoder(pixels)[None]))
 
     def encode(self, face: np.ndarray) -> np.ndarray:
-        """Face crop, as for :meth:`probabilities`, to the model's input tensor (1, height, width, channels)."""
+        """Convert a face crop, as for :meth:`probabilities`, to the input tensor (1, height, width, channels)."""
         return self._encoder(fit(face, self.card.input))[None]
 
     @functools.cached_property
@@ -104,7 +104,7 @@ class Classifier:
         return Encoder(self.card.input, self.session.input.encode)
 
     def decode(self, output: np.ndarray) -> np.ndarray:
-        """The model's output tensor (1, ...) to probabilities, float32 (labels,).
+        """Convert the output tensor (1, ...) to probabilities, float32 (labels,).
 
         Raises:
             ModelError: the model gave values that are not numbers.
@@ -132,7 +132,7 @@ class Classifier:
 
 
 def check_card(card: ModelCard, session: SessionProtocol) -> None:
-    """Hold a card against its model.
+    """Check that a card fits its model.
 
     Raises:
         ModelError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's

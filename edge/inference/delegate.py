@@ -26,7 +26,7 @@ _MACHINES = {3: "x86", 40: "Arm, 32 bit", 62: "x86-64", 183: "Arm, 64 bit (aarch
 
 @dataclass(frozen=True)
 class DelegateSpec:
-    """Which delegate, and with what options.
+    """A delegate and its options.
 
     Args:
         name: as the user called it, for messages.
@@ -70,7 +70,7 @@ def open_delegate(spec: DelegateSpec, load: Callable[[str, dict[str, str]], Any]
     The library is opened by hand first, because what the runtimes say of one that cannot be opened is misleading.
 
     Args:
-        spec: which one.
+        spec: delegate and options.
         load: the runtime's ``load_delegate``.
 
     Returns:
@@ -101,23 +101,23 @@ def open_delegate(spec: DelegateSpec, load: Callable[[str, dict[str, str]], Any]
 
 
 def is_compiled(model: bytes) -> bool:
-    """Whether a .tflite was compiled for the Edge TPU, so that only its delegate can run it."""
+    """Return whether a .tflite was compiled for the Edge TPU, so that only its delegate can run it."""
     return EDGETPU_OPERATOR in model
 
 
 def uncompiled_path(path: Path) -> Path:
-    """The model from which edgetpu_compiler made ``NAME_edgetpu.tflite``: ``NAME.tflite`` beside it."""
+    """Return the model from which edgetpu_compiler made ``NAME_edgetpu.tflite``: ``NAME.tflite`` beside it."""
     return path.with_name(path.name.removesuffix("_edgetpu.tflite") + ".tflite")
 
 
 def delegate_refused(spec: DelegateSpec, path: Path, error: object) -> DelegateError:
-    """The error that says that a delegate does not take a model."""
+    """Return the error for a delegate that does not take a model."""
     said = " ".join(str(error).split())[:160]
     return DelegateError(f"the delegate {spec.name} refuses {path} ({said})", hint="compile the model for it again")
 
 
 def needs_delegate(path: Path) -> DelegateError:
-    """The error that says that a compiled model was to run without its delegate."""
+    """Return the error for a compiled model that was to run without its delegate."""
     known = f" ({uncompiled_path(path).name})" if path.name.endswith("_edgetpu.tflite") else ""
     return DelegateError(
         f"{path} is compiled for the Edge TPU and cannot run without it",
@@ -126,7 +126,7 @@ def needs_delegate(path: Path) -> DelegateError:
 
 
 def delegate_lost(spec: DelegateSpec, error: object) -> DelegateError:
-    """The error that says that a delegate failed in mid-run."""
+    """Return the error for a delegate that failed while it ran."""
     said = " ".join(str(error).split())[:160]
     return DelegateError(f"the delegate {spec.name} lost its device ({said})", hint="plug it in again and restart")
 

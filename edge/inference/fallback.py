@@ -1,4 +1,4 @@
-"""The CPU as the reserve of a delegate: when the accelerator cannot be used, or no more, classification continues."""
+"""Fallback from a delegate to the CPU when the accelerator cannot be used or is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_with_fallback(
     """Load a model with its delegate or, with a warning, without.
 
     Args:
-        path: of the model. When it is ``NAME_edgetpu.tflite``, the CPU takes ``NAME.tflite`` beside it.
+        path: path of the model. When it is ``NAME_edgetpu.tflite``, the CPU takes ``NAME.tflite`` beside it.
         runtime, threads, delegate: see :func:`edgeemo.edge.inference.interpreter.load`.
         fallback: whether the CPU may do it.
         warn: takes the reason when it has to.
@@ -71,12 +71,12 @@ class FallbackSession:
 
     @property
     def input(self) -> Tensor:
-        """What the model takes."""
+        """Input tensor of the model in use."""
         return self._session.input
 
     @property
     def output(self) -> Tensor:
-        """What the model gives."""
+        """Output tensor of the model in use."""
         return self._session.output
 
     @property
@@ -86,17 +86,17 @@ class FallbackSession:
 
     @property
     def path(self) -> str:
-        """Of the model that is in use."""
+        """Path of the model in use."""
         return self._session.path
 
     @property
     def delegate(self) -> str:
-        """What computes now."""
+        """Name of what computes now."""
         return self._session.delegate
 
     @property
     def restarts(self) -> int:
-        """None of its own."""
+        """Restarts: always 0."""
         return self._session.restarts
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One TFLite interpreter, whichever runtime is installed."""
+"""TFLite interpreters, with one interface for all runtimes."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Tensor:
     """An input or output of a model.
 
     Args:
-        index: of the tensor in the interpreter.
-        shape: with the batch axis.
+        index: index of the tensor in the interpreter.
+        shape: sides, with the batch axis.
         dtype: numpy dtype.
         scale, zero_point: affine quantization; scale is 0 for float tensors.
     """
@@ -48,13 +48,13 @@ class Tensor:
     zero_point: int
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        """Real values (float32) to what the tensor holds."""
+        """Convert real values (float32) to those of the tensor."""
         if not self.scale:
             return values.astype(self.dtype, copy=False)
         return quantize(values, self.scale, self.zero_point, self.dtype)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
-        """What the tensor holds to real values, float32."""
+        """Convert values of the tensor to real values, float32."""
         if not self.scale:
             return values.astype(np.float32, copy=False)
         return dequantize(values, self.scale, self.zero_point)
@@ -65,11 +65,11 @@ class SessionProtocol(Protocol):
 
     @property
     def input(self) -> Tensor:
-        """What it takes."""
+        """Input tensor."""
 
     @property
     def output(self) -> Tensor:
-        """What it gives."""
+        """Output tensor."""
 
     @property
     def runtime(self) -> str:
@@ -77,11 +77,11 @@ class SessionProtocol(Protocol):
 
     @property
     def path(self) -> str:
-        """Of the model, for messages."""
+        """Path of the model, for messages."""
 
     @property
     def delegate(self) -> str:
-        """What computes: see :attr:`Session.delegate`."""
+        """Name of what computes: see :attr:`Session.delegate`."""
 
     @property
     def restarts(self) -> int:
@@ -100,10 +100,10 @@ class Session:
     """A model that is loaded in this process.
 
     Args:
-        interpreter: with tensors allocated.
+        interpreter: interpreter with allocated tensors.
         runtime: name of the runtime.
-        path: of the model, for messages.
-        delegate: that was loaded for it, if any.
+        path: path of the model, for messages.
+        delegate: delegate that was loaded for it, if any.
     """
 
     restarts = 0
@@ -124,7 +124,7 @@ class Session:
     @property
     def delegate(self) -> str:
         """The name of the delegate that was loaded; else ``xnnpack`` when the runtime's own took at least one operator,
-        ``none``, or empty when the runtime does not tell.
+        ``none``, or empty when the runtime does not report it.
         """
         if self._delegate is not None:
             return self._delegate.name
@@ -166,7 +166,7 @@ class Session:
 
     @property
     def delegated(self) -> frozenset[int] | None:
-        """Positions of the graph's operators that a delegate runs, or None when the runtime does not tell."""
+        """Positions of the graph's operators that a delegate runs, or None when the runtime does not report them."""
         details = getattr(self._interpreter, "_get_ops_details", None)
         try:
             nodes = details() if details else None
@@ -193,12 +193,12 @@ class Session:
 
 
 def installed_runtimes() -> list[str]:
-    """Names of the runtimes that can be imported, in order of preference. Nothing is loaded."""
+    """Return the names of the runtimes that can be imported, in order of preference. Nothing is loaded."""
     return [name for name, module in RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
 
 
 def runtime_version(runtime: str) -> str:
-    """Version of an installed runtime, or an empty string."""
+    """Return the version of an installed runtime, or an empty string."""
     package = "tensorflow" if runtime == "tf.lite" else runtime
     try:
         return importlib.metadata.version(package)
@@ -210,7 +210,7 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate:
     """Load a .tflite.
 
     Args:
-        path: of the model.
+        path: path of the model.
         runtime: a key of :data:`RUNTIMES`, or ``auto`` for the first that is installed.
         threads: for the kernels. More than one pays only on idle cores: both runtimes spin while they wait.
         delegate: runs the model, or as much of it as it takes.
@@ -254,7 +254,7 @@ def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate:
 
 
 def damaged_model(path: Path, error: object) -> ModelError:
-    """The error that says that a model file is damaged or uses what the runtime lacks."""
+    """Return the error for a model file that is damaged or needs operators that the runtime lacks."""
     reason = " ".join(str(error).split())[:160]
     return ModelError(
         f"{path} cannot be loaded, it is damaged or needs operators that this runtime lacks ({reason})",

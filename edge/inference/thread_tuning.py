@@ -1,4 +1,4 @@
-"""How many threads a model should have on this machine: measured, in turns, and one unless more is clearly faster."""
+"""Number of threads for a model on this machine: measured in turns, one unless more are clearly faster."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MIN_ROUNDS = 0.9
 
 @dataclass(frozen=True)
 class ThreadTiming:
-    """What one number of threads took.
+    """Timing of one number of threads.
 
     Args:
-        threads: how many.
-        median_ms: of a query.
+        threads: number of threads.
+        median_ms: median time of a query, ms.
         ratios: time against one thread, a figure for each round.
     """
 
@@ -51,10 +51,10 @@ class ThreadTiming:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The numbers of threads that were tried, and the one to take.
+    """Timings of all numbers of threads, and the number to take.
 
     Args:
-        runtime: that was measured.
+        runtime: measured runtime.
         timings: by number of threads.
         threads: to be taken.
     """
@@ -68,8 +68,8 @@ def tune(path: str | Path, *, cores: int, runtime: str = "auto", rounds: int = R
     """Measure a model with 1 to ``cores`` threads.
 
     Args:
-        path: of the .tflite.
-        cores: of the machine.
+        path: path of the .tflite.
+        cores: cores of the machine.
         runtime: see :func:`edgeemo.edge.inference.interpreter.load`.
         rounds: see :data:`ROUNDS`.
 
@@ -98,7 +98,7 @@ def tune(path: str | Path, *, cores: int, runtime: str = "auto", rounds: int = R
 
 
 def choose(timings: Sequence[ThreadTiming]) -> int:
-    """The fastest number of threads among those that are clearly and repeatedly faster than one; else one."""
+    """Return the fastest number of threads among those clearly and repeatedly faster than one, else one."""
     better = [
         timing
         for timing in timings
@@ -108,7 +108,7 @@ def choose(timings: Sequence[ThreadTiming]) -> int:
 
 
 def _turn(session: Session) -> Callable[[], float]:
-    """A function that runs one turn and returns its median time of a query, in seconds."""
+    """Return a function that runs one turn and returns its median time of a query, in seconds."""
     noise = np.random.default_rng(0).random(session.input.shape, np.float32)
     tensor = session.input.encode(noise)
 

@@ -1,1 +1,1 @@
-"""What a .tflite is made of, which accelerators take it, and what it costs."""
+"""Inspection of a .tflite: operators, cost, and support by accelerators."""

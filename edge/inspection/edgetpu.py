@@ -1,4 +1,4 @@
-"""Which operators the Edge TPU compiler is predicted to map onto the accelerator.
+"""Prediction of the operators that the Edge TPU compiler maps onto the accelerator.
 
 A prediction, not a promise: the rules are the published ones (https://coral.ai/docs/edgetpu/models-intro/) and what
 logs of edgetpu_compiler 14 to 16 show. A prototype that decides alike was right for 44 of the 49 public pairs of a
@@ -36,7 +36,7 @@ _STREAMED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 
 def edgetpu_statuses(graph: Graph) -> tuple[str, ...]:
-    """The status that the compiler's log is predicted to give each operator; :data:`MAPPED` for those on the chip.
+    """Return the predicted status of each operator in the compiler's log; :data:`MAPPED` for those on the chip.
 
     Without further options the compiler makes one piece for the chip: behind the first operator that is left to the CPU
     after the chip has begun, everything that depends on it is left to the CPU too.
@@ -57,7 +57,7 @@ def edgetpu_statuses(graph: Graph) -> tuple[str, ...]:
 
 
 def parameter_bytes(graph: Graph) -> int:
-    """Bytes of the constants of the operators that are predicted to be mapped; what is shared counts once."""
+    """Return the bytes of the constants of operators predicted to be mapped; shared ones count once."""
     found = zip(graph.operators, edgetpu_statuses(graph), strict=True)
     return sum({t.buffer: t.bytes for op, status in found if status == MAPPED for t in op.constants}.values())
 

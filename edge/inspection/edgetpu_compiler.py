@@ -1,4 +1,4 @@
-"""The Edge TPU compiler, where it is installed: run it, and hold its log against the prediction."""
+"""The Edge TPU compiler, where it is installed, and the comparison of its log with the prediction."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Compilation:
-    """What the compiler made of a model.
+    """Result of a compilation.
 
     Args:
         log: (operator, status) -> count.
-        facts: what it printed beside: version, sizes and memory, as text.
+        facts: further output as text: version, sizes and memory.
     """
 
     log: Counter[tuple[str, str]]
@@ -48,7 +48,7 @@ class Compilation:
         return Counter({name: count for (name, status), count in self.log.items() if status == MAPPED})
 
     def differences(self, graph: Graph, predicted: tuple[str, ...]) -> list[str]:
-        """What was predicted otherwise, one sentence for each kind of operator.
+        """Return where the prediction was wrong, one sentence for each kind of operator.
 
         The log counts operators and does not say which: two that change places are not seen.
         """

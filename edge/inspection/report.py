@@ -1,4 +1,4 @@
-"""What a .tflite is made of, what it costs, and which accelerators take which of its operators."""
+"""Report about a .tflite: its card, operators and cost, and the operators that accelerators support."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .xnnpack import RULES, delegated_operators, xnnpack_fallbacks
 
 @dataclass(frozen=True)
 class Inspection:
-    """One model, looked at from outside.
+    """Report about one model.
 
     Args:
         path, bytes, sha256: of the file.
@@ -30,7 +30,7 @@ class Inspection:
         runtime: name and version of the installed runtime; empty when it did not load the model.
         delegated: positions of the operators that this runtime delegates; None when unknown.
         unchecked: why the runtime was not asked; empty when it was.
-        compilation: what the Edge TPU compiler really said, if it was run.
+        compilation: result of the Edge TPU compiler, if it was run.
     """
 
     path: Path
@@ -47,10 +47,10 @@ class Inspection:
 
     @classmethod
     def of(cls, path: str | Path, *, runtime: str = "auto", compiler: bool = False) -> Inspection:
-        """Look at a .tflite.
+        """Inspect a .tflite.
 
         Args:
-            path: of the file.
+            path: file to inspect.
             runtime: against which the rules are held; auto is the one that runs models here.
             compiler: run the Edge TPU compiler too.
 
@@ -86,13 +86,13 @@ class Inspection:
 
     @property
     def surprises(self) -> list[int]:
-        """Positions of the operators with which the installed runtime does otherwise than the rules say."""
+        """Positions of the operators that the installed runtime delegates otherwise than predicted."""
         if self.delegated is None:
             return []
         return sorted(self.delegated ^ {position for position, reason in enumerate(self.xnnpack) if not reason})
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report for JSON."""
         rows = zip(self.graph.operators, self.xnnpack, self.edgetpu, strict=True)
         value: dict[str, Any] = {
             "file": str(self.path),
@@ -143,7 +143,7 @@ class Inspection:
         return value
 
     def text(self) -> str:
-        """For people."""
+        """Return the report as text."""
         rows = [("file", str(self.path)), ("bytes", f"{self.bytes:,}"), ("SHA-256", self.sha256)]
         rows += self.card.rows() if self.card else [("card", "none")]
         return "\n\n".join(

@@ -1,4 +1,4 @@
-"""Cards for .tflite models that others have made: what can be read from the file is read, the rest must be said."""
+"""Cards for third-party .tflite models: read from the file where possible, else from a description."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
     """Make a card for a .tflite that carries none, and try it.
 
     Args:
-        path: of the model; it is not changed.
-        description: what a person says of it.
+        path: path of the model, which is not changed.
+        description: facts that a person has given.
         logits: its answers are logits, not probabilities.
 
     Raises:
@@ -49,7 +49,7 @@ def describe_tflite(path: str | Path, description: Description, *, logits: bool 
 
 
 def method_of(graph: Graph) -> str:
-    """How a model was quantized, by the types of its tensors; see :class:`edgeemo.edge.model.card.Quantization`."""
+    """Return the method of quantization by the types of the tensors, as the card names it."""
     computed = {tensor.type for operator in graph.operators for tensor in operator.outputs}
     for kind, method in (("INT16", "int16x8"), ("UINT8", "uint8"), ("INT8", "int8")):
         if kind in computed:
@@ -59,8 +59,10 @@ def method_of(graph: Graph) -> str:
 
 
 def _try(path: Path, card: ModelCard) -> None:
-    """Raises:
-    ModelError: the answers to black, white and noise are not probabilities, or not logits.
+    """Run the model on black, white and noise.
+
+    Raises:
+        ModelError: the outputs are not probabilities, or not logits.
     """
     classifier = Classifier.open(path, card=card)
     session, source = classifier.session, np.random.default_rng(0)

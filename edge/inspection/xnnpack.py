@@ -1,4 +1,4 @@
-"""Which operators XNNPACK runs, and why it leaves the others to the runtime's own, slower kernels.
+"""Prediction of the operators that XNNPACK runs, and why it leaves the others to the runtime's slower kernels.
 
 The rules are those of LiteRT 2.3 (x86-64, its default delegate): found by loading models of one operator each, in
 float32, float16, dynamic-range, int8, uint8 and int16x8, and looking which node was delegated; where that left a gap,
@@ -36,7 +36,7 @@ _MOST = {"CONCATENATION": 5, "SPLIT": 4}
 
 
 def xnnpack_fallbacks(graph: Graph) -> tuple[str, ...]:
-    """Why XNNPACK leaves each operator to the runtime; an empty string for those that it takes."""
+    """Return why XNNPACK leaves each operator to the runtime; an empty string for those that it runs."""
     # Half-precision weights are stored, and turned into float32 before the first run.
     half = {
         operator.outputs[0].index
@@ -57,22 +57,22 @@ def xnnpack_fallbacks(graph: Graph) -> tuple[str, ...]:
 
 
 def delegated_operators(path: str | Path, *, runtime: str = "auto") -> tuple[str, frozenset[int]]:
-    """What an installed runtime really hands to XNNPACK.
+    """Return the operators that an installed runtime hands to XNNPACK.
 
     Args:
-        path: of the model.
+        path: path of the model.
         runtime: as for :func:`edgeemo.edge.inference.interpreter.load`.
 
     Returns:
         Name and version of the runtime, and the positions of the operators that were delegated.
 
     Raises:
-        RuntimeUnavailableError: the model cannot be loaded as a classifier, or the runtime does not tell.
+        RuntimeUnavailableError: the model cannot be loaded as a classifier, or the runtime does not report it.
     """
     session = load(path, runtime=runtime)
     delegated = session.delegated
     if delegated is None:
-        raise RuntimeUnavailableError(f"{session.runtime} does not tell what it delegates")
+        raise RuntimeUnavailableError(f"{session.runtime} does not report what it delegates")
     return f"{session.runtime} {runtime_version(session.runtime)}".strip(), delegated
 
 

@@ -1,4 +1,4 @@
-"""The model card: what a device needs to use a model, and what a person needs to trust it.
+"""The model card: everything that a device needs to run a model and that a person needs to judge it.
 
 It travels inside the .tflite as a zip appended to the flatbuffer (``labels.txt`` and ``edgeemo.json``, the
 associated-file form of TFLite metadata), so that ``zipfile`` alone can read it and every runtime still loads the model.
@@ -44,11 +44,11 @@ _ROLE = "card"
 
 @dataclass(frozen=True)
 class _Role:
-    """What a card does with one of its fields, apart from holding it.
+    """Reading, checking and printing of one field of a card.
 
     Args:
         place: position of the field's rows among those of the printed card.
-        rows: what is printed, from the object that has the field: pairs of name and text.
+        rows: pairs of name and text to print, from the object that has the field.
         read: turns the JSON value into that of the field.
         fits: whether a value is right.
         expected: right values, for the message about a wrong one.
@@ -90,16 +90,16 @@ def _roles(owner: Any) -> list[tuple[str, _Role]]:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a model comes from.
+    """Origin of a model: network, recipe, data and software.
 
     Args:
-        architecture: name of the network.
+        architecture: name of the network architecture.
         recipe: name of the recipe that trained it.
         dataset: name of the data set; ``synthetic`` data is named so.
         dataset_hash: content hash of the data set.
-        split_hashes: role -> content hash of the images in that role.
-        holdout: share and seed of the test role that was drawn from a source without a test split; empty otherwise.
-        seed: of the training.
+        split_hashes: split -> content hash of its images.
+        holdout: fraction and seed of a test split drawn from a source that had none; empty otherwise.
+        seed: random seed of the training.
         versions: package -> version.
     """
 
@@ -126,14 +126,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a model was quantized.
+    """Quantization of a model.
 
     Args:
         method: name of the quantization method, such as ``int8``; ``float32`` for none.
         calibration_hash: content hash of the calibration set.
         calibration_size: number of images in it.
         calibration_seed: seed of its draw.
-        ranges: how the ranges of activations were estimated (``minmax``, ``percentile``, ``mse``), or empty.
+        ranges: estimator of the activation ranges (``minmax``, ``percentile``, ``mse``), or empty.
         rounding: ``gptq`` where weights were not rounded to the nearest step, or empty.
         per_channel: whether each output channel of the weights has a scale; None where weights have none.
         kept: operators that were kept out of int8, by the tensor that they write -> the type in which they compute.
@@ -163,22 +163,22 @@ class Quantization:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that has to be known about one model.
+    """The card of one model.
 
     Args:
-        name: of the model.
+        name: name of the model.
         labels: class names in the order of the outputs; for a binary task (negative, positive).
         input: size, colors and normalization.
         task: ``multiclass`` (softmax) or ``binary`` (one sigmoid output, the probability of ``labels[1]``).
-        provenance: where it comes from.
-        quantization: how it was quantized.
+        provenance: origin of the model.
+        quantization: method of quantization and its calibration set.
         metrics: name -> figure with data, split, n and confidence interval.
-        license: of the weights.
-        intended_use: what it may be used for.
+        license: license of the weights.
+        intended_use: uses that the model is meant for, and those that it is not.
         notes: anything that a user must know; says so when the training data is synthetic.
-        temperature: by which the confidences are corrected; 1 leaves them as the model gives them. See
+        temperature: correction of the confidences; 1 leaves them as the model gives them. See
             :func:`edgeemo.edge.inference.probabilities.apply_temperature`.
-        margin: how much larger than a detector's box the crop is, as a share of its side; see docs/face-detection.md.
+        margin: enlargement of a detector's box to the crop, as a fraction of its side; see docs/face-detection.md.
         logits: the model gives logits, which softmax or the sigmoid still has to turn into probabilities.
     """
 
@@ -243,19 +243,19 @@ class ModelCard:
 
     @property
     def outputs(self) -> int:
-        """Number of values that the model gives for one image."""
+        """Number of output values for one image."""
         return 1 if self.task == "binary" else len(self.labels)
 
     def with_metric(self, name: str, figure: dict[str, Any]) -> ModelCard:
-        """A copy with one more figure."""
+        """Return a copy of the card with one more figure."""
         return replace(self, metrics={**self.metrics, name: figure})
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; carries the schema number."""
+        """Return the card with its schema number, for JSON."""
         return {"schema": SCHEMA, **asdict(self)}
 
     def to_json(self) -> str:
-        """Stable, readable JSON."""
+        """Return the card as indented JSON; the same card gives the same text."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -324,7 +324,7 @@ def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_card(path: str | Path) -> ModelCard | None:
-    """The card of a model file: the one inside it, or else the one beside it; None when it has none.
+    """Return the card of a model file: the one inside it, else the one beside it, else None.
 
     Raises:
         EdgeemoError: the file is not there, or its card cannot be read.
@@ -334,13 +334,13 @@ def read_card(path: str | Path) -> ModelCard | None:
 
 
 def card_beside(path: str | Path) -> Path:
-    """Where the card of a model stands that carries none: ``net.card.json`` beside ``net.tflite``."""
+    """Return the path of a card beside its model: ``net.card.json`` for ``net.tflite``."""
     path = Path(path)
     return path.with_name(f"{path.stem}.card.json")
 
 
 def read_card_beside(path: str | Path) -> ModelCard | None:
-    """The card that stands beside a model file, or None when there is none.
+    """Return the card beside a model file, or None when there is none.
 
     Raises:
         EdgeemoError: it cannot be read.
@@ -350,7 +350,7 @@ def read_card_beside(path: str | Path) -> ModelCard | None:
 
 
 def read_card_file(path: str | Path) -> ModelCard:
-    """A card that stands in a JSON file of its own, for a model that carries none.
+    """Read a card from a JSON file.
 
     Raises:
         FileError: it is not there, cannot be read, or is not a card.
@@ -363,7 +363,7 @@ def read_card_file(path: str | Path) -> ModelCard:
 
 
 def card_of(data: bytes, where: str) -> ModelCard | None:
-    """The card inside the bytes of a .tflite, or None when there is none.
+    """Return the card inside the bytes of a .tflite, or None when there is none.
 
     Args:
         data: the whole file.
@@ -396,7 +396,7 @@ def _unpacked(archive: zipfile.ZipFile, where: str) -> bytes:
 
 
 def with_card(model: bytes, card: ModelCard) -> bytes:
-    """The bytes of a .tflite with ``card`` embedded; a card that was there is replaced.
+    """Return the bytes of a .tflite with a card embedded; a card that was there is replaced.
 
     The result depends on the model and the card alone: entries carry a fixed date. The card is compressed, for models
     of less than 100 KB; the labels are not, since other readers of TFLite's associated files take no compressed ones.

@@ -1,4 +1,4 @@
-"""What only a person knows of a model without a card, and the card that is made from it."""
+"""Descriptions of models without a card, given by a person, and the cards made from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .card import ModelCard, read_card_beside, read_card_file
 
 @dataclass(frozen=True)
 class Description:
-    """What only a person knows of a model without a card.
+    """Facts about a model without a card that only a person knows.
 
     Args:
         labels: class names in the order of the outputs; two for a model with one sigmoid output.
@@ -33,7 +33,7 @@ class Description:
 
 
 def label_names(text: str | None) -> tuple[str, ...]:
-    """The class names in a list separated by commas, as options give it; none for nothing."""
+    """Return the class names of a comma-separated list; none for no text."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
@@ -46,17 +46,17 @@ def describe(
     *,
     beside: bool = True,
 ) -> ModelCard:
-    """The card of a model: the one given, the one it carries, the one beside it, or one made from the description.
+    """Return the card of a model: the one given, inside it, beside it, or made from the description.
 
     Args:
-        path: of the model.
-        description: what a person said of it.
+        path: path of the model.
+        description: facts that a person has given.
         inputs, outputs: shapes of its tensors, with the batch axis; None or -1 for what is not fixed.
         carried: the card inside it.
         beside: look for one beside it.
 
     Raises:
-        ModelError: it is no classifier of images, too little is known of it, or what was said contradicts it.
+        ModelError: it is no classifier of images, too little is known of it, or the description contradicts it.
     """
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
@@ -80,12 +80,12 @@ def describe(
         card = read_card_beside(path)
     if card is None:
         card = _made(path, description, shape, answers)
-    _hold_against(path, card, shape, answers)
+    _check_shapes(path, card, shape, answers)
     return card
 
 
 def shapes_of(path: Path, graph: Graph) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Shapes of the inputs and outputs of a .tflite, as :func:`describe` takes them.
+    """Return the shapes of the inputs and outputs of a .tflite, as :func:`describe` takes them.
 
     Raises:
         ModelError: height, width or channels are free: they would have to be fixed before every run.
@@ -105,7 +105,7 @@ def _made(path: Path, description: Description, shape: tuple[int | None, ...], a
     missing = [name for name in ("labels", "normalization") if not getattr(description, name)]
     if missing:
         raise ModelError(
-            f"{path} does not tell what it was trained for",
+            f"{path} does not say what it was trained for",
             expected=" and ".join(f"--{name}" for name in missing) + ", or --card FILE",
             hint="a wrong normalization ruins a model without a word, so none is assumed",
         )
@@ -135,18 +135,18 @@ def _fixed(side: int | None) -> bool:
     return side is not None and side > 0
 
 
-def _hold_against(path: Path, card: ModelCard, shape: tuple[int | None, ...], answers: int | None) -> None:
+def _check_shapes(path: Path, card: ModelCard, shape: tuple[int | None, ...], answers: int | None) -> None:
     wrong = [(side, given) for side, given in zip(shape[1:], card.input.shape, strict=True) if _fixed(side)]
     if any(side != given for side, given in wrong):
         raise ModelError(
-            f"what was said of {path} contradicts its input",
+            f"the description of {path} contradicts its input",
             expected=" x ".join(str(side) for side in shape[1:]),
             got=" x ".join(map(str, card.input.shape)),
             hint="correct --height, --width, --channels or the card",
         )
     if _fixed(answers) and answers != card.outputs:
         raise ModelError(
-            f"what was said of {path} contradicts its output",
+            f"the description of {path} contradicts its output",
             expected=f"labels for {answers} outputs",
             got=f"{len(card.labels)} labels: {', '.join(card.labels)}",
             hint="name the labels in the order of the outputs; a single sigmoid output has two",

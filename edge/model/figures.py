@@ -15,7 +15,7 @@ def figure_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def accuracy_text(figure: Any) -> tuple[str, str] | None:
-    """An accuracy with its interval, and on which data, split and n; None when it is no such figure."""
+    """Return an accuracy with its interval, and its data, split and n; None for another figure."""
     try:
         low, high = figure["ci95"]
         text = f"{figure['accuracy']:.2%} [{100 * low:.2f}, {100 * high:.2f}]"
@@ -25,7 +25,7 @@ def accuracy_text(figure: Any) -> tuple[str, str] | None:
 
 
 def figure_text(figure: Any) -> str:
-    """One figure of a card's metrics in a line: an accuracy, a paired difference, or whatever it is as it is."""
+    """Return one figure of a card's metrics as a line: an accuracy, a paired difference, or any other value."""
     if found := accuracy_text(figure) or _corruptions_text(figure) or _change_text(figure):
         return " on ".join(found)
     if isinstance(figure, dict):
@@ -36,7 +36,7 @@ def figure_text(figure: Any) -> str:
 
 
 def _change_text(figure: Any) -> tuple[str, str] | None:
-    """What ``edgeemo validate --record`` writes of two models on the same images."""
+    """Return the paired comparison that ``edgeemo validate --record`` writes, as text."""
     try:
         low, high = figure["ci95"]
         text = f"{figure['difference']:+.2f} points [{low:+.2f}, {high:+.2f}] from {figure['reference']}"
@@ -47,7 +47,7 @@ def _change_text(figure: Any) -> tuple[str, str] | None:
 
 
 def _corruptions_text(figure: Any) -> tuple[str, str] | None:
-    """What ``edgeemo validate --record --corruptions DIR`` writes: the candidate's accuracy under each kind."""
+    """Return the accuracies that ``edgeemo validate --record --corruptions DIR`` writes, as text."""
     try:
         low, high = figure["ci95"]
         kinds = ", ".join(f"{kind} {candidate:.1%}" for kind, (_, candidate) in figure["accuracy_by_kind"].items())

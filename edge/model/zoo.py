@@ -1,4 +1,4 @@
-"""The models that come with the package: their names, and a manifest that says exactly which bytes they are."""
+"""The models that come with the package, and the manifest of their files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ZooEntry:
 
     @property
     def measured(self) -> dict[str, Any] | None:
-        """The card's figure of this very model's accuracy: on a test split if there is one, else on validation."""
+        """Accuracy of this model by its card: on a test split if there is one, else on validation."""
         metrics, method = self.card["metrics"], self.card["quantization"]
         figures = (metrics.get(name) for name in ("test", f"{method} test", f"{method} validation"))
         return next((figure for figure in figures if figure and "accuracy" in figure), None)
@@ -60,10 +60,10 @@ class ZooEntry:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What :meth:`ModelZoo.verify` says of one file.
+    """Result of :meth:`ModelZoo.verify` for one file.
 
     Args:
-        name: of the model, or of the file that no model has.
+        name: name of the model, or of a file that is not in the manifest.
         problem: empty when everything is in order.
     """
 
@@ -73,7 +73,7 @@ class FileCheck:
 
 @dataclass(frozen=True)
 class ModelZoo:
-    """A manifest and the folder that it stands in."""
+    """A folder of models and its manifest."""
 
     folder: Path
     entries: tuple[ZooEntry, ...]
@@ -102,11 +102,11 @@ class ModelZoo:
 
     @property
     def names(self) -> list[str]:
-        """Of the models, in alphabetical order."""
+        """Names of the models, in alphabetical order."""
         return [entry.name for entry in self.entries]
 
     def entry(self, name: str) -> ZooEntry:
-        """One model, by its name; ``nano`` is short for ``edgeemo-nano``.
+        """Return one model by its name; ``nano`` is short for ``edgeemo-nano``.
 
         Raises:
             ModelError: there is none of that name; the message names those that are there.
@@ -120,18 +120,18 @@ class ModelZoo:
         )
 
     def find(self, name: str) -> ZooEntry | None:
-        """As :meth:`entry`; None when there is none of that name."""
+        """Return one model by its name, as :meth:`entry` does; None when there is none of that name."""
         return next((entry for entry in self.entries if entry.name in (name, f"{FAMILY}-{name}")), None)
 
     def path(self, entry: ZooEntry) -> Path:
-        """The file of a model."""
+        """Return the path of a model."""
         return self.folder / entry.file
 
     def verify(self, name: str | None = None) -> list[FileCheck]:
-        """Hold the files against the manifest: size, SHA-256, card and graph of each, and no file that it lacks.
+        """Compare the files with the manifest: size, SHA-256, card and graph of each, and files not in it.
 
         Args:
-            name: of the one model to look at; None for all.
+            name: model to check; None for all.
 
         Raises:
             EdgeemoError: there is no model of that name.
@@ -161,7 +161,7 @@ class ModelZoo:
 
 
 def make_manifest(folder: str | Path = FOLDER) -> str:
-    """The manifest of the .tflite files below a folder, as JSON text; the same files give the same text.
+    """Return the manifest of the .tflite files below a folder as JSON; the same files give the same text.
 
     Raises:
         ModelError: a file is not a model, has no card, or two have the same name.
@@ -183,7 +183,7 @@ def write_manifest(folder: str | Path = FOLDER) -> ModelZoo:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The file that a user means by MODEL: a path, or the name of a model that ships.
+    """Return the path of a model, given as a path or as the name of a model that ships.
 
     What lies in the working folder wins, so that a shipped name can never hide a file.
 
@@ -200,7 +200,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def names_model(text: str) -> bool:
-    """Whether somebody who may name a model or an image means a model: a .tflite by name or content, or a bare word.
+    """Return whether an argument names a model rather than an image: a .tflite, or a word without a suffix.
 
     Bare words are names of models that ship; a word that is none of them is better called an unknown model than a
     image that is not there.

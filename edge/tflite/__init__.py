@@ -1,1 +1,1 @@
-"""What is inside a .tflite, and who takes which of its operators: nothing here runs a model."""
+"""Reading and editing of .tflite files; nothing here runs a model."""

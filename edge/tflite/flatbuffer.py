@@ -24,7 +24,7 @@ class Buffer:
         self._left = len(data)
 
     def unpack(self, kind: str, position: int) -> int:
-        """One little-endian number of a :mod:`struct` format at a byte position."""
+        """Return the little-endian number of a :mod:`struct` format at a byte position."""
         if position < 0:
             raise ValueError(f"offset {position} lies before the file")
         try:
@@ -34,14 +34,14 @@ class Buffer:
         return value
 
     def count(self, position: int, size: int) -> int:
-        """Number of elements of the vector at ``position``, of ``size`` bytes each."""
+        """Return the number of elements of the vector at ``position``, of ``size`` bytes each."""
         count = self.unpack("I", position)
         if position + 4 + count * size > len(self.data):
             raise ValueError(f"a vector of {count} elements does not fit into the file")
         return count
 
     def spend(self, count: int) -> None:
-        """Note that so many elements are read."""
+        """Count elements that are read."""
         self._left -= count
         if self._left < 0:
             raise ValueError("its parts overlap")
@@ -65,12 +65,12 @@ class Table:
     position: int
 
     def number(self, field: int, kind: str = "i", default: int = 0) -> int:
-        """A number of a :mod:`struct` format: ``b``, ``B``, ``h``, ``i``, ``I``, ``q``, ``Q`` or ``f``."""
+        """Return a number of a :mod:`struct` format: ``b``, ``B``, ``h``, ``i``, ``I``, ``q``, ``Q`` or ``f``."""
         place = self._place(field)
         return self.buffer.unpack(kind, place) if place else default
 
     def numbers(self, field: int, kind: str = "i") -> tuple[int, ...]:
-        """A vector of numbers."""
+        """Return a vector of numbers."""
         place = self._target(field)
         if not place:
             return ()
@@ -79,30 +79,30 @@ class Table:
         return struct.unpack_from(f"<{count}{kind}", self.buffer.data, place + 4)
 
     def raw(self, field: int) -> memoryview:
-        """A vector of bytes, not copied."""
+        """Return a vector of bytes, not copied."""
         place = self._target(field)
         if not place:
             return memoryview(b"")
         return memoryview(self.buffer.data)[place + 4 : place + 4 + self.buffer.count(place, 1)]
 
     def text(self, field: int) -> str:
-        """A string; bytes that are not UTF-8, and characters that no terminal should be sent, are replaced."""
+        """Return a string; bytes that are not UTF-8, and control characters, are replaced."""
         value = self.raw(field)
         self.buffer.spend(len(value))
         text = bytes(value).decode("utf-8", "replace")
         return text if text.isprintable() else "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
     def vector(self, field: int) -> int:
-        """Byte offset of a vector's length, behind which its elements stand; 0 when it is absent."""
+        """Return the byte offset of a vector's length, which its elements follow; 0 when it is absent."""
         return self._target(field)
 
     def table(self, field: int) -> Table | None:
-        """A table inside this one, or None."""
+        """Return a table inside this one, or None."""
         place = self._target(field)
         return Table(self.buffer, place) if place else None
 
     def tables(self, field: int) -> Iterator[Table]:
-        """A vector of tables."""
+        """Yield the tables of a vector."""
         place = self._target(field)
         if not place:
             return

@@ -1,4 +1,4 @@
-"""What is inside a .tflite: operators, shapes, types, quantization and multiply-accumulate counts.
+"""The graph of a .tflite: operators, shapes, types, quantization and multiply-accumulate counts.
 
 Read from the flatbuffer itself, without a runtime: it works wherever Python does.
 """
@@ -26,9 +26,9 @@ class TensorInfo:
 
     Args:
         index: in the graph.
-        name: that the converter gave it.
-        shape: with the batch axis.
-        type: of the schema (``INT8``).
+        name: name given by the converter.
+        shape: sides, with the batch axis.
+        type: TensorType of the schema (``INT8``).
         constant: whether the contents are stored in the file.
         bytes: size of these contents.
         buffer: number of the buffer that holds them; tensors may share one.
@@ -61,9 +61,9 @@ class Operator:
     """One node of the graph, with MACs for one image (0 where an operator multiplies nothing).
 
     Args:
-        name: of the schema, or of the custom operator.
+        name: BuiltinOperator of the schema, or the name of a custom operator.
         inputs, outputs: optional inputs that are absent are left out.
-        version: of the operator.
+        version: version of the operator.
         options: those that :data:`edgeemo.edge.tflite.schema.OPTIONS` names.
     """
 

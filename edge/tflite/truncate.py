@@ -13,13 +13,13 @@ _OUTPUTS, _OPERATORS = 2, 3
 
 
 def truncate_model(model: bytes, count: int, where: str = "the model") -> bytes:
-    """A .tflite that ends behind one of its operators and gives what that one writes.
+    """Return a .tflite cut behind one of its operators, whose output becomes that of the model.
 
     Two numbers in the file are changed: how many operators there are, and which tensor is the output. Nothing is moved,
     so that it is the same bytes that the runtime reads for the operators that are left.
 
     Args:
-        model: of one output, with or without a card.
+        model: bytes of a .tflite with one output, with or without a card.
         count: operators that are left, 1 or more.
         where: file name for messages.
 

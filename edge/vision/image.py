@@ -1,4 +1,4 @@
-"""Image files and bytes to 8-bit pixels, with every odd kind of image handled or refused by name."""
+"""Image files, bytes and arrays as 8-bit pixels; what cannot be read is refused by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", "
 
 
 def is_image(path: str | Path) -> bool:
-    """Whether the file name ends like that of an image."""
+    """Return whether a file name has the suffix of an image."""
     return Path(path).suffix.lower() in SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""The one way from a face crop to a model's input tensor, in training and on the device alike.
+"""Preprocessing of a face crop into a model's input tensor, the same in training and on the device.
 
 There is no second resize, color conversion or normalization in the project: training caches what :func:`fit` makes,
 augments that, and calls :func:`normalize`, as calibration does; validation, benchmark and camera look up what
@@ -35,7 +35,7 @@ _OWN = re.compile(r"mean=(?P<mean>[^;]+); *std=(?P<std>[^;]+)")
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model wants to see.
+    """The input of a model.
 
     Args:
         height, width: pixels.
@@ -72,7 +72,7 @@ class InputSpec:
 
 @functools.lru_cache(maxsize=32)
 def scale_and_offset(normalization: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Factor and summand of each color channel, or one of each for all.
+    """Return the factor and the summand of each color channel, or one of each for all channels.
 
     Args:
         normalization: see :class:`InputSpec`.
@@ -101,14 +101,14 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Bring a face crop to a model's size and colors.
+    """Resize a face crop to a model's size and convert it to its colors.
 
     Color first, then size: converting three channels to one before the resize is cheaper and, both being linear,
     differs by rounding only. Shrinking averages over areas (no aliasing), enlarging interpolates bilinearly.
 
     Args:
         face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB.
-        spec: what the model wants.
+        spec: input of the model.
 
     Returns:
         uint8 (height, width, channels); possibly a view of ``face`` when nothing was to be done.
@@ -135,11 +135,11 @@ def fit(face: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def normalize(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Turn fitted pixels into the model's value range.
+    """Scale fitted pixels to the model's value range.
 
     Args:
         pixels: uint8 (..., height, width, channels).
-        spec: what the model wants.
+        spec: input of the model.
 
     Returns:
         float32 of the same shape.
@@ -152,11 +152,11 @@ def normalize(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def to_input(face: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Face crop to input tensor without the batch axis: :func:`fit`, then :func:`normalize`.
+    """Convert a face crop to an input tensor without the batch axis: :func:`fit`, then :func:`normalize`.
 
     Args:
         face: uint8 (h, w), (h, w, 1) gray or (h, w, 3) RGB.
-        spec: what the model wants.
+        spec: input of the model.
 
     Returns:
         float32 (height, width, channels).
@@ -165,13 +165,13 @@ def to_input(face: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 class Encoder:
-    """Fitted pixels to what a model's input holds: :func:`normalize`, then ``encode``, looked up.
+    """A lookup table from fitted pixels to the values of an input tensor: :func:`normalize`, then ``encode``.
 
     A channel has 256 values, so that both are done once for each and kept. That spares a frame its arithmetic: behind a
     face detector, which pushes everything else out of the caches, it took as long as the resize.
 
     Args:
-        spec: what the model wants.
+        spec: input of the model.
         encode: real values, float32, to what the tensor holds, value by value.
     """
 
@@ -186,11 +186,11 @@ class Encoder:
 
 
 def quantize(values: np.ndarray, scale: float, zero_point: int, dtype: type[np.generic] | np.dtype) -> np.ndarray:
-    """Affine quantization as TFLite defines it: q = round(x / scale) + zero_point, saturated.
+    """Quantize values as TFLite defines it: q = round(x / scale) + zero_point, saturated.
 
     Args:
         values: float32, any shape.
-        scale, zero_point: of the tensor.
+        scale, zero_point: quantization of the tensor.
         dtype: integer type of the tensor.
     """
     limits = np.iinfo(np.dtype(dtype))
@@ -199,5 +199,5 @@ def quantize(values: np.ndarray, scale: float, zero_point: int, dtype: type[np.g
 
 
 def dequantize(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Inverse of :func:`quantize`: float32 (q - zero_point) * scale."""
+    """Return the real values of quantized ones: float32 (q - zero_point) * scale."""
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

@@ -121,7 +121,7 @@ def test_one_logit_is_of_the_second_label() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "does not tell what it was trained for, expected --labels and --normalization"),
+        ((), "does not say what it was trained for, expected --labels and --normalization"),
         (WORDS[:2], "expected --normalization, or --card FILE; a wrong normalization ruins a model without a word"),
         (("--labels", "a,b", *WORDS[2:]), "contradicts its output, expected labels for 7 outputs, got 2 labels: a, b"),
         (("--labels", "a,a,c,d,e,f,g", *WORDS[2:]), "wrong labels in a model card"),
