@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...train.evaluation.predictor import Predictor
     from ..validation.gate import Gate
     from ..validation.robustness import Robustness
+    from ..validation.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,7 @@ def _gate(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Write the test figures into CANDIDATE's card, and the report to REFERENCE/drift if that is a run.",
 )
 @output_options("Write the report as JSON.", force_help="Overwrite the report and recorded figures.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     reference: str,
     candidate: str,
     images: EvaluationImages,
@@ -132,7 +131,7 @@ def command(
     from ...edge.commands.typed import typed_command
     from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of
     from ...train.evaluation.predictor import open_predictor
-    from ..validation.card_figures import CORRUPTED, Comparison
+    from ..validation.card_figures import CORRUPTED, CardFigures
     from ..validation.plots import write_robustness
     from ..validation.validation import validate
 
@@ -149,12 +148,8 @@ def command(
     folder = new_folder(corruptions, force=output.force) if corruptions else None
     report_left_out(dataset)
     found = validate(first, second, dataset, gate)
-    result: dict[str, Any] = {
-        "reference": reference,
-        "candidate": candidate,
-        **place(dataset, images.split),
-        **found.to_dict(),
-    }
+    measured: dict[str, Any] = {**place(dataset, images.split), **found.to_dict()}
+    result: dict[str, Any] = {"reference": reference, "candidate": candidate, **measured}
     robustness = _measure_corruptions(first, second, dataset, quiet=output.quiet) if folder else None
     if folder and robustness:
         result["corruptions"] = robustness.to_dict()
@@ -164,16 +159,18 @@ def command(
     for target in reports:
         write_json(target, result)
     if card:
-        measured = Comparison(first.card, second.card, dataset, images.split, runtime_of(second), typed_command(ctx))
-        card.write(measured.figures(found.change, found.gate, robustness))
+        line = typed_command(click.get_current_context())
+        figures = CardFigures(first.card, second.card, dataset, images.split, runtime_of(second), line)
+        card.write(figures.figures(found.change, found.gate, robustness))
     if output.as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        click.echo(f"{found.table()}\n")
-        if robustness:
-            click.echo(f"{robustness.table()}\n")
-        if card:
-            click.echo(f"recorded in the card of {candidate}")
+        tables = [f"{table.table()}\n" for table in (found, robustness) if table]
+        click.echo("\n".join([*tables, *([f"recorded in the card of {candidate}"] if card else [])]))
+    _judge(found, output)
+
+
+def _judge(found: Validation, output: Output) -> None:
     if not found.passed:
         raise GateError(
             f"gate failed: {found.gate.text}",

@@ -260,7 +260,7 @@ def _first_inputs(batches: Batches) -> list[np.ndarray]:
 
 
 def freeze_statistics(model: Any) -> None:
-    """Let batch normalizations use their moving averages from now on; scale and offset are still trained.
+    """Freeze the statistics of batch normalizations; scale and offset are still trained.
 
     Args:
         model: with fake quantization; changed in place, and to be compiled afterwards.

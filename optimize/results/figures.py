@@ -33,7 +33,7 @@ class RecordedAccuracy:
 
     @classmethod
     def of(cls, value: Any) -> RecordedAccuracy | None:
-        """From a card's metrics; None where there is no such figure."""
+        """Read an accuracy from a card's metrics; None where there is none."""
         try:
             low, high = value["ci95"]
             return cls(
@@ -72,7 +72,7 @@ class RecordedChange:
 
     @classmethod
     def of(cls, value: Any) -> RecordedChange | None:
-        """From a card's metrics; None where there is none."""
+        """Read a change from a card's metrics; None where there is none."""
         try:
             low, high = value["ci95"]
             return cls(

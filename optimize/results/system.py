@@ -83,7 +83,7 @@ class System:
         return [model.reference for model in models if model.reference]
 
     def change(self, method: str) -> RecordedChange | None:
-        """What quantizing changed; None too where it was compared with another model than this system's float one."""
+        """Return the change by a method; None if it was compared with another model than this system's float one."""
         model = self.models.get(method)
         change = model.change if model else None
         return change if change and change.reference in (self.name, f"{self.name}-{REFERENCE}") else None
@@ -96,11 +96,11 @@ class System:
         return model.test if model else None
 
     def figures(self, methods: Sequence[str] | None = None) -> list[RecordedAccuracy]:
-        """Its accuracies with these methods."""
+        """Return the accuracies of these methods."""
         return [figure for method in methods or columns() if (figure := self.accuracy(method))]
 
     def doubts(self, methods: Sequence[str] | None = None) -> list[str]:
-        """Why figures of these methods must not be compared with each other; empty when they may."""
+        """Return why figures of these methods must not be compared with each other; empty when they may."""
         found, methods = [], methods or columns()
         figures = self.figures(methods)
         # Of figures that were read from a table no hash is known.

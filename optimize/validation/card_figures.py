@@ -18,7 +18,7 @@ CORRUPTED = "corruptions"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CardFigures:
     """A comparison: models, data, and the command that repeats it.
 
     Args:

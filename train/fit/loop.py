@@ -408,7 +408,7 @@ def _notes(run: Run, data: TrainingData) -> Iterator[str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that shape a model."""
+    """Return the versions of the packages that shape a model."""
     names = ("edgeemo", "tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy", "opencv-python")
     found = {"tensorflow": tf.__version__}
     for name in names:
