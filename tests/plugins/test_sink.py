@@ -34,3 +34,15 @@ def test_it_takes_the_updates_beside_the_lines(python: Path, tiny_int8: Path, tm
 
 def test_help_shows_its_option(python: Path) -> None:
     assert "Write the labels of each frame to FILE." in " ".join(edgeemo(python, "run", "--help").stdout.split())
+
+
+def test_one_that_cannot_be_imported_is_one_sentence_with_its_package(tmp_path: Path, tiny_int8: Path) -> None:
+    file = tmp_path / "broken_sink.py"
+    file.write_text("raise RuntimeError('old')\n")
+    python = plugin_venv(tmp_path, file, {"edgeemo.sinks": {"broken": "broken_sink:SINK"}})
+    done = edgeemo(python, "run", tiny_int8, "--source", "0", check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: the sink 'broken' of broken_sink cannot be loaded (RuntimeError: old); "
+        "update or uninstall broken_sink\n"
+    )

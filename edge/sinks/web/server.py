@@ -58,7 +58,7 @@ class WebSink:
         title: heading, such as the names of model and source.
         token: see :class:`AccessControl`; made when None and the address is not loopback.
         privacy: no frame is kept or served.
-        health, metrics: monitors to feed with every update.
+        health: monitor that /healthz reports; None for one with the usual limit.
         silent_s: see :data:`SILENT_S`.
         announce: takes the sentence with the address once the page is served.
 
@@ -77,14 +77,13 @@ class WebSink:
         token: str | None = None,
         privacy: bool = False,
         health: Health | None = None,
-        metrics: Metrics | None = None,
         silent_s: float = SILENT_S,
         announce: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self.address = address
         self.dropped = 0
         self.health = health or Health()
-        self.metrics = metrics or Metrics()
+        self.metrics = Metrics()
         self._token = token if token is not None or address.loopback else new_token()
         self._privacy = privacy
         self._silent_s = silent_s

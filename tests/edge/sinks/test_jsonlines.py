@@ -126,7 +126,7 @@ def test_wait_ends_when_the_run_is_to_stop(update: Make, pipe: tuple[int, TextIO
     sink.close(0)
 
 
-def test_reader_that_has_left_is_told_as_such(update: Make, pipe: tuple[int, TextIO], eventually: Any) -> None:
+def test_reader_that_has_left_is_a_broken_pipe(update: Make, pipe: tuple[int, TextIO], eventually: Any) -> None:
     sink = JsonLinesSink(pipe[1])
     sink.start()
     os.close(pipe[0])

@@ -240,7 +240,7 @@ def test_another_size_in_mid_stream_is_taken(kind: str, records: dict[str, Recor
     assert len(sizes) > 3
 
 
-def test_damaged_images_are_dropped_and_the_camera_is_opened_anew(records: dict[str, Record]) -> None:
+def test_damaged_images_are_dropped_and_the_camera_is_reopened(records: dict[str, Record]) -> None:
     run = records["mjpeg"]
     entry = run.first("damage", "reconnecting")
     assert entry["delay"] < STALL_S + SLACK_S

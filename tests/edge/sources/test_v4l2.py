@@ -73,7 +73,7 @@ with open_source("0") as source:
 
 
 @pytest.mark.parametrize("mood", ["unplug", pytest.param("stall", marks=pytest.mark.slow), "hang"])
-def test_lost_camera_is_looked_for_and_found_again(mood: str, follow: Follow, fake_camera: Any) -> None:
+def test_lost_camera_is_reopened(mood: str, follow: Follow, fake_camera: Any) -> None:
     _, wait_for = follow("stall=1")
     wait_for(framed)
     fake_camera.be(mood)
@@ -124,7 +124,7 @@ def test_absent_camera_is_one_sentence(follow: Follow, fake_camera: Any) -> None
 
 
 @pytest.mark.slow
-def test_frozen_camera_is_opened_anew(follow: Follow, fake_camera: Any) -> None:
+def test_frozen_camera_is_reopened(follow: Follow, fake_camera: Any) -> None:
     _, wait_for = follow("reopen=0.5")
     wait_for(framed)
     fake_camera.be("freeze")
