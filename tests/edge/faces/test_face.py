@@ -40,7 +40,7 @@ def test_every_output_has_the_same_form_and_precision(face: Face, json: dict) ->
     assert face.to_dict() == json
     assert frame_event(update)["faces"] == [ROUNDED]
     assert frame_event(update)["tracks"] == [json] * len(tracks)
-    assert state_of(1, update)["people"] == [json]
+    assert state_of(1, update)["faces"] == [json]
     assert message_of(update)["probabilities"] == json["probabilities"]
 
 
