@@ -1,8 +1,10 @@
-"""A record to vary, for the tests of what is made from records."""
+"""What the tests of the benchmark share: the command, two small models, and a record to vary."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from edgeemo.benchmarks.host.monitor import Trace
@@ -14,6 +16,13 @@ from edgeemo.benchmarks.statistics.histogram import Histogram
 from edgeemo.benchmarks.statistics.latency_trend import LatencyTrend
 from edgeemo.edge.host.hardware import Device, DeviceState
 from edgeemo.edge.vision.preprocess import InputSpec
+
+from ..tools import command
+
+MODELS = Path(__file__).parents[1] / "models"
+INT8, FLOAT = MODELS / "tiny_int8.tflite", MODELS / "tiny_float.tflite"
+#: Runs ``edgeemo benchmark`` with some words.
+run = partial(command.run, "benchmark")
 
 _SAMPLE = BenchmarkRecord(
     run="20260101T000000Z-abcdef",

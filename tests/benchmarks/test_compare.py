@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.compare import compare
 from edgeemo.benchmarks.instructions.count import Instructions
 from edgeemo.benchmarks.record import BenchmarkRecord, write_records
 from edgeemo.edge.common.errors import EdgeemoError
 
+from .samples import run as benchmark
 from .samples import sample
 
 DRAW = np.random.default_rng(1)
@@ -30,7 +30,7 @@ def record(
 def run(folder: Path, old: list[BenchmarkRecord], new: list[BenchmarkRecord], *options: str) -> Result:
     write_records(folder / "old.jsonl", old)
     write_records(folder / "new.jsonl", new)
-    return CliRunner().invoke(command, ["compare", str(folder / "old.jsonl"), str(folder / "new.jsonl"), *options])
+    return benchmark("compare", folder / "old.jsonl", folder / "new.jsonl", *options)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,6 @@ def test_what_cannot_be_compared(
     ],
 )
 def test_errors_are_one_sentence(arguments: list[str], status: int, message: str) -> None:
-    result = CliRunner().invoke(command, arguments)
+    result = benchmark(*arguments)
     assert result.exit_code == status
     assert message in result.stderr

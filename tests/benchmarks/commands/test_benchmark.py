@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
 from edgeemo.benchmarks.cases import unique_names
@@ -32,18 +32,13 @@ from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
 from edgeemo.train.datasets.registry import read_evaluation_set
 
 from ...tools.boards import PI5, Board, write_board
+from ..samples import FLOAT, INT8, run
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
-MODELS = Path(__file__).parents[2] / "models"
-INT8, FLOAT = MODELS / "tiny_int8.tflite", MODELS / "tiny_float.tflite"
 DATA = "synthetic:train=1,test=150"
 QUICK = ["--queries", "30"]
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,8 @@ from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.benchmarks.report.table import markdown_table, text_table
 from edgeemo.edge.common.errors import EdgeemoError
 
-from ..samples import sample
+from ..samples import INT8, sample
 
-INT8 = Path(__file__).parents[2] / "models" / "tiny_int8.tflite"
 A72 = Instructions(
     processor="Cortex-A72",
     runtime="ai-edge-litert",

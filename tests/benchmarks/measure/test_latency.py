@@ -12,11 +12,10 @@ from edgeemo.benchmarks.worker.client import ModelProcess
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import read_card
 
+from ..samples import FLOAT, INT8
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
-
-MODELS = Path(__file__).parents[2] / "models"
-INT8, FLOAT = MODELS / "tiny_int8.tflite", MODELS / "tiny_float.tflite"
 
 
 def alive(pid: int) -> bool:

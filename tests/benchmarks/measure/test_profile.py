@@ -6,9 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.measure.profile import LEAST_ROUNDS, operator_times, profile, read_profiles, write_profiles
 from edgeemo.benchmarks.report.table import profile_table
 from edgeemo.edge.common.errors import EdgeemoError
@@ -16,7 +14,7 @@ from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.truncate import truncate_model
 
-from ..samples import PROFILE
+from ..samples import PROFILE, run
 
 
 @pytest.mark.parametrize("count", [1, 2, -1])
@@ -130,9 +128,9 @@ def test_the_table_names_what_is_left_to_the_runtime() -> None:
 
 def test_the_command_writes_what_the_report_reads(tiny_int8: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.jsonl"
-    result = CliRunner().invoke(command, ["profile", str(tiny_int8), "--seconds", "0", "--out", str(out)])
+    result = run("profile", tiny_int8, "--seconds", "0", "--out", out)
     assert result.exit_code == 0, result.output
     (found,) = read_profiles(out)
     assert f"the whole model takes {found.total_ms:#.3g} ms" in result.output
-    again = CliRunner().invoke(command, ["profile", str(tiny_int8), "--out", str(out)])
+    again = run("profile", tiny_int8, "--out", out)
     assert "exists already" in again.output

@@ -7,14 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.record import Stages, write_records
 from edgeemo.benchmarks.report.report import write_report
 from edgeemo.edge.common.errors import EdgeemoError
 
-from ..samples import PROFILE, sample
+from ..samples import PROFILE, run, sample
 
 FRAME = Stages(0.1, 0.2, 0.01, (90, 90, 3), decode=2.0, detect=30.0, total=33.0, frames=100, faces=1.2)
 FIRST = sample(name="float <b>", quantization="float32", ratio=None, p50_ms=0.6, stages=FRAME)
@@ -158,9 +156,9 @@ def test_the_command_reads_several_files_and_overwrites_nothing(tmp_path: Path) 
     write_records(tmp_path / "b.jsonl", [replace(SECOND, run="another")])
     out = tmp_path / "page.html"
     arguments = ["report", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), "--out", str(out)]
-    assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert run(*arguments).exit_code == 0
     assert out.read_text().count("<h2>Raspberry Pi 5") == 2
-    again = CliRunner().invoke(command, arguments)
+    again = run(*arguments)
     assert again.exit_code == 1
     assert "exists already" in again.stderr
-    assert CliRunner().invoke(command, [*arguments, "--force"]).exit_code == 0
+    assert run(*arguments, "--force").exit_code == 0

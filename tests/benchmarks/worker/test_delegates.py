@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.compare import compare
 from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.benchmarks.report.table import text_table
@@ -19,7 +17,7 @@ from edgeemo.edge.common.errors import DelegateError
 from edgeemo.edge.inference.delegate import DelegateSpec
 
 from ...edge.inference.test_delegate import library
-from ..samples import sample
+from ..samples import run, sample
 
 __all__ = ["library"]
 
@@ -89,10 +87,6 @@ def test_delegate_that_never_answers_is_an_error(spec: Spec, compiled: Path) -> 
 def test_nothing_left_is_an_error(spec: Spec, compiled: Path) -> None:
     with pytest.raises(DelegateError, match=r"takes no operator|is compiled for"):
         benchmark([compiled], BenchmarkOptions(delegates=[spec("absent"), None], queries=20))
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize(
