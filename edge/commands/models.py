@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from ..common.console import Progress
 from ..common.errors import ModelError
 from ..common.files import sha256_file
 from ..common.tables import name_values, terminal_table
 from ..model.card import read_card
+from ..model.downloads import DOWNLOADS, fetch, find_download
 from ..model.figures import accuracy_text
 from ..model.zoo import MANIFEST, ModelZoo, ZooEntry, find_model
 from .card import command as card
@@ -95,6 +97,39 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
             f"{len(wrong)} of {len(checks)} models are not as listed: {', '.join(wrong)}",
             hint="install edgeemo again, or list new files: edgeemo maintain manifest --write",
         )
+
+
+@command.command("fetch")
+@click.argument("name", metavar=f"[{'|'.join(DOWNLOADS)}]")
+@click.option(
+    "--from",
+    "addresses",
+    multiple=True,
+    metavar="URL",
+    help="Take it from here, a mirror or file:///PATH, instead of where it is published; repeatable.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@_json
+def fetch_file(name: str, addresses: tuple[str, ...], quiet: bool, as_json: bool) -> None:
+    """Download a file that is not part of the package, once, and verify its SHA-256.
+
+    It is kept in the user's cache folder, or in the folder that the environment variable EDGEEMO_CACHE names. A
+    download that was cut continues where it ended.
+
+    Example: edgeemo models fetch yunet
+    """
+    download = find_download(name)
+    with Progress(quiet=quiet or as_json) as progress:
+        path = fetch(
+            download,
+            addresses=addresses,
+            progress=lambda done, total: progress.update(f"fetching {download.file}, bytes", done, total),
+        )
+    if as_json:
+        facts = {"name": name, "file": str(path), "sha256": download.sha256, "license": download.license}
+        click.echo(json.dumps(facts, indent=2))
+        return
+    click.echo(f"{path} ({download.size:,} bytes, {download.license} license)")
 
 
 def _row(entry: ZooEntry) -> tuple[str, ...]:

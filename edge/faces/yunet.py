@@ -7,15 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.errors import ModelError, OptionError
+from ..common.errors import FileError, ModelError
 from ..common.files import existing
+from ..model.downloads import cached, find_download
 from ..vision.box import Box
 from ..vision.opencv import silence_opencv
 from .detector import Detection, Detector, largest_first
 from .haar import LONG_SIDE
 
-#: SHA-256 of the tested file: face_detection_yunet_2023mar.onnx of the OpenCV Zoo (MIT license), 232,589 bytes.
-SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 #: Faces below this score are left out; OpenCV's own default of 0.9 leaves out turned and half hidden ones.
 SCORE = 0.7
 #: Side of the square box in heights of YuNet's, which is higher than wide: then both detectors' boxes mean the same up
@@ -32,28 +31,29 @@ class YuNetDetector(Detector):
     """Detector of faces, also turned and half hidden ones: YuNet (Wu et al. 2023, Machine Intelligence Research 20).
 
     Args:
-        path: ONNX file.
+        path: ONNX file; None for the one that ``edgeemo models fetch yunet`` brings.
         long_side: longest side in pixels to which the image is reduced.
 
     Raises:
-        OptionError: no file.
-        ModelError: the file is not there or is something else, or this OpenCV is too old.
+        FileError: the file is not there, or was never fetched.
+        ModelError: it is something else, or this OpenCV is too old.
     """
 
     name = "yunet"
 
     def __init__(self, path: str | Path | None = None, *, long_side: int = LONG_SIDE) -> None:
-        if path is None:
-            raise OptionError(
-                "yunet needs its file",
-                expected="face_detection_yunet_2023mar.onnx of the OpenCV Zoo",
-                hint="choose it by that file: --detector FILE",
+        if path is None and (path := cached("yunet")) is None:
+            download = find_download("yunet")
+            raise FileError(
+                "yunet needs its file, which is not fetched yet",
+                expected=f"{download.path} (sha256 {download.sha256})",
+                hint="fetch it with: edgeemo models fetch yunet; or choose it by --detector FILE",
             )
         path = existing(path, "a face model (ONNX)")
         wrong = ModelError(
             f"{path} is no YuNet face model",
             expected="face_detection_yunet_2023mar.onnx of the OpenCV Zoo",
-            hint=f"its sha256 is {SHA256}",
+            hint=f"its sha256 is {find_download('yunet').sha256}",
         )
         self._long_side = long_side
         silence_opencv()

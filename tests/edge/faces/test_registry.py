@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeemo.edge.common.errors import EdgeemoError, ModelError, OptionError, RuntimeUnavailableError
+from edgeemo.edge.common.errors import EdgeemoError, FileError, ModelError, OptionError, RuntimeUnavailableError
 from edgeemo.edge.faces.detector import Detection, Detector
 from edgeemo.edge.faces.registry import DETECTORS, open_detector
 
@@ -26,15 +26,21 @@ def test_a_name_opens_its_detector(choice: str, name: str) -> None:
     ("choice", "kind", "problem", "hint"),
     [
         pytest.param("har", OptionError, "unknown detector", "did you mean haar?", id="near miss"),
-        pytest.param("yunet", OptionError, "yunet needs its file", "--detector FILE", id="no file"),
+        pytest.param("yunet", FileError, "yunet needs its file", "edgeemo models fetch yunet", id="not fetched"),
         pytest.param("absent.onnx", EdgeemoError, "absent.onnx is not there", "check the path", id="absent"),
         pytest.param("text.txt", ModelError, "no detector takes", None, id="another file"),
         pytest.param("text.onnx", ModelError, "is no YuNet face model", "sha256", id="not a model"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
-    choice: str, kind: type[EdgeemoError], problem: str, hint: str | None, tmp_path: Path
+    choice: str,
+    kind: type[EdgeemoError],
+    problem: str,
+    hint: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("EDGEEMO_CACHE", str(tmp_path / "cache"))
     for name in ("text.txt", "text.onnx"):
         (tmp_path / name).write_text("hello")
     with pytest.raises(EdgeemoError) as caught:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.common.files import sha256_file
-from edgeemo.edge.faces.yunet import SHA256, YuNetDetector
+from edgeemo.edge.faces.yunet import YuNetDetector
+from edgeemo.edge.model.downloads import find_download
 from edgeemo.edge.vision.box import Box
 
 #: glibc's option of mallopt(3).
@@ -36,7 +37,7 @@ def yunet(face_model: Path) -> YuNetDetector:
 
 
 def test_the_file_is_the_documented_one(face_model: Path) -> None:
-    assert sha256_file(face_model) == SHA256
+    assert sha256_file(face_model) == find_download("yunet").sha256
 
 
 def test_it_finds_the_faces_of_a_clip(yunet: YuNetDetector, clip: list) -> None:
