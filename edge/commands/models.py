@@ -18,7 +18,7 @@ from ..model.figures import accuracy_text
 from ..model.zoo import MANIFEST, ModelZoo, ZooEntry, find_model
 from .card import command as card
 from .group import CommandGroup
-from .options import json_option, models_folder_option
+from .options import json_option, models_folder_option, quiet_option
 
 
 @click.group("models", cls=CommandGroup, short_help="The models that come with the package.")
@@ -108,8 +108,8 @@ def verify(model: str | None, folder: str, as_json: bool) -> None:
     metavar="URL",
     help="Take it from here, a mirror or file:///PATH, instead of where it is published; repeatable.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-@_json
+@quiet_option()
+@json_option()
 def fetch_file(name: str, addresses: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Download a file that is not part of the package, once, and verify its SHA-256.
 
