@@ -23,6 +23,13 @@ opened again; faces keep a number, and their labels do not flicker::
     1 1
     2 1
 
+Train, quantize, prove that accuracy was kept, and measure, with the options of the commands of the same names::
+
+    run = edgeemo.train("edgeemo-base", data="faces/", out="runs/base")
+    model = edgeemo.quantize(run.folder, method="int8")
+    edgeemo.validate(run.folder, model.path, data="faces/").passed
+    edgeemo.benchmark([model.path, "base"])
+
 An image is a path, bytes, a PIL image, or an array, uint8 (h, w), (h, w, 1) or (h, w, 3) in RGB; for OpenCV's frames
 say ``color="bgr"``. Results have ``to_dict()``, which is what the command line prints as JSON.
 
@@ -45,6 +52,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .api import benchmark, quantize, validate
     from .edge.common.errors import (
         CameraError,
         DataError,
@@ -65,6 +73,8 @@ if TYPE_CHECKING:
     from .edge.emotions import Analysis, Emotions, Watch, WatchedFrame, load, watch
     from .edge.faces.face import Face
     from .edge.vision.box import Box
+    from .optimize.validation.validation import Validation
+    from .train.api import train
 
 __all__ = [
     "Analysis",
@@ -86,10 +96,15 @@ __all__ = [
     "RecipeError",
     "RuntimeUnavailableError",
     "Stopped",
+    "Validation",
     "Watch",
     "WatchedFrame",
     "__version__",
+    "benchmark",
     "load",
+    "quantize",
+    "train",
+    "validate",
     "watch",
 ]
 
@@ -99,10 +114,15 @@ _MODULES = {
     "Box": "edge.vision.box",
     "Face": "edge.faces.face",
     **dict.fromkeys(("Analysis", "Emotions", "Watch", "WatchedFrame", "load", "watch"), "edge.emotions"),
+    **dict.fromkeys(("benchmark", "quantize", "validate"), "api"),
+    "Validation": "optimize.validation.validation",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "train":
+        # The package itself, which is callable.
+        return importlib.import_module(".train", __name__)
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)

@@ -13,6 +13,7 @@ from ..edge.common.errors import DataError, ModelError
 from ..edge.common.proportion import Accuracy
 from ..edge.inference.classifier import Classifier
 from ..edge.model.card import ModelCard, Quantization, write_model
+from ..edge.model.zoo import FOLDER
 from ..edge.tflite.graph import read_graph
 from ..train.datasets.dataset import Dataset
 from ..train.datasets.splits import TrainingData, calibration_set, stratified
@@ -181,6 +182,15 @@ def _compare(path: Path, float_model: FloatModel, validation: Dataset) -> Quanti
     ours, theirs = classifier.predict(pixels), float_model.predictor().predict(pixels)
     report = compare_accuracy(validation.targets, theirs, ours, classifier.card.labels)
     return Quantized(path, classifier.card, report, float(np.abs(ours - theirs).mean()))
+
+
+def default_path(float_model: FloatModel, method: str) -> Path:
+    """Return the .tflite to write where none was named: beside the model, or in a run its folder."""
+    folder = float_model.path if float_model.kind == RUN else float_model.path.parent
+    if folder.is_relative_to(FOLDER):
+        # The package's own folder is no place for what somebody makes of its models.
+        folder = Path()
+    return folder / f"{float_model.card.name}-{method}.tflite"
 
 
 def quantize_mixed_precision(

@@ -34,8 +34,9 @@ HEAVY = {"numpy", "cv2", "tensorflow", "click", "PIL", "ai_edge_litert", "tflite
 
 
 def test_the_names_are_these() -> None:
-    results = ["Analysis", "Box", "Emotions", "Face", "Watch", "WatchedFrame"]
-    assert sorted(edgeemo.__all__) == sorted([*ERRORS, *results, "__version__", "load", "watch"])
+    results = ["Analysis", "Box", "Emotions", "Face", "Validation", "Watch", "WatchedFrame"]
+    functions = ["benchmark", "load", "quantize", "train", "validate", "watch"]
+    assert sorted(edgeemo.__all__) == sorted([*ERRORS, *results, *functions, "__version__"])
 
 
 @pytest.mark.parametrize("name", edgeemo.__all__)
@@ -400,3 +401,75 @@ def test_the_examples_run(page: str) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     runner.run(test, out=output.write)
     assert runner.summarize(verbose=False).failed == 0, output.getvalue()
+
+
+SYNTHETIC = "synthetic:train=100,test=70,size=48"
+
+
+def test_a_model_is_validated_as_on_the_command_line(tiny_float: Path, tiny_int8: Path) -> None:
+    found = edgeemo.validate(tiny_float, tiny_int8, data=SYNTHETIC, max_drop=50)
+    arguments = ["validate", str(tiny_float), str(tiny_int8), "--data", SYNTHETIC, "--max-drop", "50", "--json"]
+    assert found.passed
+    assert json.loads(json.dumps(found.to_dict())) == json.loads(CliRunner().invoke(command_line, arguments).stdout)
+    assert "gate passed" in str(found)
+    assert "<pre>" in found._repr_html_()
+
+
+def test_a_gate_that_fails_is_no_error(tiny_float: Path, tiny_int8: Path) -> None:
+    # 70 faces cannot prove so little.
+    assert not edgeemo.validate(tiny_float, tiny_int8, data=SYNTHETIC, max_drop=0.01, limit=35).passed
+
+
+def test_models_are_benchmarked(tiny_int8: Path) -> None:
+    first, second = edgeemo.benchmark([tiny_int8, tiny_int8], queries=10, threads=[1], data=SYNTHETIC, limit=14)
+    assert first.accuracy is not None
+    assert second.accuracy is not None
+    assert first.accuracy.n == second.accuracy.n == 14
+
+
+def test_a_model_is_trained_and_quantized(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    overrides = ["input.height=24", "input.width=24", "architecture.stem=[4,8]", "architecture.widths=[8,16]"]
+    overrides += ["architecture.strides=[1,2]"]
+    data = "synthetic:train=140,test=70,size=24"
+    run = edgeemo.train("demo", data=data, out=tmp_path / "run", epochs=1, overrides=overrides)
+    assert run.card.labels
+    made = edgeemo.quantize(run.folder, method="int8", calibration_size=20)
+    assert made.path.parent == run.folder
+    assert made.card.quantization.method == "int8"
+    with pytest.raises(edgeemo.FileError):
+        edgeemo.quantize(run.folder, method="int8")
+    with pytest.raises(edgeemo.GateError):
+        edgeemo.quantize(run.folder, method="int8", force=True, calibration_size=20, max_drop=0.0)
+    assert edgeemo.load(made.path).labels == run.card.labels
+
+
+@pytest.mark.parametrize("first", ["edgeemo.train", "edgeemo.train.datasets.dataset"])
+def test_train_is_a_package_and_a_function(first: str) -> None:
+    """Whatever is imported first."""
+    code = f"import {first}, edgeemo, inspect; from edgeemo.train import datasets; edgeemo.train.datasets.dataset"
+    code += "; print(callable(edgeemo.train), list(inspect.signature(edgeemo.train).parameters)[:3])"
+    code = code.replace("edgeemo.train.datasets.dataset;", "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True ['recipe', 'data', 'out']\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        pytest.param(lambda model: edgeemo.train("demo"), "a run is new or resumed", id="no data"),
+        pytest.param(lambda model: edgeemo.train(resume="run", epochs=3), "takes everything", id="resumed"),
+        pytest.param(
+            lambda model: edgeemo.train("demo", data="a", out="b", epoch=3), "unknown option 'epoch'", id="train"
+        ),
+        pytest.param(lambda model: edgeemo.quantize(model, rouding="gptq"), "unknown option 'rouding'", id="quantize"),
+        pytest.param(lambda model: edgeemo.validate(model, model, data="a", clases="b"), "'clases'", id="validate"),
+        pytest.param(lambda model: edgeemo.benchmark([model], offlin=True), "'offlin'", id="benchmark"),
+        pytest.param(lambda model: edgeemo.benchmark([model], limit=5), "need data", id="limit"),
+        pytest.param(lambda model: edgeemo.validate(model, model, data="a", max_drop=-1), "negative", id="negative"),
+    ],
+)
+def test_wrong_options_are_named(call: Any, problem: str, tiny_int8: Path) -> None:
+    with pytest.raises(edgeemo.OptionError) as caught:
+        call(tiny_int8)
+    assert problem in caught.value.problem

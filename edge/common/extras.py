@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from .errors import EdgeemoError, MissingExtraError, RuntimeUnavailableError
 
 #: Module that the base install leaves out -> extra that brings it.
@@ -30,3 +33,18 @@ def explained(error: ImportError) -> EdgeemoError | None:
             hint="without a desktop: pip uninstall opencv-python && pip install 'opencv-python-headless<5'",
         )
     return None
+
+
+@contextlib.contextmanager
+def needing_extras() -> Iterator[None]:
+    """Turn the failed import of an optional package within the block into an error that says what to install.
+
+    Raises:
+        MissingExtraError: an import failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if known := explained(error):
+            raise known from error
+        raise

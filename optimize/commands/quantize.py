@@ -13,7 +13,6 @@ from click.core import ParameterSource
 
 from ...edge.common.errors import DataError, GateError, OptionError
 from ...edge.common.files import new_file, new_folder, write_json
-from ...edge.model.zoo import FOLDER
 from ..methods import METHODS
 from ..options import QuantizeOptions
 from .options import ModelArgument, Output, float_model_options, output_options
@@ -66,12 +65,13 @@ def command(
     METHODS.load(method).check(options)
     from ..data_splits import model_splits
     from ..float_model import open_float_model
+    from ..quantize import default_path
 
     float_model = _with_recipe(open_float_model(source.path, source.description, seed=seed), recipe)
     if calibration_study:
         _study(float_model, model_splits(float_model, source.data), calibration_study, output)
         return
-    target = new_file(output.path or _beside(float_model, method), force=output.force)
+    target = new_file(output.path or default_path(float_model, method), force=output.force)
     splits = model_splits(float_model, source.data)
     if gate.max_drop is not None and splits is None:
         raise DataError("the gate needs faces to measure with", hint="give them with --data")
@@ -132,14 +132,6 @@ def _with_recipe(float_model: FloatModel, recipe: str | None) -> FloatModel:
 
     loaded = load_recipe(recipe)
     return replace(float_model, recipe=replace(loaded, input=float_model.card.input, task=float_model.card.task))
-
-
-def _beside(float_model: FloatModel, method: str) -> Path:
-    folder = float_model.path if float_model.kind == "a run" else float_model.path.parent
-    if folder.is_relative_to(FOLDER):
-        # The package's own folder is no place for what somebody makes of its models.
-        folder = Path()
-    return folder / f"{float_model.card.name}-{method}.tflite"
 
 
 def _study(float_model: FloatModel, splits: TrainingData | None, where: str, output: Output) -> None:

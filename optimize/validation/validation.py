@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...edge.common.errors import DataError
@@ -19,19 +21,27 @@ class Validation:
     Args:
         change: paired change of accuracy.
         gate: result of the gate.
+        about: names of the models and the data, for the report.
     """
 
     change: AccuracyChange
     gate: GateResult
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether the gate passed."""
         return self.gate.passed
 
+    def __str__(self) -> str:
+        return f"{self.table()}\n\ngate {'passed' if self.passed else 'failed'}: {self.gate.text}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
-        return {**self.gate.to_dict(), "drift": self.change.to_dict()}
+        return {**self.about, **self.gate.to_dict(), "drift": self.change.to_dict()}
 
     def table(self) -> str:
         """Return a table."""

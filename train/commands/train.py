@@ -6,21 +6,20 @@ import contextlib
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...edge.common.errors import DataError, OptionError
+from ...edge.common.errors import OptionError
 from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
 from ..datasets.options import data_choice, data_cleaning, report_left_out
 from ..datasets.selection import Choice
+from ..fit.options import TrainOptions, check_free, check_trainable
 
 if TYPE_CHECKING:
     from ...edge.model.card import ModelCard
-    from ..config.recipe import Recipe
-    from ..datasets.splits import TrainingData
-    from ..fit.run import Run, Settings
+    from ..fit.run import Run
 
 
 @click.command("train")
@@ -64,19 +63,10 @@ def command(
     data: str | None,
     out: str | None,
     resume: str | None,
-    overrides: tuple[str, ...],
-    weights: str | None,
-    epochs: int | None,
-    limit: int | None,
-    teacher: str | None,
-    seed: int,
-    exclude: tuple[str, ...],
-    drop_leaks: bool,
-    skip_bad: bool,
-    choice: Choice,
     strategy: str,
     tensorboard: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Train a model by a recipe.
 
@@ -95,7 +85,8 @@ def command(
       edgeemo train edgeemo-base --data mine/ --weights runs/base --out runs/mine
       edgeemo train --resume runs/cnn3
     """
-    new = recipe or data or out or overrides or weights or epochs or limit or teacher or choice != Choice()
+    chosen = ("overrides", "weights", "epochs", "limit", "teacher")
+    new = recipe or data or out or any(options[name] for name in chosen) or options["choice"] != Choice()
     if resume and new:
         raise OptionError(
             "--resume takes everything from the run: give no recipe, --data, --out, --set, --weights, --epochs, "
@@ -103,11 +94,9 @@ def command(
         )
     if not resume and not (recipe and data and out):
         raise OptionError("a new run needs RECIPE, --data and --out, as: edgeemo train fer-cnn3 --data D --out RUN")
-    from ..config.recipe import load_recipe
     from ..fit.distribution import open_strategy
     from ..fit.loop import train
-    from ..fit.run import Run, Settings
-    from ..fit.warm_start import is_start, start_of
+    from ..fit.run import Run
     from ..network.model import load_model, weights_digest
 
     with contextlib.ExitStack() as stack:
@@ -118,23 +107,13 @@ def command(
                 run = run.copy(_scratch(stack))
             roles = run.settings.training_data(run.recipe)
         else:
-            start = str(start_of(weights)) if weights and is_start(weights) else ""
-            if weights and not start:
-                value = weights if weights in ("imagenet", "none") else str(Path(weights).absolute())
-                # JSON's strings are TOML's.
-                overrides = (*overrides, f"architecture.weights={json.dumps(value)}")
-            resolved = load_recipe(str(recipe), overrides)
-            resolved = resolved.with_epochs(epochs) if epochs else resolved
-            lists = tuple(_absolute(path) for path in exclude)
-            asked = str(Path(teacher).absolute()) if teacher else ""
-            settings = Settings(
-                _absolute(str(data)), lists, drop_leaks, skip_bad, seed, choice, limit or 0, asked, start
-            )
+            resolved, settings = TrainOptions(str(recipe), str(data), **options).resolve()
             place = open_strategy(strategy)
             if place.chief:
-                _free(str(out))
+                check_free(str(out))
             roles = settings.training_data(resolved)
-            _try_out(resolved, settings, roles)
+            for sentence in check_trainable(resolved, settings, roles):
+                click.echo(sentence, err=True)
             run = Run.create(new_folder(str(out), force=None) if place.chief else _scratch(stack), resolved, settings)
         report_left_out(roles.train)
         click.echo(f"training on {len(roles.train):,} images, selecting on {len(roles.validation):,}", err=True)
@@ -149,22 +128,6 @@ def command(
             click.echo(f"worker {place.worker + 1} of {place.workers} ends with the weights {digest[:16]}", err=True)
         if place.chief:
             _tell(run, card, as_json)
-
-
-def _try_out(recipe: Recipe, settings: Settings, roles: TrainingData) -> None:
-    """Fail on what cannot be trained, before there is a run, and say what is odd."""
-    from ..distillation.soft_targets import load_targets
-    from ..fit.warm_start import load_weights, warnings
-    from ..network.ferplus_head import votes_to_learn
-    from ..network.model import build_model
-
-    load_targets(recipe, settings.teacher, roles.train)
-    votes_to_learn(recipe.loss, settings.choice, roles.train)
-    model = build_model(recipe, len(roles.train.labels))
-    if settings.start:
-        whole = load_weights(model, settings.start, roles.train.labels)
-        for sentence in warnings(Path(settings.start), roles, whole):
-            click.echo(sentence, err=True)
 
 
 def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
@@ -183,19 +146,3 @@ def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
 def _scratch(stack: contextlib.ExitStack) -> Path:
     """A folder for what a worker that is not the chief has to keep until the end."""
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeemo-worker-")))
-
-
-def _absolute(source: str) -> str:
-    # The run must find its data again from any working folder.
-    return source if source.startswith("synthetic") else str(Path(source).absolute())
-
-
-def _free(out: str) -> None:
-    """Refuse an existing run before minutes of reading, with the option that continues it."""
-    if (Path(out) / "run.json").is_file():
-        raise DataError(f"{out} is a run already", hint=f"continue with --resume {out}, or choose another folder")
-    made = not Path(out).exists()
-    new_folder(out, force=None)
-    if made:
-        # It could be made; whether it is needed shows when the data has been read.
-        Path(out).rmdir()
