@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -20,7 +19,7 @@ from ..inference.subprocess_session import IsolatedSession
 from ..model.card import read_card_file
 from ..model.zoo import DEFAULT, find_model
 from ..sources.base import warn_on_stderr
-from .options import runtime_option
+from .options import gathered, runtime_option
 
 _OPTIONS = (
     click.option(
@@ -131,15 +130,5 @@ class InferenceOptions:
         return open_detector(self.detector)
 
 
-def inference_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of :class:`InferenceOptions` to a command, which gets them as ``inference``."""
-    names = [field.name for field in fields(InferenceOptions)]
-
-    @functools.wraps(command)
-    def with_options(*arguments: Any, **values: Any) -> Any:
-        own = {name: values.pop(name) for name in names}
-        return command(*arguments, inference=InferenceOptions(**own), **values)
-
-    for option in reversed(_OPTIONS):
-        with_options = option(with_options)
-    return with_options
+#: Adds the options of :class:`InferenceOptions` to a command, which gets them as ``inference``.
+inference_options = gathered("inference", InferenceOptions, _OPTIONS)

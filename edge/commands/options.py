@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +13,29 @@ from ..inference.interpreter import RUNTIMES
 from ..model.zoo import FOLDER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def gathered(name: str, kind: type, options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that adds options to a command and gathers their values in a dataclass.
+
+    Args:
+        name: parameter of the command that gets the dataclass.
+        kind: dataclass whose fields are named like the parameters of the options.
+        options: decorators, in the order of ``--help``.
+    """
+    names = [each.name for each in fields(kind)]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_options(*arguments: Any, **values: Any) -> Any:
+            own = {each: values.pop(each) for each in names}
+            return command(*arguments, **{name: kind(**own)}, **values)
+
+        for option in reversed(options):
+            with_options = option(with_options)
+        return with_options
+
+    return decorate
 
 
 def runtime_option(
