@@ -19,7 +19,6 @@ from click.testing import CliRunner
 
 from edgeemo.cli import edgeemo
 from edgeemo.edge.common.errors import EdgeemoError, OptionError
-from edgeemo.edge.common.plugin import collect_options
 from edgeemo.edge.sinks.base import SinkContext, SourceState, Update
 from edgeemo.edge.sinks.registry import CLOSE_S, SINKS, open_sinks, requested_sinks, sink_options
 
@@ -44,13 +43,6 @@ def test_declaring_options_imports_neither_server_nor_broker_nor_opencv() -> Non
     imported = {name.partition(".")[0] for name in done.stdout.split()}
     assert "click" in imported
     assert not imported & {"cv2", "starlette", "uvicorn", "prometheus_client", "paho"}
-
-
-def test_option_that_is_taken_names_the_plugin() -> None:
-    options = [click.Option(["--out"])]
-    with pytest.raises(EdgeemoError) as caught:
-        collect_options("sink", options, {"toy": [click.Option(["--toy"]), click.Option(["-o", "--out"])]})
-    assert caught.value.problem == "the sink 'toy' declares the option -o, which is taken"
 
 
 def test_lines_go_to_standard_output(update: Make, capsys: pytest.CaptureFixture[str]) -> None:

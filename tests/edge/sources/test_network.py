@@ -13,10 +13,7 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources import Frame, open_source
 from edgeemo.edge.sources.base import SourceState
-from edgeemo.edge.sources.live.gap_detector import GapDetector
 from edgeemo.edge.sources.live.source import Backoff, Limits, LiveSource
-from edgeemo.edge.sources.rtsp import StreamClock
-from edgeemo.edge.sources.url import CameraUrl
 
 from .streams.mjpeg import MjpegServer
 from .streams.rtsp import RtspServer
@@ -147,78 +144,3 @@ def test_no_image_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serv
         pytest.raises(EdgeemoError, match=r"is lost and did not come back in 1 attempt \(no image for 0\.3 s\)"),
     ):
         list(source)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown", "user", "password"),
-    [
-        ("rtsp://me:word@host:554/a/b?x=1", "rtsp://host:554/a/b", "me", "word"),
-        ("http://host/a?user=me&pwd=word#x", "http://host/a", "", ""),
-        ("https://me:a%3Ab%40c@[::1]:8/x", "https://[::1]:8/x", "me", "a:b@c"),
-        ("RTSP://host/x", "rtsp://host/x", "", ""),
-    ],
-)
-def test_address_hides_what_is_secret(text: str, shown: str, user: str, password: str) -> None:
-    address = CameraUrl.parse(text)
-    assert (address.shown, address.user, address.password) == (shown, user, password)
-    assert "word" not in f"{address} {address!r}"
-
-
-def ages(frames: list[tuple[float, float]]) -> list[float]:
-    clock = StreamClock()
-    return [clock.age(position, arrived) for position, arrived in frames]
-
-
-LIVE = [(0.04 * n, 100 + 0.04 * n) for n in range(50)]
-#: 20 frames that FFmpeg had collected, then live ones.
-PROBED = [(0.04 * n, 100.8 + 0.001 * n) for n in range(20)] + [(0.04 * n, 100 + 0.04 * n) for n in range(21, 60)]
-WAITING = [(2 + 0.04 * n, 105 + 0.001 * n) for n in range(75)]
-#: We slept for 3 s: 75 frames had been waiting and are read at once.
-SLEPT = LIVE + WAITING + [(5 + 0.04 * n, 105.08 + 0.04 * n) for n in range(20)]
-TIMELESS = [(0.0, 100.0 + n) for n in range(9)]
-#: The camera counts frames as 25 a second but sends 24.9.
-DRIFTING = [(0.04 * n, 100 + 0.04016 * n) for n in range(5000)]
-
-
-@pytest.mark.parametrize(
-    ("frames", "unknown", "oldest_known"),
-    [
-        (LIVE, 8, 0.001),
-        (PROBED, 29, 0.001),
-        (SLEPT, 8, 3.0),
-        (DRIFTING, 8, 0.01),
-        ([(0.0, 100 + n) for n in range(9)], 1, 0),
-    ],
-    ids=["live", "probed", "slept", "drifting", "no times"],
-)
-def test_age_of_a_frame_is_told_by_the_stream_s_clock(
-    frames: list[tuple[float, float]], unknown: int, oldest_known: float
-) -> None:
-    found = ages(frames)
-    known = [age for age in found if age != float("inf")]
-    assert len(found) - len(known) <= unknown
-    assert found[-1] < 0.1
-    assert max(known) == pytest.approx(oldest_known, abs=0.15)
-
-
-@pytest.mark.parametrize(
-    ("arrivals", "pauses"),
-    [
-        ([0.04 * n for n in range(50)], []),
-        ([0.04 * n for n in range(50)] + [5.0, 5.001, 5.002], [50]),
-        ([2.0 * n for n in range(30)], []),
-    ],
-    ids=["steady", "pause and burst", "an image every other second"],
-)
-def test_pauses_out_of_the_ordinary(arrivals: list[float], pauses: list[int]) -> None:
-    watch = GapDetector()
-    found = [index for index, arrived in enumerate(arrivals) if watch.before(arrived)]
-    assert found == pauses
-
-
-def test_waits_double_up_to_a_limit_and_never_overflow() -> None:
-    backoff = Backoff(1, 8, jitter=0.1)
-    waits = [backoff.wait_s(attempt) for attempt in (1, 2, 3, 4, 5, 6, 10_000)]
-    assert [round(wait / scale, 1) for wait, scale in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True)] == pytest.approx(
-        [1] * 7, abs=0.11
-    )

@@ -214,3 +214,11 @@ def test_stillness_counts_from_the_first_of_equal_images() -> None:
     still = FreezeDetector()
     images = [one, one.copy(), one.copy(), other, other.copy(), np.zeros((5, 4, 3), np.uint8)]
     assert [still.seconds(image, float(second)) for second, image in enumerate(images)] == [0, 1, 2, 0, 1, 0]
+
+
+def test_waits_double_up_to_a_limit_and_never_overflow() -> None:
+    backoff = Backoff(1, 8, jitter=0.1)
+    waits = [backoff.wait_s(attempt) for attempt in (1, 2, 3, 4, 5, 6, 10_000)]
+    assert [round(wait / scale, 1) for wait, scale in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True)] == pytest.approx(
+        [1] * 7, abs=0.11
+    )
