@@ -23,7 +23,7 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.converters.representative_set import check_calibration
 from edgeemo.optimize.converters.tensorflow import to_float
 from edgeemo.optimize.float_model import keras_generation, open_float_model
-from edgeemo.optimize.methods import METHODS
+from edgeemo.optimize.methods import METHODS, engine
 from edgeemo.optimize.options import QuantizeOptions
 from edgeemo.train.backend import keras as keras2
 from edgeemo.train.backend import tf
@@ -93,6 +93,7 @@ def test_every_kind_converts(brought: dict[str, Path], tmp_path: Path, kind: str
     assert card is not None
     assert (card.labels, card.input, card.quantization.method) == (LABELS, InputSpec(24, 24), method)
     assert card.quantization.calibration_size == (40 if method == "int8" else 0)
+    assert card.quantization.engine == engine("ai-edge-quantizer" if kind == "float.tflite" else "tensorflow")
     # Nobody knows whether the model has seen these images: no figure of theirs goes into its card.
     assert not card.metrics
     assert Classifier.open(out).probabilities(np.zeros((24, 24), np.uint8)).shape == (7,)

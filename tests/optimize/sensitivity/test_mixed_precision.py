@@ -21,6 +21,7 @@ from edgeemo.optimize.converters.gptq import GptqRounding
 from edgeemo.optimize.data_splits import model_splits
 from edgeemo.optimize.float_model import FloatModel, open_float_model
 from edgeemo.optimize.graph.verify import verify_kept
+from edgeemo.optimize.methods import engine
 from edgeemo.optimize.options import CALIBRATION_METHODS, MixedPrecisionOptions
 from edgeemo.optimize.sensitivity.calibration_study import study
 from edgeemo.optimize.sensitivity.mixed_precision import find_mixed_precision
@@ -120,6 +121,7 @@ def test_mixed_precision_keeps_the_writer_and_the_reader_of_what_was_scaled(mixe
     card = read_card(path)
     assert card is not None
     assert card.quantization.kept == printed["mixed_precision"]["kept"]
+    assert card.quantization.engine == engine("ai-edge-quantizer")
     assert {layer_name(name) for name in card.quantization.kept} >= {"stem1_conv", "stem2_conv"}
     verify_kept(path.read_bytes(), card.quantization.kept)
     kinds = [operator.name for operator in read_graph(path.read_bytes()).operators if not operator.floating]
