@@ -33,7 +33,7 @@ Example:
     type=click.Choice(["png", "svg"]),
     default="png",
     show_default=True,
-    help="Of the images.",
+    help="Format of the images.",
 )
 @click.option("--title", default="Benchmark", show_default=True, help="Heading of the report.")
 @click.option("--introduction", metavar="TEXT", default="", help="Paragraph at the beginning.")

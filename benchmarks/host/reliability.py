@@ -8,7 +8,7 @@ from ...edge.host.hardware import DeviceState
 
 #: A clock that falls by more than this fraction in a run is no jitter of the governor's steps (100 MHz of 1,500).
 CLOCK_DROP = 0.1
-#: Load average per core, without our own, and busy cores per core, above which other programs are in the way.
+#: Load average per core, without our own, and busy cores per core, above which other programs disturb the figures.
 LOAD_LIMIT = 0.5
 
 

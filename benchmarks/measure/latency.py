@@ -15,8 +15,8 @@ from ..statistics.bootstrap import matched_logs
 from ..statistics.percentiles import Percentile, percentile
 from ..worker.client import ModelProcess
 
-#: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and what it does to
-#: one model it has to do to the others as often.
+#: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and each pace has to
+#: hit all models equally often.
 ROUNDS = 100
 #: A turn lasts at least this long: several queries of a fast model, of which a slice of the scheduler hits one.
 TURN_MS = 2.0
@@ -28,7 +28,7 @@ SETTLED = 0.01
 #: ...but no more than so many times as many, and not much longer than this.
 SETTLING_TIMES = 6
 SETTLING_SECONDS = 30.0
-_ROUNDS_PER_LOOK = 10
+_ROUNDS_PER_CHECK = 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Ratio:
 
     Args:
         to: name or position of the other model.
-        median: over the rounds.
+        median: median of the ratios of the rounds.
         low, high: quartiles over the rounds.
         rounds: number of them.
     """
@@ -215,7 +215,7 @@ def measure(
     distance = unsettled(turns)
     deadline = time.monotonic() + SETTLING_SECONDS
     while distance.max() > SETTLED and len(ends) < SETTLING_TIMES * rounds and time.monotonic() < deadline:
-        for _ in range(_ROUNDS_PER_LOOK):
+        for _ in range(_ROUNDS_PER_CHECK):
             play()
         distance = unsettled(turns)
     latencies = tuple(

@@ -29,7 +29,7 @@ class ModelProcess:
         runtime, threads, delegate: see :func:`edgeemo.edge.inference.interpreter.load`. There is no fallback: what the
             delegate does not run is not measured.
         images: .npz with face crops to feed, or None for noise.
-        load_s: seconds for loading it with a delegate; some wait for a device for ever.
+        load_s: seconds for loading it with a delegate; some wait forever for a device.
 
     Raises:
         DelegateError: the delegate cannot be used (from the ``with`` statement).

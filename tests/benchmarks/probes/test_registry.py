@@ -11,7 +11,7 @@ from edgeemo.benchmarks.measure.roofline import Ceiling
 from edgeemo.benchmarks.measure.stages import Stages
 from edgeemo.benchmarks.measure.throughput import Offline
 from edgeemo.benchmarks.probes.probe import COST, SUMMARY, Column, Probe
-from edgeemo.benchmarks.probes.registry import probe_rows, probe_sections
+from edgeemo.benchmarks.probes.registry import PROBES, chosen_probes, probe_rows, probe_sections
 from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.edge.common.registry import Registry
 
@@ -114,3 +114,23 @@ def test_a_plugin_s_column_has_a_dash_where_it_did_not_measure(monkeypatch: pyte
     monkeypatch.setattr(Registry, "load", lambda registry, name: toy if name == "toy" else load(registry, name))
     assert column(probe_rows([sample(metrics={"toy": 3}), sample()], SUMMARY), "toys") == ["3", "-"]
     assert "toys" not in probe_rows([sample()], SUMMARY)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        ({}, set()),
+        ({"offline": False, "frames": ("a.png",), "arm_python": ("python",)}, set()),
+        ({"offline": True}, {"throughput"}),
+        ({"offline": True, "instructions": True}, {"throughput", "instructions"}),
+    ],
+)
+def test_a_probe_with_a_switch_measures_when_it_is_on(values: dict[str, object], more: set[str]) -> None:
+    always = {"size", "latency", "loading", "memory", "compute", "delegation", "stages", "trend", "accuracy"}
+    assert set(chosen_probes(values)) == always | more
+
+
+def test_every_switch_is_an_option_of_its_probe() -> None:
+    for name in PROBES.builtin:
+        probe = PROBES.load(name)
+        assert probe.switch is None or probe.switch in {option.name for option in probe.options}
