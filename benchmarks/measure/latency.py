@@ -15,8 +15,8 @@ from ..statistics.bootstrap import matched_logs
 from ..statistics.percentiles import Percentile, percentile
 from ..worker.client import ModelProcess
 
-#: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and each pace has to
-#: hit all models equally often.
+#: Rounds of turns: many short ones, because a busy machine changes its pace several times a second, and each pace
+#: has to hit all models equally often.
 ROUNDS = 100
 #: A turn lasts at least this long: several queries of a fast model, of which a slice of the scheduler hits one.
 TURN_MS = 2.0
