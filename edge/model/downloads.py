@@ -98,8 +98,8 @@ def fetch(
 ) -> Path:
     """Bring a file into the cache folder, unless it is there.
 
-    A transfer that was cut continues where it ended, also in a later call. The file appears under its name when its size
-    and its SHA-256 are right, and not before.
+    A transfer that was cut continues there, also in a later call. The file appears under its name only when its
+    size and its SHA-256 are right.
 
     Args:
         download: what to fetch.
