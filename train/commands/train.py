@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...edge.commands.options import json_option, out_option, quiet_option
 from ...edge.common.errors import OptionError
 from ...edge.common.files import new_folder
 from ..datasets.ferplus import Mode
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @click.argument("recipe", required=False)
 @click.option("--data", metavar="PATH", help="Folder, zip or fer2013.csv with a train split; or 'synthetic'.")
-@click.option("--out", metavar="RUN", help="New folder for the run.")
+@out_option("New folder for the run.", metavar="RUN")
 @click.option("--resume", metavar="RUN", help="Continue a run that was stopped or killed.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
     "--epochs",
     type=click.IntRange(1),
     metavar="N",
-    help="Train so many epochs instead of the recipe's, in each phase if it has some.",
+    help="Number of epochs instead of the recipe's, in each phase if it has some.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="At most so many training images, stratified by class."
 )
 @click.option("--teacher", metavar="FILE", help="Soft targets from edgeemo distill; loss.teacher is their weight.")
-@click.option("--seed", default=0, show_default=True, help="Of split, weights, shuffling and augmentation.")
+@click.option("--seed", default=0, show_default=True, help="Seed of split, weights, shuffling and augmentation.")
 @data_cleaning
 @data_choice(modes=tuple(Mode))
 @click.option(
@@ -57,7 +58,8 @@ if TYPE_CHECKING:
     help="Train on one device, on all GPUs of this machine, or with the machines that TF_CONFIG names.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard into RUN/tensorboard.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@quiet_option()
+@json_option()
 def command(
     recipe: str | None,
     data: str | None,
@@ -65,13 +67,14 @@ def command(
     resume: str | None,
     strategy: str,
     tensorboard: bool,
+    quiet: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Train a model by a recipe.
 
     RECIPE is the name of a recipe of the package or the path of a .toml file. The validation set is carved from the
-    training images; the test split is never looked at. --set data.test=0.15 leaves a test role out of a source that
+    training images; the test split is never looked at. --set data.test=0.15 leaves a test split out of a source that
     has none; "edgeemo evaluate --split test" finds it by the model's card.
 
     With --strategy multiworker the same command is started on every machine; the first worker alone writes RUN. To
@@ -102,35 +105,35 @@ def command(
     with contextlib.ExitStack() as stack:
         if resume:
             run = Run.open(resume)
-            place = open_strategy(strategy)
-            if not place.chief:
+            worker = open_strategy(strategy)
+            if not worker.chief:
                 run = run.copy(_scratch(stack))
-            roles = run.settings.training_data(run.recipe)
+            splits = run.settings.training_data(run.recipe)
         else:
             resolved, settings = TrainOptions(str(recipe), str(data), **options).resolve()
-            place = open_strategy(strategy)
-            if place.chief:
+            worker = open_strategy(strategy)
+            if worker.chief:
                 check_free(str(out))
-            roles = settings.training_data(resolved)
-            for sentence in check_trainable(resolved, settings, roles):
-                click.echo(sentence, err=True)
-            run = Run.create(new_folder(str(out), force=None) if place.chief else _scratch(stack), resolved, settings)
-        report_left_out(roles.train)
-        click.echo(f"training on {len(roles.train):,} images, selecting on {len(roles.validation):,}", err=True)
-        quiet, tensorboard = as_json or not place.chief, tensorboard and place.chief
+            splits = settings.training_data(resolved)
+            for warning in check_trainable(resolved, settings, splits):
+                click.echo(warning, err=True)
+            run = Run.create(new_folder(str(out), force=None) if worker.chief else _scratch(stack), resolved, settings)
+        report_left_out(splits.train)
+        click.echo(f"training on {len(splits.train):,} images, validating on {len(splits.validation):,}", err=True)
+        quiet, tensorboard = quiet or as_json or not worker.chief, tensorboard and worker.chief
         try:
-            card = train(run, roles, quiet=quiet, strategy=place, tensorboard=tensorboard)
+            card = train(run, splits, quiet=quiet, strategy=worker, tensorboard=tensorboard)
         except KeyboardInterrupt:
             click.echo(f"\nfinished epochs are kept; continue with: edgeemo train --resume {resume or out}", err=True)
             raise
-        if place.workers > 1:
+        if worker.workers > 1:
             digest = weights_digest(load_model(run.model_path, compile=False))
-            click.echo(f"worker {place.worker + 1} of {place.workers} ends with the weights {digest[:16]}", err=True)
-        if place.chief:
-            _tell(run, card, as_json)
+            click.echo(f"worker {worker.worker + 1} of {worker.workers} ends with the weights {digest[:16]}", err=True)
+        if worker.chief:
+            _report(run, card, as_json)
 
 
-def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
+def _report(run: Run, card: ModelCard, as_json: bool) -> None:
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(json.dumps({"run": str(run.folder), **metrics}, indent=2))
@@ -144,5 +147,5 @@ def _tell(run: Run, card: ModelCard, as_json: bool) -> None:
 
 
 def _scratch(stack: contextlib.ExitStack) -> Path:
-    """A folder for what a worker that is not the chief has to keep until the end."""
+    """Folder for what a worker that is not the chief has to keep until the end."""
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeemo-worker-")))

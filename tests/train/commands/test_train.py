@@ -103,7 +103,7 @@ def test_the_recipe_is_saved_as_it_was_used(finished: tuple[Path, Result]) -> No
 def test_a_pipe_gets_plain_lines(finished: tuple[Path, Result]) -> None:
     _, result = finished
     lines = result.stderr.splitlines()
-    assert lines[0] == "training on 112 images, selecting on 28"
+    assert lines[0] == "training on 112 images, validating on 28"
     assert [line.split()[:2] for line in lines[1:]] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert not {"\r", "\033"} & set(result.output)
 
@@ -196,7 +196,7 @@ def test_what_does_not_fit_is_named_and_nothing_made(
 
 def test_an_architecture_that_cannot_be_built_is_named(tmp_path: Path) -> None:
     result = invoke(arguments(tmp_path / "run", "architecture.name=vgg"))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "unknown architecture, expected one of cnn3, cnn38, densenet169" in result.output
 
 

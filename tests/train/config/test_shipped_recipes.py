@@ -168,7 +168,7 @@ def short(fer_with_votes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFa
 def test_a_short_run_is_short(short: tuple[Path, Result]) -> None:
     folder, result = short
     assert result.exit_code == 0, result.output
-    assert result.stderr.startswith("training on 35 images, selecting on 28\n")
+    assert result.stderr.startswith("training on 35 images, validating on 28\n")
     assert [row["epoch"] for row in Run.open(folder).history] == [1, 2]
     # The demo warms up for one of its eight epochs.
     schedule = Run.open(folder).recipe.schedule
