@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from ...edge.commands.group import CommandGroup
+from ...edge.commands.options import force_option, json_option, out_option
 from ...edge.common.errors import DataError, OptionError
 from ...edge.common.files import existing, new_file, write_text
 from ...edge.common.tables import aligned
@@ -28,6 +31,29 @@ _MEANING = {
 }
 
 
+@dataclass(frozen=True)
+class PackOptions:
+    """Options of ``data pack``; see their help."""
+
+    path: str
+    out: str
+    split: str
+    limit: int | None
+    seed: int
+    model: str | None
+    fit: bool
+    skip_bad: bool
+    choice: Choice
+    as_json: bool
+    force: bool
+
+    def __post_init__(self) -> None:
+        if self.fit and self.model is None:
+            raise OptionError("--fit needs --model")
+        if not self.out.lower().endswith(".zip"):
+            raise OptionError("--out is a .zip: other names are not taken for data")
+
+
 @click.group("data", cls=CommandGroup)
 def command() -> None:
     """Look at data sets, and pack them for a device."""
@@ -35,11 +61,11 @@ def command() -> None:
 
 @command.command("audit")
 @click.argument("path")
-@click.option("--out", default="audit.csv", show_default=True, help="File for the list of findings.")
+@out_option("List of findings to write (CSV).", default="audit.csv", show_default=True)
 @click.option("--skip-bad", is_flag=True, help="List broken images and rows instead of refusing the data.")
 @data_choice()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite the list.")
+@json_option()
+@force_option("Overwrite the list.")
 def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: bool, force: bool) -> None:
     """Count the images of a data set and look for what would make an accuracy untrue.
 
@@ -56,10 +82,10 @@ def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: 
 
 @command.command("pack")
 @click.argument("path")
-@click.option("--out", required=True, metavar="FILE", help="The pack (.zip).")
+@out_option("Pack to write (.zip).", required=True)
 @click.option("--split", default="test", show_default=True, help="Split, or part by its name (PublicTest).")
 @click.option("--limit", type=click.IntRange(1), help="At most so many images, stratified by class.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the draw.")
 @click.option(
     "--model",
     metavar="FILE",
@@ -68,21 +94,9 @@ def audit_command(path: str, out: str, skip_bad: bool, choice: Choice, as_json: 
 @click.option("--fit", is_flag=True, help="Fit the images to the input of --model: smaller, and the same to it.")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken images and rows instead of refusing the data.")
 @data_choice()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite the pack.")
-def pack_command(
-    path: str,
-    out: str,
-    split: str,
-    limit: int | None,
-    seed: int,
-    model: str | None,
-    fit: bool,
-    skip_bad: bool,
-    choice: Choice,
-    as_json: bool,
-    force: bool,
-) -> None:
+@json_option()
+@force_option("Overwrite the pack.")
+def pack_command(**values: Any) -> None:
     """Pack images into one small file for a device, drawn stratified by class with a seed.
 
     PATH is a folder, a zip or fer2013.csv. The pack is read wherever --data is, checked image by image, with the
@@ -90,28 +104,29 @@ def pack_command(
 
     Example: edgeemo data pack archive.zip --split PrivateTest --limit 500 --out faces.zip
     """
-    if fit and model is None:
-        raise OptionError("--fit needs --model")
-    if not out.lower().endswith(".zip"):
-        raise OptionError("--out is a .zip: other names are not taken for data")
-    target = new_file(out, force=force)
+    options = PackOptions(**values)
+    target = new_file(options.out, force=options.force)
     card = None
-    if model is not None:
-        place = existing(find_model(model), "a .tflite model")
-        card = read_card(place)
+    if options.model is not None:
+        path = existing(find_model(options.model), "a .tflite model")
+        card = read_card(path)
         if card is None:
-            raise DataError(f"{place} has no model card", expected="the test role and the input of the model")
+            raise DataError(f"{path} has no model card", expected="the test split and the input of the model")
     whole = read_evaluation_set(
-        path, split, skip_bad=skip_bad, choice=choice, holdout=holdout_of([card]) if card else None
+        options.path,
+        options.split,
+        skip_bad=options.skip_bad,
+        choice=options.choice,
+        holdout=holdout_of([card]) if card else None,
     )
     report_left_out(whole)
-    drawn = stratified(whole, limit, seed=seed) if limit else whole
-    origin = f"{len(drawn):,} of {len(whole):,} images, split {split}, seed {seed}"
-    if fit and card is not None:
+    drawn = stratified(whole, options.limit, seed=options.seed) if options.limit else whole
+    origin = f"{len(drawn):,} of {len(whole):,} images, split {options.split}, seed {options.seed}"
+    if options.fit and card is not None:
         origin += f", fitted to {card.input.width}x{card.input.height} {card.input.channels}"
         drawn = fitted(drawn, card.input)
     pack = write_pack(target, drawn, origin=origin)
-    click.echo(json.dumps(pack.to_dict(), indent=2) if as_json else _packed(pack, origin))
+    click.echo(json.dumps(pack.to_dict(), indent=2) if options.as_json else _packed(pack, origin))
 
 
 def _packed(pack: Pack, origin: str) -> str:

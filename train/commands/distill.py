@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ...edge.commands.options import force_option, out_option, quiet_option
 from ...edge.common.errors import OptionError
 from ...edge.common.files import new_file
 from ..datasets.ferplus import Mode
@@ -54,7 +55,7 @@ class DistillOptions:
 @click.argument("models", metavar="RUN...", nargs=-1, required=True)
 @evaluation_data(split="train")
 @data_choice(modes=(Mode.MAJORITY,))
-@click.option("-o", "--out", required=True, metavar="FILE", help="Soft targets to write (.npz).")
+@out_option("Soft targets to write (.npz).", required=True)
 @click.option("--no-mirror", is_flag=True, help="Do not ask about mirror images too.")
 @click.option("--student", metavar="RECIPE", help="Ask about the views of the images that this training will make.")
 @click.option(
@@ -79,8 +80,8 @@ class DistillOptions:
     metavar="FILE",
     help="Include the teachers of another file of soft targets for the same views; repeatable.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@quiet_option()
+@force_option("Overwrite FILE.")
 def command(**values: Any) -> None:
     """Write trained networks' probabilities of the training images, for a smaller network to learn from.
 
