@@ -16,7 +16,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Data:
-    """Data handling: roles that the source does not have itself. Fractions are of all images that are divided.
+    """Data handling: splits that the source does not have itself. Fractions are of all images that are divided.
 
     Args:
         validation: carved for selection, from a source without a validation split.

@@ -28,7 +28,7 @@ class Sample:
         digest: hex SHA-256 of its shape and decoded pixels: equal for pixel-identical images in any file format.
         part: the source's own name of the split (``PublicTest``), or empty.
         row: row of the original fer2013.csv, if known.
-        group: who is shown (``F01``), or empty when unknown. Nobody may stand in two roles.
+        group: who is shown (``F01``), or empty when unknown. Nobody may stand in two splits.
         view: angle from which the image was taken (``HL``), or empty when unknown.
     """
 

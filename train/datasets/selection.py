@@ -37,7 +37,7 @@ class Choice:
     def apply(self, dataset: Dataset) -> Dataset:
         """The chosen part.
 
-        Roles are to be drawn before: then a test role is the same whichever classes or angles are looked at.
+        Splits are to be drawn before: then a test split is the same whichever classes or angles are looked at.
 
         Raises:
             EdgeemoError: an angle, a class or the votes do not fit the data set.

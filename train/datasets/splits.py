@@ -1,4 +1,4 @@
-"""Roles: what may be trained on, selected on, calibrated on and tested on. Drawn by seed, never overlapping."""
+"""Splits for training, validation, calibration and test. Drawn by seed, never overlapping."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ...edge.model.card import ModelCard
 from .dataset import Dataset, class_counts
 from .sampling import draw, fold_numbers
 
-#: Keeps the draw of a test role apart from that of a validation role by the same seed.
+#: Keeps the draw of a test split apart from that of a validation split by the same seed.
 _TEST_STREAM = 1
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """A test role of our own drawing, for sources that have no test split.
+    """A test split that is drawn from a source without one.
 
     It depends on the source, the share and the seed alone: which classes or angles of the source are used, and which
-    training images are left out, is decided afterwards and moves nobody from one role to another.
+    training images are left out, is decided afterwards and moves nobody from one split to another.
 
     Args:
         share: fraction of the images, above 0 and at most 0.5.
@@ -52,7 +52,7 @@ class Holdout:
         pool = "train" if any(sample.split == "train" for sample in dataset.samples) else "all"
         places = [index for index, sample in enumerate(dataset.samples) if sample.split == pool]
         if not places:
-            raise DataError(f"{dataset.name} has no images to draw a test role from", expected=f"split {pool}")
+            raise DataError(f"{dataset.name} has no images to draw a test split from", expected=f"split {pool}")
         tested = {places[index] for index in draw(dataset.take(places), self.share, self.seed, _TEST_STREAM)}
         if len(tested) == len(places):
             raise DataError(f"{dataset.name} is too small to be divided", expected="images of at least two people")
@@ -70,7 +70,7 @@ class Holdout:
 
 
 def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
-    """The test role that the trainings of some models left out, as their cards tell it; None when none tells.
+    """The test split that the trainings of some models left out, as their cards tell it; None when none tells.
 
     Raises:
         DataError: they left out different ones, so that no images are new to all of them.
@@ -78,7 +78,7 @@ def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
     found = {_recorded(card) for card in cards if card.provenance.holdout}
     if len(found) > 1:
         raise DataError(
-            "the models were trained with different test roles",
+            "the models were trained with different test splits",
             expected="one share and one seed",
             got="; ".join(sorted(f"{h.share:g} by seed {h.seed}" for h in found)),
             hint="train them with the same data.test and --seed, or measure on a source with a test split",
@@ -91,7 +91,7 @@ def _recorded(card: ModelCard) -> Holdout:
         return Holdout(**card.provenance.holdout)
     except (TypeError, EdgeemoError) as error:
         raise DataError(
-            f"the card of {card.name} tells a test role that cannot be drawn",
+            f"the card of {card.name} tells a test split that cannot be drawn",
             expected="share (above 0, at most 0.5) and seed",
             got=str(card.provenance.holdout),
         ) from error
@@ -104,8 +104,8 @@ class TrainingData:
     Args:
         train: images to learn from.
         validation: images to select on (learning rate, stopping, best epoch).
-        holdout: how a test role was left out of a source without a test split, if so.
-        test_hash: content hash of that role.
+        holdout: how a test split was left out of a source without a test split, if so.
+        test_hash: content hash of that split.
     """
 
     train: Dataset
@@ -115,7 +115,7 @@ class TrainingData:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Role -> content hash."""
+        """Split -> content hash."""
         found = {"train": self.train.content_hash, "validation": self.validation.content_hash}
         return {**found, "test": self.test_hash} if self.test_hash else found
 
@@ -123,17 +123,17 @@ class TrainingData:
 def training_data(
     dataset: Dataset, *, validation: float = 0.1, seed: int = 0, folds: int = 0, fold: int = 0
 ) -> TrainingData:
-    """Training and validation roles of a data set.
+    """Training and validation splits of a data set.
 
     A ``validation`` split that the source already has is used as it is; otherwise one is carved from ``train``,
-    stratified by class. Pixel-identical images and the images of one person stay on one side. The validation role
+    stratified by class. Pixel-identical images and the images of one person stay on one side. The validation split
     carries no soft targets: what is selected on is measured by labels.
 
     Args:
         dataset: with a split ``train`` (or ``all``, when the source has no splits).
         validation: fraction to carve, between 0 and 0.5.
         seed: of the draw.
-        folds, fold: with ``folds`` above 0, the validation role is number ``fold`` (from 0) of so many equal parts of
+        folds, fold: with ``folds`` above 0, the validation split is number ``fold`` (from 0) of so many equal parts of
             all that is not in the test split, and ``validation`` is not used.
 
     Raises:
@@ -175,7 +175,7 @@ def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Datase
     """A calibration (representative) set: stratified by class in proportion, drawn from training images only.
 
     Args:
-        train: the training role.
+        train: the training split.
         size: number of images; all of them when there are fewer.
         seed: of the draw.
 

@@ -123,7 +123,7 @@ def check_recordable(dataset: Dataset) -> None:
     """Refuse to call figures test figures that were measured on anything else.
 
     Raises:
-        ModelError: an image here is not in the test role.
+        ModelError: an image here is not in the test split.
     """
     others = sorted({sample.split for sample in dataset.samples} - {"test"})
     if others:

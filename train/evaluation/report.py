@@ -30,7 +30,7 @@ class Report:
         model: where it was opened from.
         card: its card.
         dataset: what it was asked.
-        split: role or part of the data set.
+        split: split of the data set, or part by its own name.
         evaluation: accuracy, confusion and per-class figures.
         ranking: ROC and precision-recall.
         reliability: confidence against accuracy.
@@ -66,7 +66,7 @@ class Report:
             card: its card.
             dataset: what it was asked.
             probabilities: float (n, labels), its answers in the data set's order.
-            split: role or part of the data set.
+            split: split of the data set, or part by its own name.
             history: epochs of the run.
 
         Raises:

@@ -28,7 +28,7 @@ from ..datasets.splits import Holdout, TrainingData, stratified, training_data
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was started with, beside its recipe.
+    """Settings of a run beside its recipe.
 
     Args:
         data: source of the data set.
@@ -57,14 +57,14 @@ class Settings:
         return self._chosen(read_dataset(self.data, skip_bad=self.skip_bad))
 
     def training_data(self, recipe: Recipe) -> TrainingData:
-        """Training and validation roles; a test role is left out when the recipe wants one and the source has none."""
-        roles, dataset = recipe.data, read_dataset(self.data, skip_bad=self.skip_bad)
-        if not roles.test or not Holdout.needed_by(dataset):
-            return self._divided(self._chosen(dataset), roles, roles.validation)
-        holdout = Holdout(roles.test, self.seed)
+        """Return training and validation splits; a test split is left out if the recipe asks for one."""
+        fractions, dataset = recipe.data, read_dataset(self.data, skip_bad=self.skip_bad)
+        if not fractions.test or not Holdout.needed_by(dataset):
+            return self._divided(self._chosen(dataset), fractions, fractions.validation)
+        holdout = Holdout(fractions.test, self.seed)
         dataset = self._chosen(holdout.carve(dataset))
-        # The recipe's fractions are of the whole; the validation role is carved from what is left of it.
-        data = self._divided(dataset, roles, min(0.5, roles.validation / (1 - roles.test)))
+        # The recipe's fractions are of the whole; the validation split is carved from what is left of it.
+        data = self._divided(dataset, fractions, min(0.5, fractions.validation / (1 - fractions.test)))
         return replace(data, holdout=holdout, test_hash=dataset.split("test").content_hash)
 
     def _chosen(self, dataset: Dataset) -> Dataset:
@@ -73,8 +73,8 @@ class Settings:
             dataset = exclude_listed(dataset, listed)
         return self.choice.apply(drop_leaks(dataset) if self.drop_leaks else dataset)
 
-    def _divided(self, dataset: Dataset, roles: Data, validation: float) -> TrainingData:
-        data = training_data(dataset, validation=validation, seed=self.seed, folds=roles.folds, fold=roles.fold)
+    def _divided(self, dataset: Dataset, settings: Data, validation: float) -> TrainingData:
+        data = training_data(dataset, validation=validation, seed=self.seed, folds=settings.folds, fold=settings.fold)
         # After the division: whatever the limit, the same images are selected on.
         return replace(data, train=stratified(data.train, self.limit, seed=self.seed)) if self.limit else data
 
@@ -150,7 +150,7 @@ class Run:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Content hashes of the roles, and of what else was learned from; none where no training has begun."""
+        """Content hashes of the splits, and of what else was learned from; none where no training has begun."""
         path = self.folder / "data.json"
         if not path.is_file():
             return {}
@@ -163,7 +163,7 @@ class Run:
         """Note the images with which the run begins; later, refuse others.
 
         Args:
-            data: the roles.
+            data: the splits.
             others: hashes of what else is learned from.
 
         Raises:

@@ -82,7 +82,7 @@ def warnings(path: Path, data: TrainingData, whole: bool) -> list[str]:
 
     Args:
         path: of the model that it begins with.
-        data: the roles of the training that begins.
+        data: the splits of the training that begins.
         whole: whether the classifier's weights were taken as well.
     """
     said = [] if whole else [f"{path} has other classes: the classifier starts over"]

@@ -54,7 +54,7 @@ def votes_to_learn(settings: Loss, choice: Choice, train: Dataset) -> tuple[np.n
     Args:
         settings: with the weight of the head.
         choice: with the file of the votes.
-        train: the training role.
+        train: the training split.
 
     Returns:
         Shares as from :func:`vote_shares` or None, and the SHA-256 of their file under ``votes``.

@@ -1,4 +1,4 @@
-"""Classes, angles, votes and test roles from the command line to the card and back: what was left out is measured."""
+"""Classes, angles, votes and test splits from the command line to the card and back: what was left out is measured."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_nobody_was_trained_on_or_selected_on_and_is_measured(run: Path, kdef_zi
     data = opened.settings.training_data(opened.recipe)
     assert data.holdout is not None
     tested = {s.group for s in data.holdout.carve(read_dataset(kdef_zip)).split("test").samples}
-    seen = {s.group for role in (data.train, data.validation) for s in role.samples}
+    seen = {s.group for split in (data.train, data.validation) for s in split.samples}
     assert (len(tested), len(seen), tested & seen) == (3, 7, set())
 
 
@@ -139,9 +139,9 @@ def test_votes_are_trained_on(voted: dict[str, tuple[Path, Result]], mode: str, 
     assert result.exit_code == 0, result.output
     assert f"FER+ ({mode}) left out" in result.stderr
     run = Run.open(folder)
-    roles = run.settings.training_data(run.recipe)
-    assert len(roles.train) + len(roles.validation) == images
-    assert (roles.train.soft is None) == (mode == "majority")
+    splits = run.settings.training_data(run.recipe)
+    assert len(splits.train) + len(splits.validation) == images
+    assert (splits.train.soft is None) == (mode == "majority")
     assert run.card.provenance.dataset == f"fer (FER+ {mode})"
 
 

@@ -122,10 +122,10 @@ def test_validation_is_by_labels_alone(forms: Forms, tmp_path: Path) -> None:
     votes = table(tmp_path / "votes.csv", ["5,5,0,0,0,0,0,0,0,0"] * len(forms.images))
     choice = Choice("neutral,happy,angry", ferplus=str(votes), ferplus_mode="mixed")
     source = read_dataset(forms.folder()).split("train")
-    roles = training_data(choice.apply(source), validation=0.25)
-    assert roles.validation.soft is None
-    assert roles.train.soft is not None
-    assert len(roles.train.soft) == len(roles.train) == 9
+    splits = training_data(choice.apply(source), validation=0.25)
+    assert splits.validation.soft is None
+    assert splits.train.soft is not None
+    assert len(splits.train.soft) == len(splits.train) == 9
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Test roles of our own drawing, people and folds: nobody stands on two sides."""
+"""Test splits of our own drawing, people and folds: nobody stands on two sides."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def faces(label: str, n: int, *, seed: int, split: str = "all") -> list[LabeledI
     return [(split, label, rng.integers(0, 256, (4, 4), np.uint8)) for _ in range(n)]
 
 
-def three_roles(dataset: Dataset, seed: int) -> list[Dataset]:
+def three_splits(dataset: Dataset, seed: int) -> list[Dataset]:
     """70/15/15, as a run draws them."""
     carved = Holdout(0.15, seed).carve(dataset)
-    roles = training_data(carved, validation=0.15 / 0.85, seed=seed)
-    return [roles.train, roles.validation, carved.split("test")]
+    splits = training_data(carved, validation=0.15 / 0.85, seed=seed)
+    return [splits.train, splits.validation, carved.split("test")]
 
 
 def no_overlap(sets: list[set[str]]) -> bool:
@@ -59,10 +59,10 @@ def no_overlap(sets: list[set[str]]) -> bool:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_person_stands_in_two_roles(kdef: Dataset, seed: int) -> None:
-    roles = three_roles(kdef, seed)
-    assert no_overlap([people(role) for role in roles])
-    assert [len(people(role)) for role in roles] == [7, 2, 1]
-    assert set().union(*map(keys, roles)) == keys(kdef)
+    splits = three_splits(kdef, seed)
+    assert no_overlap([people(split) for split in splits])
+    assert [len(people(split)) for split in splits] == [7, 2, 1]
+    assert set().union(*map(keys, splits)) == keys(kdef)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -76,15 +76,15 @@ def test_no_person_stands_in_two_folds(kdef: Dataset, folds: int, seed: int) -> 
 
 def test_every_fold_is_validated_on_once(kdef: Dataset) -> None:
     drawn = [training_data(kdef, folds=5, fold=fold, seed=3) for fold in range(5)]
-    assert sorted(key for roles in drawn for key in keys(roles.validation)) == sorted(keys(kdef))
-    assert all(no_overlap([people(roles.train), people(roles.validation)]) for roles in drawn)
-    assert all(keys(roles.train) | keys(roles.validation) == keys(kdef) for roles in drawn)
+    assert sorted(key for splits in drawn for key in keys(splits.validation)) == sorted(keys(kdef))
+    assert all(no_overlap([people(splits.train), people(splits.validation)]) for splits in drawn)
+    assert all(keys(splits.train) | keys(splits.validation) == keys(kdef) for splits in drawn)
 
 
 def test_folds_leave_the_test_split_alone(kdef: Dataset) -> None:
     carved = Holdout(0.2, 1).carve(kdef)
-    roles = training_data(carved, folds=4, fold=2)
-    assert no_overlap([people(roles.train), people(roles.validation), people(carved.split("test"))])
+    splits = training_data(carved, folds=4, fold=2)
+    assert no_overlap([people(splits.train), people(splits.validation), people(carved.split("test"))])
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
@@ -101,7 +101,7 @@ def test_identical_images_stay_in_one_fold_and_one_role(make_dataset: MakeDatase
     dataset = make_dataset([image for image in faces("a", 20, seed=1) for _ in range(2)] + faces("b", 20, seed=2))
     numbers = fold_numbers(dataset, 4, seed)
     assert no_overlap([digests(dataset.take(np.flatnonzero(numbers == fold))) for fold in range(4)])
-    assert no_overlap([digests(role) for role in three_roles(dataset, seed)])
+    assert no_overlap([digests(split) for split in three_splits(dataset, seed)])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -137,9 +137,9 @@ def test_a_test_role_has_its_share_of_every_class(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seventy_fifteen_fifteen_of_images_is_exact(make_dataset: MakeDataset, seed: int) -> None:
-    roles = three_roles(make_dataset(faces("a", 200, seed=1) + faces("b", 60, seed=2)), seed)
-    assert [np.bincount(role.targets).tolist() for role in roles] == [[140, 42], [30, 9], [30, 9]]
-    assert no_overlap([keys(role) for role in roles])
+    splits = three_splits(make_dataset(faces("a", 200, seed=1) + faces("b", 60, seed=2)), seed)
+    assert [np.bincount(split.targets).tolist() for split in splits] == [[140, 42], [30, 9], [30, 9]]
+    assert no_overlap([keys(split) for split in splits])
 
 
 def test_people_of_uneven_size_come_near_the_share(make_dataset: MakeDataset) -> None:
@@ -233,11 +233,11 @@ def test_the_cards_tell_the_test_role(cards: list[ModelCard], found: Holdout | N
 
 
 def test_models_of_different_test_roles_are_not_measured_on_one() -> None:
-    with pytest.raises(EdgeemoError, match=r"different test roles, .*got 0\.15 by seed 3; 0\.2 by seed 3"):
+    with pytest.raises(EdgeemoError, match=r"different test splits, .*got 0\.15 by seed 3; 0\.2 by seed 3"):
         holdout_of([card(share=0.15, seed=3), card(share=0.2, seed=3)])
 
 
 @pytest.mark.parametrize("holdout", [{"share": "much"}, {"part": 0.1}, {"share": 0.7}])
 def test_a_card_with_a_broken_holdout_is_named(holdout: dict) -> None:
-    with pytest.raises(EdgeemoError, match="card of m tells a test role that cannot be drawn"):
+    with pytest.raises(EdgeemoError, match="card of m tells a test split that cannot be drawn"):
         holdout_of([card(**holdout)])

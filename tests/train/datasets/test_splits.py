@@ -1,4 +1,4 @@
-"""Roles: drawn by seed, never overlapping, fair to the classes."""
+"""Splits: drawn by seed, never overlapping, fair to the classes."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def dataset(make_dataset: MakeDataset) -> Dataset:
 
 
 def test_roles_divide_the_training_images(dataset: Dataset) -> None:
-    roles = training_data(dataset)
-    assert not keys(roles.train) & keys(roles.validation)
-    assert keys(roles.train) | keys(roles.validation) == keys(dataset.split("train"))
+    splits = training_data(dataset)
+    assert not keys(splits.train) & keys(splits.validation)
+    assert keys(splits.train) | keys(splits.validation) == keys(dataset.split("train"))
 
 
 @pytest.mark.parametrize(("fraction", "many", "few"), [(0.1, 10, 2), (0.25, 25, 5), (0.5, 50, 10), (0.001, 1, 1)])
 def test_validation_has_its_share_of_every_class(dataset: Dataset, fraction: float, many: int, few: int) -> None:
-    roles = training_data(dataset, validation=fraction)
-    assert roles.validation.counts == {"train": {"few": few, "many": many}}
+    splits = training_data(dataset, validation=fraction)
+    assert splits.validation.counts == {"train": {"few": few, "many": many}}
 
 
 def test_the_seed_decides(dataset: Dataset) -> None:
@@ -63,20 +63,20 @@ def test_identical_images_stay_together(make_dataset: MakeDataset, seed: int) ->
     rest = faces("train", "b", 20, seed=2)
     # The other label of a copy does not let it change sides.
     liars = [("train", "b", pixels) for _, _, pixels in twins[::4]]
-    roles = training_data(make_dataset(twins + rest + liars), validation=0.3, seed=seed)
-    assert not digests(roles.train) & digests(roles.validation)
+    splits = training_data(make_dataset(twins + rest + liars), validation=0.3, seed=seed)
+    assert not digests(splits.train) & digests(splits.validation)
 
 
 def test_a_validation_split_of_the_source_is_used(make_dataset: MakeDataset) -> None:
     given = faces("validation", "a", 3, seed=5)
-    roles = training_data(make_dataset(faces("train", "a", 9, seed=6) + given))
-    assert (len(roles.train), len(roles.validation)) == (9, 3)
-    assert {sample.split for sample in roles.validation.samples} == {"validation"}
+    splits = training_data(make_dataset(faces("train", "a", 9, seed=6) + given))
+    assert (len(splits.train), len(splits.validation)) == (9, 3)
+    assert {sample.split for sample in splits.validation.samples} == {"validation"}
 
 
 def test_a_source_without_splits_is_for_training(make_dataset: MakeDataset) -> None:
-    roles = training_data(make_dataset(faces("all", "a", 10, seed=1) + faces("all", "b", 10, seed=2)))
-    assert (len(roles.train), len(roles.validation)) == (18, 2)
+    splits = training_data(make_dataset(faces("all", "a", 10, seed=1) + faces("all", "b", 10, seed=2)))
+    assert (len(splits.train), len(splits.validation)) == (18, 2)
 
 
 @pytest.mark.parametrize("copies", [1, 3])
@@ -105,8 +105,8 @@ def test_calibration_is_in_proportion_and_has_every_class(dataset: Dataset, size
 
 
 def test_calibration_comes_from_the_training_role_alone(dataset: Dataset) -> None:
-    roles = training_data(dataset)
-    assert keys(calibration_set(roles.train, size=50)) < keys(roles.train)
+    splits = training_data(dataset)
+    assert keys(calibration_set(splits.train, size=50)) < keys(splits.train)
 
 
 def test_calibration_is_drawn_by_the_seed(dataset: Dataset) -> None:

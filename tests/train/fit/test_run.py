@@ -140,13 +140,13 @@ def test_settings_exclude_what_a_list_names(tmp_path: Path) -> None:
 )
 def test_settings_draw_the_roles_of_the_recipe(kdef_zip: Path, overrides: list[str], sizes: tuple[int, ...]) -> None:
     data = Settings(str(kdef_zip), seed=2).training_data(load_recipe("demo", overrides))
-    roles = [data.train, data.validation]
+    splits = [data.train, data.validation]
     if sizes[2]:
         assert data.holdout is not None
-        roles.append(read_evaluation_set(kdef_zip, "test", holdout=data.holdout))
-        assert data.hashes["test"] == roles[2].content_hash
-    assert tuple(map(len, roles)) == sizes[: len(roles)]
-    assert sum(len({s.group for s in role.samples}) for role in roles) == 10
+        splits.append(read_evaluation_set(kdef_zip, "test", holdout=data.holdout))
+        assert data.hashes["test"] == splits[2].content_hash
+    assert tuple(map(len, splits)) == sizes[: len(splits)]
+    assert sum(len({s.group for s in split.samples}) for split in splits) == 10
     assert set(data.hashes) == ({"train", "validation", "test"} if sizes[2] else {"train", "validation"})
 
 
@@ -169,7 +169,7 @@ def test_leaks_of_classes_that_are_not_used_are_dropped_too(tmp_path: Path) -> N
     assert kept.counts == {"train": {"happy": 2, "sad": 3}}
 
 
-def roles(seed: int) -> TrainingData:
+def splits(seed: int) -> TrainingData:
     return training_data(read_dataset("synthetic:train=35,test=0,size=24"), seed=seed)
 
 
@@ -177,19 +177,19 @@ def roles(seed: int) -> TrainingData:
 def test_any_data_is_noted_when_nothing_is_known(run: Run, begun: list[dict[str, float]]) -> None:
     if begun:
         run.write_history(begun)
-    run.verify(roles(1))
-    assert json.loads((run.folder / "data.json").read_text()) == roles(1).hashes
+    run.verify(splits(1))
+    assert json.loads((run.folder / "data.json").read_text()) == splits(1).hashes
 
 
 def test_a_run_without_epochs_takes_other_data(run: Run) -> None:
-    run.verify(roles(1))
-    run.verify(roles(2))
-    assert json.loads((run.folder / "data.json").read_text()) == roles(2).hashes
+    run.verify(splits(1))
+    run.verify(splits(2))
+    assert json.loads((run.folder / "data.json").read_text()) == splits(2).hashes
 
 
 def test_a_run_with_epochs_takes_the_same_data_alone(run: Run) -> None:
-    run.verify(roles(1))
+    run.verify(splits(1))
     run.write_history([ROW])
-    run.verify(roles(1))
+    run.verify(splits(1))
     with pytest.raises(EdgeemoError, match=r"synthetic is not the data with which .* was begun, expected content hash"):
-        run.verify(roles(2))
+        run.verify(splits(2))

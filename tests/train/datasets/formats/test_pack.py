@@ -180,7 +180,7 @@ def test_a_flipped_byte_is_refused(packed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        pytest.param([], 2, "Missing option '--out'", id="no place"),
+        pytest.param([], 2, "Missing option '-o' / '--out'", id="no place"),
         pytest.param(["--out", "faces.pack"], 2, "--out is a .zip", id="no zip"),
         pytest.param(["--out", "x.zip", "--fit"], 2, "--fit needs --model", id="fit alone"),
         pytest.param(["--out", "x.zip", "--split", "exam"], 1, "no images in split 'exam'", id="split"),
