@@ -105,31 +105,36 @@ def command(
     with contextlib.ExitStack() as stack:
         if resume:
             run = Run.open(resume)
-            worker = open_strategy(strategy)
-            if not worker.chief:
+            distributed = open_strategy(strategy)
+            if not distributed.chief:
                 run = run.copy(_scratch(stack))
             splits = run.settings.training_data(run.recipe)
         else:
             resolved, settings = TrainOptions(str(recipe), str(data), **options).resolve()
-            worker = open_strategy(strategy)
-            if worker.chief:
+            distributed = open_strategy(strategy)
+            if distributed.chief:
                 check_free(str(out))
             splits = settings.training_data(resolved)
             for warning in check_trainable(resolved, settings, splits):
                 click.echo(warning, err=True)
-            run = Run.create(new_folder(str(out), force=None) if worker.chief else _scratch(stack), resolved, settings)
+            run = Run.create(
+                new_folder(str(out), force=None) if distributed.chief else _scratch(stack), resolved, settings
+            )
         report_left_out(splits.train)
         click.echo(f"training on {len(splits.train):,} images, validating on {len(splits.validation):,}", err=True)
-        quiet, tensorboard = quiet or as_json or not worker.chief, tensorboard and worker.chief
+        quiet, tensorboard = quiet or as_json or not distributed.chief, tensorboard and distributed.chief
         try:
-            card = train(run, splits, quiet=quiet, strategy=worker, tensorboard=tensorboard)
+            card = train(run, splits, quiet=quiet, strategy=distributed, tensorboard=tensorboard)
         except KeyboardInterrupt:
             click.echo(f"\nfinished epochs are kept; continue with: edgeemo train --resume {resume or out}", err=True)
             raise
-        if worker.workers > 1:
+        if distributed.workers > 1:
             digest = weights_digest(load_model(run.model_path, compile=False))
-            click.echo(f"worker {worker.worker + 1} of {worker.workers} ends with the weights {digest[:16]}", err=True)
-        if worker.chief:
+            click.echo(
+                f"worker {distributed.worker + 1} of {distributed.workers} ends with the weights {digest[:16]}",
+                err=True,
+            )
+        if distributed.chief:
             _report(run, card, as_json)
 
 
