@@ -42,7 +42,7 @@ _OPTIONS = (
         default=1,
         show_default=True,
         metavar="N",
-        help="For the model. More than one pays on idle cores only: runtimes spin while they wait.",
+        help="Threads of the model. More than one pays off on idle cores only: runtimes spin while they wait.",
     ),
     click.option(
         "--delegate",
@@ -50,7 +50,11 @@ _OPTIONS = (
         help="Run the model on an accelerator: the Edge TPU, or the library of any external delegate.",
     ),
     click.option(
-        "--delegate-option", "delegate_options", metavar="KEY=VALUE", multiple=True, help="For the library; repeatable."
+        "--delegate-option",
+        "delegate_options",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Option of the delegate's library; repeatable.",
     ),
     click.option(
         "--fallback/--no-fallback",
