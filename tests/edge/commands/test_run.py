@@ -81,6 +81,14 @@ def test_out_takes_the_lines(tiny_int8: Path, clip_avi: Path, tmp_path: Path) ->
     assert len(events(out.read_text())) == 5
 
 
+def test_quiet_prints_nothing_and_still_writes_the_file(tiny_int8: Path, clip_avi: Path, tmp_path: Path) -> None:
+    arguments = (tiny_int8, "--source", clip_avi, "--detector", "none", "--max-frames", 2, "--quiet")
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert run(*arguments, "-o", tmp_path / "lines.jsonl").exit_code == 0
+    assert len(events((tmp_path / "lines.jsonl").read_text())) == 2
+
+
 def test_out_is_overwritten_only_by_force(tiny_int8: Path, clip_avi: Path, tmp_path: Path) -> None:
     out = tmp_path / "lines.jsonl"
     out.write_text("old")
