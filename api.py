@@ -7,7 +7,7 @@ Each function loads what it needs when it is called; an extra that is not instal
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from .edge.common.keywords import check_names
 
 if TYPE_CHECKING:
     from .benchmarks.record import BenchmarkRecord
+    from .optimize.options import QuantizeOptions
     from .optimize.quantize import Quantized
     from .optimize.validation.validation import Validation
     from .train.datasets.dataset import Dataset
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
 
 _QAT = {"qat_epochs": "epochs", "qat_steps": "steps", "qat_skip": "skip", "overrides": "overrides"}
+_CALIBRATION = ("calibration_size", "calibration_method", "rounding")
+_QUANTIZE = {
+    *("card", "seed", "per_tensor", "distill", "mixed_precision", "mixed_precision_in"),
+    *_CALIBRATION,
+    *_QAT,
+}
 _CHOICE = {"classes", "angles", "skip_bad"}
 
 
@@ -66,27 +73,15 @@ def quantize(
         from .optimize.data_splits import model_splits
         from .optimize.float_model import open_float_model
         from .optimize.methods import METHODS
-        from .optimize.options import QuantizeOptions
-        from .optimize.qat.options import Distillation, QatOptions
         from .optimize.quantize import advice, default_path, quantize_mixed_precision
         from .optimize.quantize import quantize as quantize_model
 
-        own = {"per_tensor", "distill", "card", "seed", "mixed_precision", "mixed_precision_in", *_QAT}
-        plain = {"calibration_size", "calibration_method", "rounding"}
-        check_names(options, own | plain)
+        check_names(options, _QUANTIZE)
         gate = GateOptions(
             max_drop, options.get("mixed_precision", False), options.get("mixed_precision_in", "float32")
         )
         gate.check(method)
-        qat = QatOptions(
-            **{field: options[name] for name, field in _QAT.items() if name in options},
-            distillation=Distillation() if options.get("distill") else None,
-        )
-        settings = QuantizeOptions(
-            **{name: options[name] for name in plain if name in options},
-            per_channel=not options.get("per_tensor", False),
-            qat=qat,
-        )
+        settings = _quantize_options(options)
         METHODS.load(method).check(settings)
         description = Description(card=os.fspath(options.get("card", "")))
         float_model = open_float_model(os.fspath(model), description, seed=options.get("seed", 0))
@@ -116,6 +111,21 @@ def quantize(
             got=f"up to {result.compared.worst_loss:.2f} points",
             hint=advice(float_model, result, mixed, max_drop, splits),
         )
+
+
+def _quantize_options(given: Mapping[str, Any]) -> QuantizeOptions:
+    from .optimize.options import QuantizeOptions
+    from .optimize.qat.options import Distillation, QatOptions
+
+    qat = QatOptions(
+        **{field: given[name] for name, field in _QAT.items() if name in given},
+        distillation=Distillation() if given.get("distill") else None,
+    )
+    return QuantizeOptions(
+        **{name: given[name] for name in _CALIBRATION if name in given},
+        per_channel=not given.get("per_tensor", False),
+        qat=qat,
+    )
 
 
 def validate(
