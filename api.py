@@ -100,7 +100,7 @@ def quantize(
                 settings,
                 data=splits,
                 max_drop=max_drop,
-                kept_in=gate.kept_in,
+                kept_in=gate.mixed_precision_in,
                 quiet=quiet,
             )
             if result.compared.passes(max_drop):

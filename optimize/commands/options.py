@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ...edge.commands.options import force_option, json_option, out_option, quiet_option
+from ...edge.commands.options import force_option, gathered, json_option, out_option, quiet_option
 from ...edge.common.errors import EdgeemoError
 from ...edge.model.describe import Description, label_names
 from ...edge.vision.preprocess import CHANNELS, NORMALIZATIONS
@@ -38,13 +38,13 @@ class Output:
     """Where the result of a command goes.
 
     Args:
-        path: file to write; None for the command's default.
+        out: file to write; None for the command's default.
         force: overwrite it.
         quiet: show no progress.
         as_json: print the result as JSON.
     """
 
-    path: str | None
+    out: str | None
     force: bool
     quiet: bool
     as_json: bool
@@ -63,21 +63,8 @@ def output_options(out_help: str, *, force_help: str = "Overwrite the file.") ->
         force_help: help of --force.
     """
 
-    def add(command: _Command) -> _Command:
-        @functools.wraps(command)
-        def wrapper(*, out: str | None, force: bool, quiet: bool, as_json: bool, **others: Any) -> Any:
-            return command(output=Output(out, force, quiet, as_json), **others)
-
-        for option in (
-            json_option(),
-            quiet_option("Show no progress."),
-            force_option(force_help),
-            out_option(out_help),
-        ):
-            wrapper = option(wrapper)
-        return wrapper
-
-    return add
+    options = (out_option(out_help), force_option(force_help), quiet_option("Show no progress."), json_option())
+    return gathered("output", Output, options)
 
 
 def float_model_options(command: _Command) -> _Command:

@@ -71,7 +71,7 @@ def command(
     if calibration_study:
         _study(float_model, model_splits(float_model, source.data), calibration_study, output)
         return
-    target = new_file(output.path or default_path(float_model, method), force=output.force)
+    target = new_file(output.out or default_path(float_model, method), force=output.force)
     splits = model_splits(float_model, source.data)
     if gate.max_drop is not None and splits is None:
         raise DataError("the gate needs faces to measure with", hint="give them with --data")
@@ -103,7 +103,7 @@ def _quantize(
         options,
         data=splits,
         max_drop=gate.max_drop,
-        kept_in=gate.kept_in,
+        kept_in=gate.mixed_precision_in,
         quiet=quiet,
     )
 

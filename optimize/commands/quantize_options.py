@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...edge.commands.options import gathered
 from ...edge.common.errors import OptionError
 from ..methods import METHODS
 from ..options import CALIBRATION_METHODS, KEPT_IN, QuantizeOptions
@@ -77,12 +78,12 @@ class GateOptions:
     Args:
         max_drop: accuracy that may be lost at the upper 95 % bound, percentage points; None for no gate.
         mixed_precision: keep operators out of int8 until the gate passes.
-        kept_in: type that these operators compute in.
+        mixed_precision_in: type that these operators compute in.
     """
 
     max_drop: float | None
     mixed_precision: bool
-    kept_in: str
+    mixed_precision_in: str
 
     def check(self, method: str) -> None:
         """Refuse a negative limit, and mixed precision without a gate or with a method that does not support it.
@@ -128,12 +129,8 @@ def quantize_options(command: _Command) -> _Command:
 
 def gate_options(command: _Command) -> _Command:
     """Add the options of the gate to a command, which gets them as ``gate``."""
-
-    @functools.wraps(command)
-    def wrapper(*, max_drop: float | None, mixed_precision: bool, mixed_precision_in: str, **others: Any) -> Any:
-        return command(gate=GateOptions(max_drop, mixed_precision, mixed_precision_in), **others)
-
-    return _with(wrapper, _GATE)
+    decorated: _Command = gathered("gate", GateOptions, _GATE)(command)
+    return decorated
 
 
 def _with(command: _Command, options: tuple[Callable[[_Command], _Command], ...]) -> _Command:

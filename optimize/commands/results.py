@@ -37,7 +37,7 @@ def command(
     from ..results.stored import to_list
     from ..results.timing import find_timings, read_records
 
-    target = new_file(output.path, force=output.force) if output.path else None
+    target = new_file(output.out, force=output.force) if output.out else None
     measured = read_records(records)
 
     def timed(system: System) -> System:

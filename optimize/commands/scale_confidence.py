@@ -51,7 +51,7 @@ def command(
     if not run and not data:
         raise OptionError("give --run RUN, or --data PATH with a validation split")
     # Where the model is a link, what it leads to is written.
-    target = new_file(output.path or os.path.realpath(model), force=output.force)
+    target = new_file(output.out or os.path.realpath(model), force=output.force)
     classifier = Classifier.open(model, runtime=runtime)
     card = classifier.card
     # A temperature that is there already is replaced, not added to.

@@ -46,7 +46,7 @@ def command(
     from ..float_model import open_float_model
 
     drawn = new_file(plot, force=output.force) if plot else None
-    written = new_file(output.path, force=output.force) if output.path else None
+    written = new_file(output.out, force=output.force) if output.out else None
     float_model = open_float_model(source.path, source.description)
     splits = model_splits(float_model, source.data)
     if splits is None:

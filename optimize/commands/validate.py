@@ -135,7 +135,7 @@ def command(
     from ..validation.plots import write_robustness
     from ..validation.validation import validate
 
-    reports = [new_file(output.path, force=output.force)] if output.path else []
+    reports = [new_file(output.out, force=output.force)] if output.out else []
     names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
     card = Record(candidate, names, force=output.force) if record else None
     if record and Path(reference).is_dir():
