@@ -2,7 +2,7 @@
 # Measures every model side by side and writes docs/benchmark-report.md with its images: `make report`.
 #
 #   EDGEEMO_FER2013     archive.zip of FER-2013, with leaks.csv beside it (needed)
-#   EDGEEMO_THIRD_PARTY       folder with the third-party models that docs/third-party describes (left out without it)
+#   EDGEEMO_PEERS       folder with the third-party models that docs/third-party describes (left out without it)
 #   RUNS                run folders whose .tflite files take part beside models/published
 #   WORK                where converted models and records are kept between calls [.report]
 #   EDGEEMO_ARM_PYTHON  emulated interpreters, separated by ":", to count instructions [those of make arm; empty: none]
@@ -38,7 +38,7 @@ done
 # Third-party models: converted once, by cards with the preprocessing of their authors.
 for card in docs/third-party/*.card.json; do
   name=$(basename "$card" .card.json)
-  source=$(ls "${EDGEEMO_THIRD_PARTY:-/nonexistent}/$name".* 2>/dev/null | head -1 || true)
+  source=$(ls "${EDGEEMO_PEERS:-/nonexistent}/$name".* 2>/dev/null | head -1 || true)
   case "$source" in
     *.hdf5)
       for method in float32 int8; do
@@ -50,7 +50,7 @@ for card in docs/third-party/*.card.json; do
       cp --no-preserve=mode "$source" "$work/third-party/"
       $edgeemo models card "$work/third-party/$name.tflite" --card "$card" --force >/dev/null
       models+=("$work/third-party/$name.tflite") ;;
-    *) echo "left out: $name (EDGEEMO_THIRD_PARTY does not lead to it)" >&2 ;;
+    *) echo "left out: $name (EDGEEMO_PEERS does not lead to it)" >&2 ;;
   esac
 done
 

@@ -1,4 +1,4 @@
-"""The cards of third-party models, and those models where EDGEEMO_THIRD_PARTY names them."""
+"""The cards of third-party models, and those models where EDGEEMO_PEERS names them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgeemo.train.datasets.labels import CANONICAL
 from edgeemo.train.datasets.registry import read_evaluation_set
 
 CARDS = sorted((Path(__file__).parents[2] / "docs" / "third-party").glob("*.card.json"))
-MODELS, FER = os.environ.get("EDGEEMO_THIRD_PARTY", ""), os.environ.get("EDGEEMO_FER2013", "")
+MODELS, FER = os.environ.get("EDGEEMO_PEERS", ""), os.environ.get("EDGEEMO_FER2013", "")
 SHIPPED = "justinshenk_fer_emotion_model_quantized"
 
 
@@ -36,7 +36,7 @@ def test_a_model_is_fed_as_its_authors_do_and_its_figures_carry_a_warning(path: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (MODELS and FER), reason="EDGEEMO_THIRD_PARTY and EDGEEMO_FER2013 do not name the files")
+@pytest.mark.skipif(not (MODELS and FER), reason="EDGEEMO_PEERS and EDGEEMO_FER2013 do not name the files")
 def test_the_shipped_model_is_as_good_as_is_known(tmp_path: Path) -> None:
     model = tmp_path / f"{SHIPPED}.tflite"
     shutil.copyfile(Path(MODELS, model.name), model)
