@@ -129,7 +129,7 @@ def command(
     Example: edgeemo validate runs/cnn3 runs/cnn3/fer-cnn3-int8.tflite --data archive.zip --max-drop 1.0
     """
     from ...edge.commands.typed import typed_command
-    from ...train.evaluation.card_figures import Record, check_recordable, place, runtime_of
+    from ...train.evaluation.card_figures import CardRecord, check_recordable, place, runtime_of
     from ...train.evaluation.predictor import open_predictor
     from ..validation.card_figures import CORRUPTED, CardFigures
     from ..validation.plots import write_robustness
@@ -137,7 +137,7 @@ def command(
 
     reports = [new_file(output.out, force=output.force)] if output.out else []
     names = ("test", "drift", CORRUPTED) if corruptions else ("test", "drift")
-    card = Record(candidate, names, force=output.force) if record else None
+    card = CardRecord(candidate, names, force=output.force) if record else None
     if record and Path(reference).is_dir():
         kept = Path(reference) / "drift" / f"{Path(candidate).stem}.json"
         reports.append(new_file(kept, force=output.force))

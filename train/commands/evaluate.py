@@ -69,7 +69,7 @@ def command(ctx: click.Context, **values: Any) -> None:
     from ...edge.commands.typed import typed_command
     from ..datasets.registry import read_evaluation_set
     from ..datasets.splits import holdout_of
-    from ..evaluation.card_figures import Record, check_recordable, runtime_of
+    from ..evaluation.card_figures import CardRecord, check_recordable, runtime_of
     from ..evaluation.predictor import open_predictor, predict_dataset
 
     short = options.out is None and not options.record and importlib.util.find_spec("sklearn") is None
@@ -77,7 +77,7 @@ def command(ctx: click.Context, **values: Any) -> None:
         # What is missing is reported before minutes of measuring.
         from ..evaluation.report import Report
 
-    record = Record(options.model, (options.figure_name,), force=options.force) if options.record else None
+    record = CardRecord(options.model, (options.figure_name,), force=options.force) if options.record else None
     predictor = open_predictor(options.model, runtime=options.runtime, threads=options.threads)
     history = _history(Path(options.model)) if options.out else ()
     dataset = read_evaluation_set(

@@ -17,12 +17,12 @@ from ..datasets.dataset import Dataset
 from .predictor import Predictor
 
 
-class Record:
-    """A model file whose card is to get figures.
+class CardRecord:
+    """A model file whose card gets figures.
 
     Args:
-        path: of the .tflite; where it is a link, the file that it leads to.
-        names: of the figures; where the card has them already they are only replaced with ``force``.
+        path: .tflite file; a link stands for the file that it leads to.
+        names: names of the figures; those that the card has already are only replaced with ``force``.
         force: replace figures that the card has already.
 
     Raises:
@@ -59,7 +59,7 @@ class Record:
 
 
 def place(dataset: Dataset, split: str) -> dict[str, Any]:
-    """On which images a figure was measured.
+    """Return on which images a figure was measured.
 
     Args:
         dataset: the images.
@@ -79,7 +79,7 @@ def accuracy_figure(
     command: str,
     runtime: str = "",
 ) -> dict[str, Any]:
-    """What a card keeps of one model's accuracy on test images.
+    """Return what a card keeps of one model's accuracy on test images.
 
     Args:
         dataset, split: see :func:`place`.
@@ -112,7 +112,7 @@ def _short(recall: Accuracy) -> dict[str, Any]:
 
 
 def runtime_of(predictor: Predictor) -> str:
-    """What runs a model, with its version: ``ai-edge-litert 2.3.0``; ``tf_keras`` for a run."""
+    """Return what runs a model, with its version: ``ai-edge-litert 2.3.0``; ``tf_keras`` for a run."""
     if isinstance(predictor, Classifier):
         name = predictor.session.runtime
         return f"{name} {runtime_version(name)}".strip()

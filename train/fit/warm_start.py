@@ -20,7 +20,7 @@ _BACKBONES = (".h5", ".hdf5")
 
 
 def is_start(weights: str) -> bool:
-    """Whether ``--weights`` names a whole network: a run folder or a .keras file.
+    """Return whether ``--weights`` names a whole network: a run folder or a .keras file.
 
     Raises:
         EdgeemoError: nothing is there, and by its name it could be a run folder.
@@ -34,7 +34,7 @@ def is_start(weights: str) -> bool:
 
 
 def start_of(source: str | Path) -> Path:
-    """The model file to begin with: of a finished run, or the file itself.
+    """Return the model file to begin with: of a finished run, or the file itself.
 
     Raises:
         EdgeemoError: it is not there, or not finished.
@@ -49,9 +49,9 @@ def load_weights(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
     The classifier starts over for other classes. What is there for training alone keeps what it has.
 
     Args:
-        model: changed in place.
-        path: of a .keras file; one in a run folder tells its classes by the card beside it.
-        labels: that the network is going to have.
+        model: network to change in place.
+        path: .keras file to read; one in a run folder has its classes in the card beside it.
+        labels: classes of the network.
 
     Returns:
         Whether the classifier's weights were taken as well.
@@ -78,18 +78,18 @@ def load_weights(model: Any, path: str | Path, labels: tuple[str, ...]) -> bool:
 
 
 def warnings(path: Path, data: TrainingData, whole: bool) -> list[str]:
-    """What a person has to know of a beginning, in sentences.
+    """Return warnings about a warm start, in sentences.
 
     Args:
-        path: of the model that it begins with.
-        data: the splits of the training that begins.
+        path: model file to begin with.
+        data: splits of the training.
         whole: whether the classifier's weights were taken as well.
     """
     said = [] if whole else [f"{path} has other classes: the classifier starts over"]
     seen = Run(path.parent).hashes
     if seen.get("validation") != data.hashes["validation"]:
         said.append(
-            f"{path} may have been trained on images that are selected on here: validation accuracy can be too high"
+            f"{path} may have been trained on images that are validated on here: validation accuracy can be too high"
         )
     return said
 

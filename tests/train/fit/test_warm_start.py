@@ -104,7 +104,7 @@ def test_a_model_file_of_other_classes_is_told(trained_run: Path, two_faces_zip:
     result = CliRunner().invoke(edgeemo, [*arguments, *NO_STEP, "--weights", str(trained_run / "model.keras")])
     assert result.exit_code == 0, result.output
     assert "has other classes: the classifier starts over" in result.stderr
-    assert "may have been trained on images that are selected on here" in result.stderr
+    assert "may have been trained on images that are validated on here" in result.stderr
     assert json.loads((tmp_path / "two" / "card.json").read_text())["labels"] == ["happy", "surprise"]
 
 
