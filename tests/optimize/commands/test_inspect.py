@@ -65,7 +65,7 @@ def test_a_binary_recipe_has_one_output() -> None:
         (("demo", "--compile", "edgetpu"), 2, "--compile and --runtime are for a .tflite model"),
         (("demo", "--num-classes", "1"), 2, "1 is not in the range x>=2"),
         (("happy-sad", "--num-classes", "7"), 1, "happy-sad tells two classes apart"),
-        (("demo", "--set", "architecture.name=vgg"), 1, "unknown architecture"),
+        (("demo", "--set", "architecture.name=vgg"), 2, "unknown architecture"),
         (("demo", "--plot", "sensitivity.png"), 2, "No such option"),
         ((), 2, "Missing argument 'RECIPE|MODEL|RUN'"),
     ],
