@@ -1,4 +1,4 @@
-"""``edgeemo run``: the emotions in front of a camera, in a video or in a folder of images."""
+"""``edgeemo run``: classify the faces of a camera, a video or a folder of images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import click
 from ..common.console import reader_may_leave
 from ..common.errors import EXIT_ERROR, EXIT_OK, Stopped
 from ..faces.tracker import Tracker
+from ..inference.classifier import Classifier
 from ..inference.subprocess_session import IsolatedSession
-from ..runner.loop import Tally, run_loop, stop_on_signals
+from ..runner.loop import Stop, Tally, run_loop, stop_on_signals
 from ..runner.systemd import Watchdog
 from ..sinks.base import SinkContext
 from ..sinks.console import ConsoleSink
@@ -79,35 +81,42 @@ def command(
         # The source is entered first: one that cannot be opened leaves no empty output behind.
         with (
             frames,
-            open_sinks(
-                values,
-                SinkContext(
-                    classifier.card.labels,
-                    f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
-                    live=isinstance(frames, LiveSource),
-                    stopping=lambda: stop.requested,
-                    stop=stop.request,
-                ),
-            ) as opened,
+            open_sinks(values, _context(classifier, model, source, frames, stop)) as opened,
+            _reported(tally, quiet=values["quiet"]),
         ):
-            try:
-                run_loop(
-                    frames,
-                    detector,
-                    classifier,
-                    [*opened, ConsoleSink()],
-                    tracker=Tracker(),
-                    watchdog=watchdog,
-                    max_frames=max_frames,
-                    tally=tally,
-                )
-            except BaseException:
-                # A camera that is lost after a week: what was done until then is worth a line; nothing is not.
-                if tally.frames and not values["quiet"]:
-                    click.echo(str(tally), err=True)
-                raise
-            if not values["quiet"]:
-                click.echo(str(tally), err=True)
+            run_loop(
+                frames,
+                detector,
+                classifier,
+                [*opened, ConsoleSink()],
+                tracker=Tracker(),
+                watchdog=watchdog,
+                max_frames=max_frames,
+                tally=tally,
+            )
+
+
+def _context(classifier: Classifier, model: str, source: str, frames: Source, stop: Stop) -> SinkContext:
+    return SinkContext(
+        classifier.card.labels,
+        f"{Path(model).stem} on {frames.name if isinstance(frames, LiveSource) else source}",
+        live=isinstance(frames, LiveSource),
+        stopping=lambda: stop.requested,
+        stop=stop.request,
+    )
+
+
+@contextlib.contextmanager
+def _reported(tally: Tally, *, quiet: bool) -> Iterator[None]:
+    """Print the counters at the end, also at that of a run that fails after a week; not those of no frame."""
+    try:
+        yield
+    except BaseException:
+        if tally.frames and not quiet:
+            click.echo(str(tally), err=True)
+        raise
+    if not quiet:
+        click.echo(str(tally), err=True)
 
 
 def _leave(frames: Source, _kind: object, error: BaseException | None, _trace: object) -> None:
