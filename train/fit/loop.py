@@ -21,7 +21,7 @@ from ..config.recipe import EarlyStopping, Recipe
 from ..datasets.splits import TrainingData
 from ..distillation.soft_targets import load_targets
 from ..evaluation.plots import plot_history
-from ..inputs.batches import Batches
+from ..inputs.batches import Batches, BatchOptions
 from ..inputs.views import ViewTargets
 from ..network.ferplus_head import votes_to_learn, without_votes_head
 from ..network.model import build_training_model, compile_model
@@ -133,15 +133,11 @@ def training_batches(
             data.train,
             recipe.input,
             size,
-            loss=recipe.loss,
-            augmentation=recipe.augmentation,
-            seed=seed,
-            task=task,
+            BatchOptions(loss=recipe.loss, augmentation=recipe.augmentation, seed=seed, task=task, replicas=replicas),
             views=views,
             votes=votes,
-            replicas=replicas,
         ),
-        Batches(data.validation, recipe.input, size, task=task, votes=nobody, replicas=replicas),
+        Batches(data.validation, recipe.input, size, BatchOptions(task=task, replicas=replicas), votes=nobody),
     )
 
 

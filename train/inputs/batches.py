@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,27 @@ AHEAD = 4
 Batch = tuple[Any, Any, Any]
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """What is done to the images of :class:`Batches`.
+
+    Args:
+        loss: section of the recipe with the class weights; all weights are 1 without it.
+        augmentation: random changes, mixup and cutmix; none without it.
+        seed: seed of shuffling and augmentation; None keeps the order.
+        task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
+        replicas: number of replicas that share a batch. A last batch with fewer images joins the one before.
+        held_bytes: see :func:`edgeemo.train.inputs.image_cache.fitted_pixels`.
+    """
+
+    loss: Loss | None = None
+    augmentation: Augmentation | None = None
+    seed: int | None = None
+    task: str = "multiclass"
+    replicas: int = 1
+    held_bytes: int = HELD_BYTES
+
+
 class Batches:
     """Images of a data set in batches.
 
@@ -31,17 +53,13 @@ class Batches:
     batches that it would have seen, and so that all replicas of a strategy cut their parts from the same ones.
 
     Args:
-        dataset: where the images come from.
-        spec: the model's input.
+        dataset: images and their targets.
+        spec: input of the model.
         batch: images per batch; the last one of an epoch may be smaller.
-        loss: for class weights; all weights are 1 without it.
-        augmentation: random changes, mixup and cutmix; none without it.
-        seed: of shuffling and augmentation; None keeps the order.
-        task: ``multiclass`` gives one-hot targets, ``binary`` 0 or 1 for the second of two classes.
+        options: what is done to the images; by default nothing.
         views: views of the images and their targets, instead of random changes and the data set's targets.
-        votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see :mod:`votes`.
-        replicas: that a batch is shared by. A last batch with fewer images joins the one before.
-        held_bytes: see :func:`image_cache.fitted_pixels`.
+        votes: targets of the second head, float32 (n, 8), rows of 0 where they are unknown; see
+            :mod:`edgeemo.train.network.ferplus_head`.
     """
 
     def __init__(
@@ -49,18 +67,15 @@ class Batches:
         dataset: Dataset,
         spec: InputSpec,
         batch: int,
+        options: BatchOptions | None = None,
         *,
-        loss: Loss | None = None,
-        augmentation: Augmentation | None = None,
-        seed: int | None = None,
-        task: str = "multiclass",
         views: ViewTargets | None = None,
         votes: np.ndarray | None = None,
-        replicas: int = 1,
-        held_bytes: int = HELD_BYTES,
     ) -> None:
-        self.spec, self.batch, self.augmentation, self.seed = spec, batch, augmentation, seed
-        self.views, self.task = views, task
+        options = options or BatchOptions()
+        loss, replicas, held_bytes = options.loss, options.replicas, options.held_bytes
+        self.spec, self.batch, self.augmentation, self.seed = spec, batch, options.augmentation, options.seed
+        self.views, self.task = views, options.task
         self.pixels = fitted_pixels(dataset, spec, held_bytes=held_bytes)
         self.targets, self.votes, self.replicas = dataset.targets, votes, replicas
         # Soft targets where the data set has them; class weights go by the labels all the same.

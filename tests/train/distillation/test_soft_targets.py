@@ -21,7 +21,7 @@ from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.distillation.soft_targets import DistillationTargets, SoftTargets, load_targets
 from edgeemo.train.distillation.teachers import ViewOptions, query_teachers
 from edgeemo.train.fit.run import Run
-from edgeemo.train.inputs.batches import Batches
+from edgeemo.train.inputs.batches import Batches, BatchOptions
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def test_a_student_sees_exactly_what_its_teacher_saw(faces: Dataset, tmp_path: P
     learned = load_targets(student(), str(tmp_path / "t.npz"), chosen)
     assert learned.views is not None
     assert learned.train is chosen
-    batches = Batches(chosen, InputSpec(24, 24), 4, augmentation=CHANGES, seed=1, views=learned.views)
+    batches = Batches(chosen, InputSpec(24, 24), 4, BatchOptions(augmentation=CHANGES, seed=1), views=learned.views)
     seen = []
     for epoch in range(4):
         inputs, targets = (np.concatenate(part) for part in list(zip(*batches.epoch(epoch), strict=True))[:2])
@@ -253,7 +253,7 @@ def test_a_mixed_image_is_of_two_changed_images_and_of_their_labels_and_votes(fa
     assert learned.views is not None
     views, pixels = learned.views.views, faces.pixels(InputSpec(24, 24)).astype(float)
     votes = np.random.default_rng(0).dirichlet(np.ones(8), 11).astype(np.float32)
-    batches = Batches(chosen, InputSpec(24, 24), 4, seed=2, views=learned.views, votes=votes)
+    batches = Batches(chosen, InputSpec(24, 24), 4, BatchOptions(seed=2), views=learned.views, votes=votes)
     shown = list(batches.epoch(1))
     inputs = np.concatenate([batch[0] for batch in shown])
     told, counted = (

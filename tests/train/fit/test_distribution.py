@@ -22,7 +22,7 @@ from edgeemo.train.datasets.splits import training_data
 from edgeemo.train.fit.distribution import open_strategy
 from edgeemo.train.fit.loop import training_batches
 from edgeemo.train.fit.run import Run
-from edgeemo.train.inputs.batches import Batches
+from edgeemo.train.inputs.batches import Batches, BatchOptions
 from edgeemo.train.network.model import load_model, weights_digest
 
 DATA = "synthetic:train=140,test=14,size=24"
@@ -76,7 +76,7 @@ def test_a_single_process_is_the_chief(name: str) -> None:
 )
 def test_a_last_batch_has_an_image_for_every_replica(images: int, batch: int, replicas: int, sizes: list[int]) -> None:
     faces = read_dataset(f"synthetic:train={images},test=0,size=24")
-    batches = Batches(faces, InputSpec(24, 24), batch, replicas=replicas)
+    batches = Batches(faces, InputSpec(24, 24), batch, BatchOptions(replicas=replicas))
     assert [len(inputs) for inputs, _, _ in batches.epoch()] == sizes
     assert batches.steps == len(sizes)
 
@@ -91,7 +91,7 @@ def test_more_replicas_than_images_are_refused(overrides: list[str], replicas: i
 
 def test_the_replicas_share_every_batch() -> None:
     faces = read_dataset("synthetic:train=20,test=0,size=24")
-    batches = Batches(faces, InputSpec(24, 24), 8, seed=1, replicas=4)
+    batches = Batches(faces, InputSpec(24, 24), 8, BatchOptions(seed=1, replicas=4))
     # Two processes with two replicas each.
     first, second = ([part[0].numpy() for part in batches.dataset(replicas=own)] for own in (range(2), range(2, 4)))
     assert len(first) == len(second) == 2 * 3

@@ -12,7 +12,7 @@ from edgeemo.edge.vision.preprocess import CHANNELS, NORMALIZATIONS, InputSpec, 
 from edgeemo.train.config.recipe import Augmentation, Loss
 from edgeemo.train.datasets.dataset import Dataset, class_counts
 from edgeemo.train.datasets.registry import read_dataset
-from edgeemo.train.inputs.batches import Batches, class_weights
+from edgeemo.train.inputs.batches import Batches, BatchOptions, class_weights
 
 SPEC = InputSpec(24, 24)
 AUGMENTATION = Augmentation(rotation=5, flip=True, shift=0.1, erase=0.3)
@@ -31,7 +31,7 @@ def equal(first: Epoch, second: Epoch) -> bool:
 
 
 def shuffled(faces: Dataset, seed: int = 3) -> Batches:
-    return Batches(faces, SPEC, 8, augmentation=AUGMENTATION, seed=seed)
+    return Batches(faces, SPEC, 8, BatchOptions(augmentation=AUGMENTATION, seed=seed))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_one_pass_in_order_without_a_seed(faces: Dataset) -> None:
 
 
 def test_every_image_comes_once_an_epoch(faces: Dataset) -> None:
-    plain = Batches(faces, SPEC, 8, seed=3)
+    plain = Batches(faces, SPEC, 8, BatchOptions(seed=3))
     seen = np.concatenate([inputs for inputs, _, _ in plain.epoch(5)])
     there = np.concatenate([inputs for inputs, _, _ in Batches(faces, SPEC, 8).epoch()])
     assert not np.array_equal(seen, there)
@@ -86,8 +86,8 @@ def test_the_last_batch_may_be_smaller(faces: Dataset, batch: int, sizes: list[i
 
 def test_soft_targets_stand_in_the_place_of_labels(faces: Dataset) -> None:
     soft = np.random.default_rng(0).dirichlet(np.ones(7), len(faces)).astype(np.float32)
-    learned = Batches(replace(faces, soft=soft), SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
-    plain = Batches(faces, SPEC, 8, loss=Loss(class_weights="balanced"), seed=3)
+    learned = Batches(replace(faces, soft=soft), SPEC, 8, BatchOptions(loss=Loss(class_weights="balanced"), seed=3))
+    plain = Batches(faces, SPEC, 8, BatchOptions(loss=Loss(class_weights="balanced"), seed=3))
     order = np.random.default_rng([3, 0]).permutation(len(faces))
     assert np.array_equal(np.concatenate([targets for _, targets, _ in learned.epoch(0)]), soft[order])
     for (inputs, _, weights), (same, _, by_label) in zip(learned.epoch(0), plain.epoch(0), strict=True):
@@ -99,12 +99,12 @@ def test_a_soft_binary_target_is_the_share_of_the_second_label(faces: Dataset) -
     soft = np.random.default_rng(0).dirichlet(np.ones(2), len(faces)).astype(np.float32)
     samples = tuple(replace(sample, label=sample.label % 2) for sample in faces.samples)
     two = replace(faces, labels=("no", "yes"), samples=samples, soft=soft)
-    batches = Batches(two, SPEC, 8, task="binary")
+    batches = Batches(two, SPEC, 8, BatchOptions(task="binary"))
     assert np.array_equal(np.concatenate([targets for _, targets, _ in batches.epoch()]), soft[:, 1:])
 
 
 def test_every_epoch_has_its_own_order(faces: Dataset) -> None:
-    plain = Batches(faces, SPEC, 20, seed=3)
+    plain = Batches(faces, SPEC, 20, BatchOptions(seed=3))
     first, second = (next(plain.epoch(number))[0] for number in (0, 1))
     assert not np.array_equal(first, second)
 
@@ -155,7 +155,7 @@ def test_weights_have_a_mean_of_one_over_the_images(kind: str) -> None:
 
 def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
     uneven = faces.take([*range(20), 0, 0, 0])
-    batches = Batches(uneven, SPEC, 64, loss=Loss(class_weights="balanced"))
+    batches = Batches(uneven, SPEC, 64, BatchOptions(loss=Loss(class_weights="balanced")))
     ((_, labels, weights),) = batches.epoch()
     assert np.array_equal(weights, class_weights(class_counts(uneven), "balanced")[labels.argmax(axis=1)])
     assert len(set(weights.tolist())) > 1
@@ -164,7 +164,7 @@ def test_a_batch_carries_the_weights_of_its_classes(faces: Dataset) -> None:
 def test_a_binary_target_is_1_for_the_second_class(faces: Dataset) -> None:
     two = faces.where(lambda sample: sample.label < 2).relabeled(faces.labels)
     two = Dataset("two", faces.labels[:2], two.samples, two.images)
-    batches = Batches(two, SPEC, 64, task="binary")
+    batches = Batches(two, SPEC, 64, BatchOptions(task="binary"))
     ((_, targets, _),) = batches.epoch()
     assert (targets.shape, targets.dtype) == ((len(two), 1), np.float32)
     assert np.array_equal(targets[:, 0], two.targets)

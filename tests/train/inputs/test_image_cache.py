@@ -11,7 +11,7 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.config.sections import Augmentation
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
-from edgeemo.train.inputs.batches import Batches
+from edgeemo.train.inputs.batches import Batches, BatchOptions
 from edgeemo.train.inputs.image_cache import FittedOnDemand, fitted_pixels
 
 
@@ -40,9 +40,8 @@ def test_the_limit_is_the_size_of_the_fitted_pixels(mixed: Dataset, missing: int
 
 def test_both_forms_give_the_same_batches(mixed: Dataset) -> None:
     settings = Augmentation(rotation=5, flip=True, erase=0.3)
-    held, on_demand = (
-        Batches(mixed, InputSpec(24, 24), 4, augmentation=settings, seed=1, held_bytes=size) for size in (1 << 20, 0)
-    )
+    options = BatchOptions(augmentation=settings, seed=1)
+    held, on_demand = (Batches(mixed, InputSpec(24, 24), 4, replace(options, held_bytes=size)) for size in (1 << 20, 0))
     for number in (0, 1):
         for one, two in zip(held.epoch(number), on_demand.epoch(number), strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))

@@ -11,7 +11,7 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.config.sections import Augmentation, Loss
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
-from edgeemo.train.inputs.batches import Batches
+from edgeemo.train.inputs.batches import Batches, BatchOptions
 from edgeemo.train.inputs.mixup import Cutmix, Mixup, draw_mixing
 
 SPEC = InputSpec(24, 24)
@@ -103,7 +103,7 @@ def test_a_batch_gets_what_is_wanted(mixup: float, cutmix: float, kinds: set[typ
 
 def batches(faces: Dataset, seed: int = 3, **others: float) -> Batches:
     settings = Augmentation(**{"flip": True, "mixup": 0.4, **others})
-    return Batches(faces, SPEC, 8, augmentation=settings, seed=seed, loss=Loss(class_weights="balanced"))
+    return Batches(faces, SPEC, 8, BatchOptions(augmentation=settings, seed=seed, loss=Loss(class_weights="balanced")))
 
 
 @pytest.mark.parametrize("kind", [{"mixup": 0.4}, {"mixup": 0.0, "cutmix": 1.0}], ids=str)
@@ -117,7 +117,7 @@ def test_a_batch_is_mixed_the_same_whenever_it_is_made(faces: Dataset, kind: dic
 
 
 def test_mixing_comes_after_the_changes_of_each_image(faces: Dataset) -> None:
-    plain = Batches(faces, SPEC, 8, augmentation=Augmentation(flip=True), seed=3)
+    plain = Batches(faces, SPEC, 8, BatchOptions(augmentation=Augmentation(flip=True), seed=3))
     for (mixed, targets, weights), (single, labels, _) in zip(batches(faces).epoch(0), plain.epoch(0), strict=True):
         # Every mixed image lies between two of the batch's own images.
         assert mixed.shape == single.shape
@@ -134,7 +134,7 @@ def test_binary_and_soft_targets_are_mixed_alike(faces: Dataset) -> None:
     two = replace(faces, labels=("no", "yes"), samples=samples, soft=soft)
     settings = Augmentation(mixup=1.0)
     one, both = (
-        next(Batches(two, SPEC, 20, augmentation=settings, seed=1, task=task).epoch(0))[1]
+        next(Batches(two, SPEC, 20, BatchOptions(augmentation=settings, seed=1, task=task)).epoch(0))[1]
         for task in ("binary", "multiclass")
     )
     np.testing.assert_allclose(one, both[:, 1:], rtol=1e-5)

@@ -16,7 +16,7 @@ from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.ferplus import VOTED, Votes
 from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.selection import Choice
-from edgeemo.train.inputs.batches import Batches
+from edgeemo.train.inputs.batches import Batches, BatchOptions
 from edgeemo.train.network.ferplus_head import (
     VOTED_EMOTIONS,
     vote_shares,
@@ -119,7 +119,7 @@ def test_images_without_votes_weigh_nothing(faces: Dataset) -> None:
 
 def test_mixup_blends_both_heads_alike(faces: Dataset) -> None:
     shares = np.eye(8, dtype=np.float32)[faces.targets]
-    batches = Batches(faces, SPEC, 8, votes=shares, augmentation=Augmentation(mixup=1.0), seed=2)
+    batches = Batches(faces, SPEC, 8, BatchOptions(augmentation=Augmentation(mixup=1.0), seed=2), votes=shares)
     ((_, targets, weights),) = batches.epoch()
     np.testing.assert_allclose(targets["emotion"], targets["votes"][:, :7], atol=1e-6)
     assert np.array_equal(weights["emotion"], weights["votes"])
