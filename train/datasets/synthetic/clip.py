@@ -11,7 +11,7 @@ from .conditions import Light, Occlusion, Pose, Sensor, sample_backdrop
 from .expression import EMOTIONS, PROTOTYPES, ActionUnits, blend_units
 from .head import outline
 from .identity import Identity, sample_identity
-from .paint import FIXED, Frame, expose, paint_backdrop, paint_face, project
+from .paint import FIXED, Placement, expose, paint_backdrop, paint_face, project
 from .shape import Shape
 
 SIDES = (96, 4096)
@@ -94,7 +94,7 @@ def _play(story: _Story, frames: int, seed: int, hold: int) -> Iterator[tuple[np
     height, width = story.wall.shape[:2]
     for index in range(frames):
         pose, units = _pose(story, index), _units(story, index, hold)
-        frame = Frame(pose.scale * _HEAD_SHARE * min(width, height), width / 2.0, height / 2.0)
+        frame = Placement(pose.scale * _HEAD_SHARE * min(width, height), width / 2.0, height / 2.0)
         # The head may wander over a wide image, but not out of it.
         room_x = max(0.0, width / 2.0 / frame.unit - 1.5)
         room_y = max(0.0, height / 2.0 / frame.unit - 1.55)
@@ -123,7 +123,7 @@ def _units(story: _Story, index: int, hold: int) -> ActionUnits:
 
 
 def _box(
-    person: Identity, units: ActionUnits, pose: Pose, frame: Frame, *, width: int, height: int
+    person: Identity, units: ActionUnits, pose: Pose, frame: Placement, *, width: int, height: int
 ) -> tuple[int, int, int, int]:
     rim = outline(person, units)
     rim[:, 1] = np.maximum(rim[:, 1], person.hairline)

@@ -22,7 +22,7 @@ from .conditions import (
 )
 from .expression import EMOTIONS, ActionUnits, sample_units
 from .identity import Identity, sample_identity
-from .paint import Frame, expose, paint_backdrop, paint_face
+from .paint import Placement, expose, paint_backdrop, paint_face
 
 SIZES = (24, 512)
 CHANNELS = {"gray": 1, "rgb": 3}
@@ -101,7 +101,7 @@ def draw_face(face: FaceParameters, *, size: int, rng: np.random.Generator) -> n
     """
     side = size * -(-_DRAWN_AT_LEAST // size)
     canvas = paint_backdrop(face.backdrop, width=side, height=side)
-    frame = Frame(face.pose.scale * side / (2.0 * _HALF_SIDE), side / 2.0, side / 2.0)
+    frame = Placement(face.pose.scale * side / (2.0 * _HALF_SIDE), side / 2.0, side / 2.0)
     paint_face(canvas, face.identity, face.units, face.pose, face.occlusion, frame)
     if side > size:
         canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)

@@ -28,7 +28,7 @@ _MIDDLE = 118.0
 _GREYS = np.linspace(0.0, 1.0, 256)
 
 
-class Frame(NamedTuple):
+class Placement(NamedTuple):
     """Where face units lie in an image: pixels per unit and the pixel position of the origin."""
 
     unit: float
@@ -36,7 +36,7 @@ class Frame(NamedTuple):
     y: float
 
 
-def project(shapes: list[Shape], person: Identity, pose: Pose, frame: Frame) -> list[np.ndarray]:
+def project(shapes: list[Shape], person: Identity, pose: Pose, frame: Placement) -> list[np.ndarray]:
     """Turn the shapes with the head and find their pixels.
 
     Args:
@@ -76,7 +76,7 @@ def _draw(canvas: np.ndarray, shapes: list[Shape], pixels: list[np.ndarray], uni
 
 
 def paint_face(
-    canvas: np.ndarray, person: Identity, units: ActionUnits, pose: Pose, occlusion: Occlusion, frame: Frame
+    canvas: np.ndarray, person: Identity, units: ActionUnits, pose: Pose, occlusion: Occlusion, frame: Placement
 ) -> None:
     """Draw one face onto an image, in place.
 
