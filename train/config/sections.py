@@ -80,7 +80,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """How weights are changed.
+    """Optimizer of the weights.
 
     Args:
         name: ``adam``, ``adamw`` (Loshchilov & Hutter 2019, arXiv:1711.05101) or ``sgd`` (Nesterov momentum).

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: copies within and across splits, conflicting labels, constant images."""
+"""Audit of a data set: copies within and across splits, conflicting labels, constant images."""
 
 from __future__ import annotations
 

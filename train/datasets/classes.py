@@ -1,4 +1,4 @@
-"""Which classes of a source are used, in which order and under which names: ``happy,sad`` or ``joy=happy,sad``."""
+"""Classes of a source to use, their order and their names: ``happy,sad`` or ``joy=happy,sad``."""
 
 from __future__ import annotations
 

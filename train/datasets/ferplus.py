@@ -28,7 +28,7 @@ _COLUMNS = [[canonical_name(name) for name in _EMOTIONS].index(label) for label 
 
 
 class Mode(str, Enum):
-    """What becomes of the votes.
+    """Uses of the votes.
 
     ``majority``: the emotion with most votes is the label; ties and images on which contempt, unknown or no face (NF)
     won are left out. (The paper's own rule asks for more than half of the votes; most votes keeps more images.)

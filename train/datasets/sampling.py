@@ -29,7 +29,7 @@ def draw(dataset: Dataset, share: float, seed: int, *stream: int) -> list[int]:
 
 
 def fold_numbers(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """Which of k equal parts every image belongs to, int64 (n,); fair to the classes, nobody in two parts.
+    """Return which of k equal parts every image belongs to, int64 (n,); fair to the classes, nobody in two parts.
 
     Args:
         dataset: to divide.

@@ -1,4 +1,4 @@
-"""What is used of a source: angles, FER+ votes and classes, chosen by the user and recorded in the run."""
+"""Selection from a source: angles, FER+ votes and classes, chosen by the user and recorded in the run."""
 
 from __future__ import annotations
 

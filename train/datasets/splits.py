@@ -38,7 +38,7 @@ class Holdout:
 
     @staticmethod
     def needed_by(dataset: Dataset) -> bool:
-        """Whether the source has no test split of its own."""
+        """Return whether the source has no test split of its own."""
         return all(sample.split != "test" for sample in dataset.samples)
 
     def carve(self, dataset: Dataset) -> Dataset:
@@ -99,7 +99,7 @@ def _recorded(card: ModelCard) -> Holdout:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What training code is given. There is no test set in it: selection cannot see one.
+    """Data for training code. There is no test set in it: selection cannot see one.
 
     Args:
         train: images to learn from.

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, ranking, calibration, mistakes, plots and the report. Nothing of TensorFlow."""
+"""Evaluation of a model: metrics, ranking, calibration, mistakes, plots and the report. Nothing of TensorFlow."""

@@ -1,4 +1,4 @@
-"""How far a model's confidence is from its accuracy."""
+"""Calibration error: the distance of a model's confidence from its accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well probabilities rank images, whatever the threshold: ROC and precision-recall."""
+"""ROC and precision-recall: ranking by probability, whatever the threshold."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ...edge.common.tables import aligned
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a model does on a data set.
+    """Accuracy and errors of a model on a data set.
 
     Args:
         labels: class names.

@@ -1,4 +1,4 @@
-"""What a model got wrong, the surest first: where labels are doubtful and classes are blurred."""
+"""Mistakes of a model, the most confident first: where labels are doubtful and classes are blurred."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Report:
         }
 
     def figure(self, *, runtime: str, command: str) -> dict[str, Any]:
-        """What a card keeps of it; see :func:`card_figures.accuracy_figure`."""
+        """Return what a card keeps of it; see :func:`card_figures.accuracy_figure`."""
         return accuracy_figure(
             self.dataset,
             self.split,

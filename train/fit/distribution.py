@@ -1,4 +1,4 @@
-"""Where the replicas of a model are trained: in one place, on all devices of a machine, or on several machines."""
+"""Distribution strategies: replicas of a model in one place, on all devices of a machine, or on several machines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Strategy:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes the run folder."""
+        """Return whether this process writes the run folder."""
         return self.worker == 0
 
     @property

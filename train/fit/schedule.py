@@ -43,7 +43,7 @@ def kept_epoch(history: History, stopping: EarlyStopping) -> int:
 
 
 def should_stop(stopping: EarlyStopping, history: History) -> bool:
-    """Whether ``patience`` epochs have passed since the best one; never with patience 0."""
+    """Return whether ``patience`` epochs have passed since the best one; never with patience 0."""
     if not stopping.patience or not history:
         return False
     return len(history) - 1 - best_epoch(history, stopping.monitor) >= stopping.patience

@@ -12,7 +12,7 @@ from ..config.sections import Augmentation
 
 @dataclass(frozen=True)
 class Changes:
-    """What is done to each of n images: drawn once, so that the same change can be made again elsewhere.
+    """Random changes of n images: drawn once, so that the same change can be made again elsewhere.
 
     Args:
         warp: float64 (n, 2, 3): places of the changed image -> places of the image, pixels.

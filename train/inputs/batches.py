@@ -27,7 +27,7 @@ Batch = tuple[Any, Any, Any]
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is done to the images of :class:`Batches`.
+    """Options of :class:`Batches`.
 
     Args:
         loss: section of the recipe with the class weights; all weights are 1 without it.

@@ -49,7 +49,7 @@ def without_votes_head(model: Any) -> Any:
 
 
 def votes_to_learn(settings: Loss, choice: Choice, train: Dataset) -> tuple[np.ndarray | None, dict[str, str]]:
-    """What the second head learns from, if there is one.
+    """Return the targets of the second head, if there is one.
 
     Args:
         settings: with the weight of the head.

@@ -1,4 +1,4 @@
-"""What a data-set format is."""
+"""Interface of a data-set format."""
 
 from __future__ import annotations
 

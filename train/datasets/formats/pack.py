@@ -38,7 +38,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Pack:
-    """What was packed.
+    """Summary of a pack.
 
     Args:
         path, bytes, sha256: of the file.

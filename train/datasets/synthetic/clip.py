@@ -31,7 +31,7 @@ _SENSOR = Sensor(blur=0.08, noise=3.0)
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a frame shows: `box` is x, y, width, height in pixels of the face from hairline to chin."""
+    """Contents of a frame: `box` is x, y, width, height in pixels of the face from hairline to chin."""
 
     box: tuple[int, int, int, int]
     emotion: str

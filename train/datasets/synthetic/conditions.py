@@ -1,4 +1,4 @@
-"""How a face is seen: pose, light, sensor, what hides it and what lies behind it."""
+"""Conditions of an image: pose, light, sensor, what hides it and what lies behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Occluder(Enum):
-    """What may hide a part of the face."""
+    """Objects that may hide a part of the face."""
 
     NOTHING = "nothing"
     HAND = "hand"

@@ -36,7 +36,7 @@ def outline(person: Identity, units: ActionUnits) -> np.ndarray:
 
 
 def back_shapes(person: Identity, skin: Color) -> list[Shape]:
-    """What lies behind the face: shoulders, neck, hair at the back and ears."""
+    """Return the shapes behind the face: shoulders, neck, hair at the back and ears."""
     hair = shade(hair_color(person.hair_tone), 0.8)
     width, height, volume = person.head_width, person.head_height, person.hair_volume
     neck = 0.55 * width

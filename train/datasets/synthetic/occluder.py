@@ -1,4 +1,4 @@
-"""What hides a part of the face, as shapes."""
+"""Shapes of the objects that hide a part of the face."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _ramp(length: int) -> np.ndarray:
 
 
 def expose(image: np.ndarray, light: Light, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
-    """What a camera makes of a scene: sloping light, tint, gamma, contrast, blur and noise.
+    """Degrade a scene as a camera does: sloping light, tint, gamma, contrast, blur and noise.
 
     Args:
         image: RGB uint8 (height, width, 3).
