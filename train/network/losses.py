@@ -41,7 +41,7 @@ def accuracy(task: str) -> Any:
 
 @keras.saving.register_keras_serializable("edgeemo")
 def binary_top1(targets: Any, probabilities: Any) -> Any:
-    """Return whether target and probability are on the same side of one half: Keras's own is never right on a soft target."""
+    """Return whether target and probability are on one side of one half: Keras's is never right on a soft target."""
     return tf.reduce_mean(tf.cast(tf.equal(targets > 0.5, probabilities > 0.5), tf.float32), axis=-1)
 
 
