@@ -1,4 +1,4 @@
-"""Limits of the structure that tests/tools/structure.py measures: full folders, names with two meanings."""
+"""Limits of the structure that tests/tools/structure.py measures: full folders, names with two meanings, docstrings."""
 
 from __future__ import annotations
 
@@ -28,3 +28,7 @@ def test_a_folder_has_at_most_14_modules(figures) -> None:  # type: ignore[no-un
 
 def test_a_name_of_a_public_class_means_one_thing(figures) -> None:  # type: ignore[no-untyped-def]
     assert not figures.shared()
+
+
+def test_a_docstring_of_a_public_function_begins_with_an_imperative(figures) -> None:  # type: ignore[no-untyped-def]
+    assert not figures.moods

@@ -173,7 +173,7 @@ class _Elf:
 
     @classmethod
     def read(cls, path: Path) -> _Elf | None:
-        """None when it is none."""
+        """Read the header of an ELF file; None when the file is no ELF file."""
         try:
             with path.open("rb") as stream:
                 head = stream.read(64)

@@ -96,7 +96,7 @@ def fetch(
     addresses: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Bring a file into the cache folder, unless it is there.
+    """Fetch a file into the cache folder, unless it is there.
 
     A transfer that was cut continues there, also in a later call. The file appears under its name only when its
     size and its SHA-256 are right.

@@ -222,7 +222,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals(source: Source) -> Iterator[Stop]:
-    """Let SIGINT and SIGTERM ask the source to end instead of killing the process, within the block.
+    """Make SIGINT and SIGTERM ask the source to end instead of killing the process, within the block.
 
     A second one, at least a second later, raises KeyboardInterrupt.
     """

@@ -146,7 +146,7 @@ class ThreadedSink:
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        """Work off what waits, and end, in at most ``timeout`` seconds; what is left then is dropped and counted.
+        """Process what waits, and end, in at most ``timeout`` seconds; what is left then is dropped and counted.
 
         Raises:
             EdgeemoError, BrokenPipeError: what ended the sink before.

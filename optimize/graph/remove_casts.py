@@ -53,7 +53,7 @@ class _Cut:
         self._dropped: set[int] = set()
 
     def in_int8(self, position: int, elu: Operator) -> None:
-        """Let an ELU between DEQUANTIZE and QUANTIZE compute in int8."""
+        """Make an ELU between DEQUANTIZE and QUANTIZE compute in int8."""
         ends, after = self._before(elu, "DEQUANTIZE"), self._behind(elu, "QUANTIZE")
         if ends is None or after is None:
             return
@@ -65,7 +65,7 @@ class _Cut:
             self._unread(ends, position)
 
     def straight(self, position: int, back: Operator) -> None:
-        """Let the readers of a pair of casts read what is before it."""
+        """Make the readers of a pair of casts read what is before it."""
         out = self._before(back, "CAST")
         if out is None or back.inputs[0].type != "FLOAT64" or back.outputs[0].index in self._ends:
             return

@@ -19,24 +19,24 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # A docstring that begins with none of these verbs is taken for a noun phrase.
 IMPERATIVES = set(
     """
-    accept adapt add adjust aggregate align allocate allow analyze append apply arrange ask assemble assign attach
-    audit average begin bind blend blur build bundle calculate calibrate call cancel capture cast change check
+    accept adapt add adjust aggregate align allocate allow analyze answer append apply arrange ask assemble assign
+    attach audit average begin bind blend blur build bundle calculate calibrate call cancel capture cast change check
     choose classify clean clear clip clone close collect color combine compare compile complain compose compress
-    compute configure connect construct continue convert copy correct count cover create crop cut declare decode
-    decompose deduplicate delegate delete deploy derive describe detect determine disable discard display distill
-    distribute divide download draw drop dump emulate enable encode end enforce ensure enter escape estimate
-    evaluate examine exchange exclude execute exit expand explain export expose extend extract fail fall fetch fill
-    filter find finish fit fix flag flatten flip flush fold follow forget format forward freeze gather generate get
-    give go group guard guess handle hash hide hold identify ignore implement import include indent index infer
-    initialize insert inspect install interpolate interpret interrupt invert invoke iterate join judge keep kill
-    label launch lay leave lift limit link list listen load locate lock log look lower make map mark mask match
-    measure merge mirror mix monitor move multiply name normalize note notify number observe omit open order overlay
-    override pack pad paint parse pass patch pause pick place plan play plot poll pool prefer prepare present
-    preserve press print probe process produce profile project propose prove provide publish pull push put quantize
-    query raise rank reach read receive recognize reconnect record recover reduce refer refine refuse register
-    reject relate release reload remember remove rename render repair repeat replace report request require reset
-    reshape resize resolve restart restore resume retry return reverse rewrite rotate round run sample save say
-    scale scan schedule score search see select send separate serialize serve set shade shape share shift shorten
+    compute configure connect construct continue convert copy correct corrupt count cover create crop cut declare
+    decode decompose deduplicate degrade delegate delete deploy derive describe detect determine disable discard
+    disconnect display distill distribute divide do download draw drop dump emulate enable encode end enforce ensure
+    enter escape estimate evaluate examine exchange exclude execute exit expand explain export expose extend extract
+    fail fall fetch fill filter find finish fit fix flag flatten flip flush fold follow forget format forward freeze
+    fuse gather generate get give go group guard guess handle hash hide hold identify ignore implement import include
+    indent index infer initialize insert inspect install interpolate interpret interrupt invert invoke iterate join
+    judge keep kill label launch lay leave lift limit link list listen load locate lock log look lower make map mark
+    mask match measure merge mirror mix monitor move multiply name normalize note notify number observe omit open order
+    overlay override pack pad paint pair parse pass patch pause pick place plan play plot poll pool prefer prepare
+    present preserve press print probe process produce profile project propose prove provide publish pull push put
+    quantize query queue raise rank reach read receive recognize reconnect record recover reduce refer refine refuse
+    register reject relate release reload remember remove rename render repair repeat replace report request require
+    reset reshape resize resolve restart restore resume retry return reverse rewrite rotate round run sample save say
+    scale scan schedule score search see seed select send separate serialize serve set shade shape share shift shorten
     show shrink shuffle shut sign signal simulate skip sleep smooth soften solve sort split spread stack stamp start
     state step stop store stream strip subtract suggest sum summarize supply support swap switch take teach tell
     terminate test throw tile time toggle track train transform translate transpose truncate try tune turn unpack

@@ -21,7 +21,7 @@ def cnn3(
     block_dropout: float = 0.25,
     dense_dropout: float = 0.5,
 ) -> Any:
-    """[Conv 3x3, BN, ReLU, MaxPool, Dropout] x3, then [Dense, ReLU, Dropout] x2 and the classifier.
+    """Build [Conv 3x3, BN, ReLU, MaxPool, Dropout] x3, then [Dense, ReLU, Dropout] x2 and the classifier.
 
     The ReLU stands behind the batch normalization, so that the latter folds into the convolution: with the ReLU fused
     into the convolution, post-training int8 loses 1.7 points instead of none.

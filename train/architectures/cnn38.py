@@ -22,7 +22,7 @@ def cnn38(
     block_dropout: float = 0.25,
     dense_dropout: float = 0.4,
 ) -> Any:
-    """Blocks A, B, B, then the fully connected block: 8 + 11 + 11 + 8 = 38 layers, the input not counted.
+    """Build blocks A, B, B, then the fully connected block: 8 + 11 + 11 + 8 = 38 layers, the input not counted.
 
     A is [Conv 3x3, BN, ReLU] x2, MaxPool, Dropout; B has three convolutions. The fully connected block is Flatten,
     [Dense, ReLU, Dropout] x2 and the classifier. Every batch normalization stands directly behind a linear

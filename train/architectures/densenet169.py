@@ -20,7 +20,7 @@ def densenet169(
     dense: int = 256,
     dropout: float = 0.5,
 ) -> Any:
-    """DenseNet169 without its top, global average, Dense, ReLU, Dropout and the classifier, all in one flat graph.
+    """Build DenseNet169 without its top, global average, Dense, ReLU, Dropout and the classifier, in one flat graph.
 
     Args:
         shape: (height, width, channels), 32x32 or larger.

@@ -20,7 +20,7 @@ def happy_sad(
     dense: int = 512,
     dropout: float = 0.5,
 ) -> Any:
-    """[Conv 3x3 without padding, ReLU, MaxPool] x3, then Dense, Dropout and the classifier.
+    """Build [Conv 3x3 without padding, ReLU, MaxPool] x3, then Dense, Dropout and the classifier.
 
     Args:
         shape: (height, width, channels).

@@ -8,7 +8,7 @@ from ..backend import keras
 
 
 def classifier(x: Any, outputs: int, *, penalty: Any = None) -> Any:
-    """Dense layer to probabilities: a softmax, or with one output a sigmoid (the probability of the positive class).
+    """Apply a dense layer with a softmax or, with one output, a sigmoid (the probability of the positive class).
 
     Args:
         x: features (batch, n).

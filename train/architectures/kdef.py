@@ -21,7 +21,7 @@ def kdef(
     dropout: float = 0.5,
     bn_momentum: float = 0.99,
 ) -> Any:
-    """[Conv 3x3, Conv 3x3, MaxPool, BN] x3, then [Dense, Dropout, BN] x2 and the classifier.
+    """Build [Conv 3x3, Conv 3x3, MaxPool, BN] x3, then [Dense, Dropout, BN] x2 and the classifier.
 
     Built in the published order: the batch normalizations stand behind pooling and dropout, where they do not fold
     into a convolution; converted, each becomes a multiplication and an addition.

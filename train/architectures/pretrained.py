@@ -18,7 +18,7 @@ _MEND = "give a file with --weights FILE, or train from scratch with --weights n
 
 
 def backbone(name: str, inputs: Any, weights: str) -> Any:
-    """A network of ``tf_keras.applications`` without its top.
+    """Build a network of ``tf_keras.applications`` without its top.
 
     Args:
         name: of the application, as ``DenseNet169``.

@@ -22,7 +22,7 @@ def residual(
     dropout: float = 0.2,
     bn_momentum: float = 0.99,
 ) -> Any:
-    """Stem (3x3, then 3x3 with stride 2), residual blocks of two 3x3 convolutions, global average, classifier.
+    """Build a stem (3x3, then 3x3 with stride 2), blocks of two 3x3 convolutions, global average, classifier.
 
     The block is that of He et al. 2015 (arXiv:1512.03385), post-activation, with a 1x1 projection where the shape
     changes. Post-activation keeps every batch normalization behind a linear convolution, where it folds.

@@ -46,7 +46,7 @@ def apply_override(table: dict[str, Any], text: str) -> None:
 
 
 def extended(table: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """A table with another's values over its own, section by section.
+    """Return a table with another's values over its own, section by section.
 
     A section that names another thing (``architecture.name``) is taken whole: the options of the one are not the
     other's.

@@ -96,13 +96,13 @@ class Recipe:
         return (Phase(self.schedule.epochs, self.optimizer.learning_rate),)
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """The same training in so many epochs, in every phase if it has some; a shorter one has a shorter warm-up."""
+        """Return the same training in so many epochs, in every phase if it has some; a shorter one warms up less."""
         warmup = self.schedule.warmup * min(1.0, epochs / self.schedule.epochs)
         schedule = replace(self.schedule, epochs=epochs, warmup=warmup)
         return replace(self, schedule=schedule, phase=tuple(replace(phase, epochs=epochs) for phase in self.phase))
 
     def changed(self, overrides: Sequence[str]) -> Recipe:
-        """The recipe with other values; see :func:`load_recipe`.
+        """Return the recipe with other values; see :func:`load_recipe`.
 
         Raises:
             EdgeemoError: unknown key or wrong type.
@@ -113,7 +113,7 @@ class Recipe:
         return parse_recipe(table, self.name)
 
     def outputs(self, classes: int) -> int:
-        """Outputs of the network for so many classes.
+        """Return the number of outputs of the network for so many classes.
 
         Raises:
             RecipeError: a binary task, and not two classes.
@@ -127,7 +127,7 @@ class Recipe:
         return 1
 
     def to_toml(self) -> str:
-        """The recipe as TOML, every value written out."""
+        """Return the recipe as TOML, every value written out."""
         table = dataclasses.asdict(self)
         table["phase"] = list(table["phase"])
         table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
@@ -135,7 +135,7 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 

@@ -58,7 +58,7 @@ class Audit:
         return sum(f.kind == kind and split in (None, f.split) for f in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: counts, totals by kind and split."""
+        """Return the findings as a dict for JSON: counts, totals by kind and split."""
         kinds = (CROSS_SPLIT, WITHIN_SPLIT, CONFLICT, CONSTANT, PERSON, BROKEN)
         totals = {kind: {s: self.count(kind, s) for s in self.counts} for kind in kinds if kind != BROKEN}
         return {
@@ -69,7 +69,7 @@ class Audit:
         }
 
     def to_csv(self) -> str:
-        """All findings as CSV text; ``row`` and ``split`` make it usable for ``--exclude``."""
+        """Return all findings as CSV text; ``row`` and ``split`` make it usable for ``--exclude``."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["kind", "key", "row", "split", "label", "other"])
@@ -122,13 +122,13 @@ def audit(dataset: Dataset) -> Audit:
 
 
 def drop_leaks(dataset: Dataset) -> Dataset:
-    """Without the training and validation images that also stand, pixel for pixel, in the test split."""
+    """Return the data set without training and validation images that stand, pixel for pixel, in the test split."""
     tested = {sample.digest for sample in dataset.samples if sample.split == "test"}
     return dataset.where(lambda sample: sample.split == "test" or sample.digest not in tested)
 
 
 def exclude_listed(dataset: Dataset, path: str | Path, *, tests: bool = False) -> Dataset:
-    """Without the training images that a list names.
+    """Return the data set without the training images that a list names.
 
     Args:
         dataset: of which images that are not in the test split may be removed.

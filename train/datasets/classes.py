@@ -50,7 +50,7 @@ def parse_classes(text: str) -> tuple[ClassChoice, ...]:
 
 
 def choose_classes(dataset: Dataset, choices: tuple[ClassChoice, ...]) -> Dataset:
-    """The images of the chosen classes, labeled in their order and by their names.
+    """Return the images of the chosen classes, labeled in their order and by their names.
 
     Soft targets lose what belongs to other classes and are brought back to a sum of 1; where nothing is left, the hard
     label stands alone.

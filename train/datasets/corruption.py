@@ -43,7 +43,7 @@ _GAMMA = 2.2
 
 
 def corrupt(image: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> np.ndarray:
-    """One image, corrupted.
+    """Corrupt one image.
 
     Args:
         image: uint8 (h, w) or (h, w, 3).
@@ -65,7 +65,7 @@ def corrupt(image: np.ndarray, kind: str, severity: int, *, seed: int = 0) -> np
 
 
 def corrupted(dataset: Dataset, kind: str, severity: int) -> Dataset:
-    """The same samples with corrupted images, made when they are asked for.
+    """Return the same samples with corrupted images, made when they are asked for.
 
     What is drawn for an image depends on its pixels alone, not on its place in the data set.
     """

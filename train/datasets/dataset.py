@@ -107,14 +107,14 @@ class Dataset:
         return table
 
     def pixels(self, spec: InputSpec) -> np.ndarray:
-        """All images fitted to a model's input: uint8 (n, height, width, channels)."""
+        """Return all images fitted to a model's input: uint8 (n, height, width, channels)."""
         out = np.empty((len(self), *spec.shape), np.uint8)
         for index, image in enumerate(self.images):
             out[index] = fit(image, spec)
         return out
 
     def take(self, indices: Iterable[int]) -> Dataset:
-        """The samples at these positions, in this order."""
+        """Return the samples at these positions, in this order."""
         chosen = [int(index) for index in indices]
         images = self.images
         return replace(
@@ -125,11 +125,11 @@ class Dataset:
         )
 
     def where(self, keep: Callable[[Sample], bool]) -> Dataset:
-        """The samples for which ``keep`` is true."""
+        """Return the samples for which ``keep`` is true."""
         return self.take(index for index, sample in enumerate(self.samples) if keep(sample))
 
     def split(self, name: str) -> Dataset:
-        """The samples of a split (``train``, ``test``) or of a part by the source's own name (``PublicTest``).
+        """Return a split (``train``, ``test``), or a part by the source's own name (``PublicTest``).
 
         Raises:
             DataError: there are none.
@@ -141,7 +141,7 @@ class Dataset:
         return chosen
 
     def relabeled(self, labels: Sequence[str]) -> Dataset:
-        """The same images with labels numbered in the order of a model.
+        """Return the same images with labels numbered in the order of a model.
 
         Args:
             labels: the model's labels; they must contain every class that has images here.
@@ -171,12 +171,12 @@ class Dataset:
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """Hex SHA-256 of an image's shape and pixels."""
+    """Return the hex SHA-256 of an image's shape and pixels."""
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).tobytes())
     return digest.hexdigest()
 
 
 def class_counts(dataset: Dataset) -> np.ndarray:
-    """Images per class, int64 (classes,)."""
+    """Return the number of images per class, int64 (classes,)."""
     return np.bincount(dataset.targets, minlength=len(dataset.labels))

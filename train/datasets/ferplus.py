@@ -90,7 +90,7 @@ def read_votes(path: str | Path) -> Votes:
 
 
 def with_votes(dataset: Dataset, votes: Votes, mode: Mode) -> Dataset:
-    """FER-2013 with the labels or soft targets of FER+.
+    """Return FER-2013 with the labels or soft targets of FER+.
 
     Args:
         dataset: FER-2013 or a part of it, in any form that keeps the rows of fer2013.csv.

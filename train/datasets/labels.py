@@ -25,7 +25,7 @@ def canonical_name(name: str) -> str:
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names in canonical order when all are emotions of FER-2013, else in alphabetical order.
+    """Return class names in canonical order when all are emotions of FER-2013, else in alphabetical order.
 
     Args:
         names: class names, in any order, repetitions allowed.

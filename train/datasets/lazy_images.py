@@ -44,7 +44,7 @@ class Images(Sequence[np.ndarray]):
         return (self[index] for index in range(len(self)))
 
     def take(self, indices: Iterable[int]) -> Images:
-        """The images at these positions, in this order; nothing is decoded."""
+        """Return the images at these positions, in this order; nothing is decoded."""
         return Images(self._items[index] for index in indices)
 
     @property

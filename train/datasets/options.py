@@ -41,7 +41,7 @@ def data_cleaning(command: _Command) -> _Command:
 
 
 def evaluation_data(*, required: bool = True, split: str = "test") -> Callable[[_Command], _Command]:
-    """``--data``, ``--split``, ``--limit``, ``--skip-bad`` of commands that measure accuracy.
+    """Add ``--data``, ``--split``, ``--limit``, ``--skip-bad`` of commands that measure accuracy.
 
     Args:
         required: whether the command can do nothing without ``--data``.
@@ -62,7 +62,7 @@ def evaluation_data(*, required: bool = True, split: str = "test") -> Callable[[
 
 
 def data_choice(*, modes: tuple[Mode, ...] = ()) -> Callable[[_Command], _Command]:
-    """``--classes``, ``--angles`` and, with modes, ``--ferplus`` and ``--ferplus-mode``, handed over as ``choice``.
+    """Add ``--classes``, ``--angles`` and, with modes, ``--ferplus`` and ``--ferplus-mode``, passed as ``choice``.
 
     Args:
         modes: of FER+ that the command can do something with; the first is the default.

@@ -11,7 +11,7 @@ from .dataset import Dataset
 
 
 def draw(dataset: Dataset, share: float, seed: int, *stream: int) -> list[int]:
-    """Positions of a share of the images, fair to the classes.
+    """Draw the positions of a share of the images, fair to the classes.
 
     Where no people are known, at least one image of every class is drawn, and every class comes as near to its share
     as its copies allow. Where people are known, whole people are drawn, until no further one brings the classes nearer

@@ -35,7 +35,7 @@ class Choice:
             raise OptionError("unknown mode of FER+", expected=f"one of {known}", got=repr(self.ferplus_mode))
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """The chosen part.
+        """Return the chosen part.
 
         Splits are to be drawn before: then a test split is the same whichever classes or angles are looked at.
 
@@ -50,7 +50,7 @@ class Choice:
 
 
 def choose_angles(dataset: Dataset, angles: tuple[str, ...]) -> Dataset:
-    """The images that were taken from these angles.
+    """Return the images that were taken from these angles.
 
     Raises:
         DataError: there are none from one of them.

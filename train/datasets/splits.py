@@ -42,7 +42,7 @@ class Holdout:
         return all(sample.split != "test" for sample in dataset.samples)
 
     def carve(self, dataset: Dataset) -> Dataset:
-        """The same images in the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
+        """Divide the images into the splits ``train`` and ``test`` (a ``validation`` split stays as it is).
 
         Stratified by class. Nobody and no image stands in both; see :func:`sampling.draw`.
 
@@ -65,12 +65,12 @@ class Holdout:
         return replace(dataset, samples=tuple(samples))
 
     def to_dict(self) -> dict[str, Any]:
-        """For the model's card."""
+        """Return the holdout as a dict for the model's card."""
         return asdict(self)
 
 
 def holdout_of(cards: Iterable[ModelCard]) -> Holdout | None:
-    """The test split that the trainings of some models left out, as their cards tell it; None when none tells.
+    """Return the test split that the trainings of some models left out by their cards; None when none has one.
 
     Raises:
         DataError: they left out different ones, so that no images are new to all of them.
@@ -123,7 +123,7 @@ class TrainingData:
 def training_data(
     dataset: Dataset, *, validation: float = 0.1, seed: int = 0, folds: int = 0, fold: int = 0
 ) -> TrainingData:
-    """Training and validation splits of a data set.
+    """Return the training and validation splits of a data set.
 
     A ``validation`` split that the source already has is used as it is; otherwise one is carved from ``train``,
     stratified by class. Pixel-identical images and the images of one person stay on one side. The validation split
@@ -172,7 +172,7 @@ def _divided(pool: Dataset, validation: list[int]) -> TrainingData:
 
 
 def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Dataset:
-    """A calibration (representative) set: stratified by class in proportion, drawn from training images only.
+    """Draw a calibration (representative) set from the training images, stratified by class in proportion.
 
     Args:
         train: the training split.
@@ -186,7 +186,7 @@ def calibration_set(train: Dataset, *, size: int = 500, seed: int = 0) -> Datase
 
 
 def stratified(dataset: Dataset, size: int, *, seed: int = 0) -> Dataset:
-    """``size`` images in the proportion of the classes; all when there are fewer.
+    """Draw ``size`` images in the proportion of the classes; all when there are fewer.
 
     The seats of the classes are dealt by largest remainders, and none goes without while there are enough for all.
 

@@ -56,7 +56,7 @@ class Reliability:
         return float(gaps / sum(item.accuracy.n for item in self.filled))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; empty bins are left out."""
+        """Return the figures as a dict for JSON; empty bins are left out."""
         rows = [
             {"low": item.low, "high": item.high, "confidence": item.confidence, **item.accuracy.to_dict()}
             for item in self.filled
@@ -86,5 +86,5 @@ def reliability(targets: np.ndarray, probabilities: np.ndarray, *, bins: int = B
 
 
 def expected_calibration_error(targets: np.ndarray, probabilities: np.ndarray, *, bins: int = BINS) -> float:
-    """The calibration error alone; see :class:`Reliability`."""
+    """Return the calibration error alone; see :class:`Reliability`."""
     return reliability(targets, probabilities, bins=bins).error

@@ -81,7 +81,7 @@ class Ranking:
         return f"ROC-AUC {self.macro_auc:.3f}, one-vs-rest, macro over {over}"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: ``null`` where a figure is not defined, and why."""
+        """Return the figures as a dict for JSON: ``null`` where one is not defined, and why."""
         undefined = dict(self.undefined)
         if self.positive:
             curve = self.precision_recall
@@ -103,7 +103,7 @@ class Ranking:
 
 
 def rank(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, ...]) -> Ranking:
-    """Curves and areas by scikit-learn.
+    """Compute curves and areas by scikit-learn.
 
     Args:
         targets: int (n,).

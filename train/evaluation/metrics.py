@@ -44,7 +44,7 @@ class Evaluation:
         return tuple(name for name, recall in self.recalls.items() if not recall.n)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures as a dict for JSON."""
         intervals = {name: list(recall.interval) if recall.n else None for name, recall in self.recalls.items()}
         return {
             **self.accuracy.to_dict(),
@@ -55,7 +55,7 @@ class Evaluation:
         }
 
     def table(self) -> str:
-        """Per-class precision, recall and F1 with their averages."""
+        """Return a table of per-class precision, recall and F1 with their averages."""
         rows = [["class", "precision", "recall", "F1", "n"]]
         for name in (*self.labels, "macro avg", "weighted avg"):
             row = self.report[name]
@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def evaluate(targets: np.ndarray, probabilities: np.ndarray, labels: tuple[str, ...]) -> Evaluation:
-    """Accuracy, confusion matrix and per-class figures.
+    """Compute accuracy, confusion matrix and per-class figures.
 
     Args:
         targets: int (n,).

@@ -34,14 +34,14 @@ class Mistake:
     truth_probability: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the mistake as a dict for JSON."""
         return asdict(self)
 
 
 def most_confident(
     dataset: Dataset, probabilities: np.ndarray, labels: tuple[str, ...], *, limit: int = SHOWN
 ) -> tuple[Mistake, ...]:
-    """The mistakes of the highest probability.
+    """Return the mistakes of the highest probability.
 
     Int8 models give many equal probabilities; among those the true label's is the smaller the earlier, then the
     order of the data set decides.

@@ -14,7 +14,7 @@ from .mistakes import Mistake
 
 
 def plot_history(history: Sequence[dict[str, float]], path: str | Path, *, title: str) -> None:
-    """Loss and accuracy by epoch, training and validation."""
+    """Plot loss and accuracy by epoch, training and validation."""
     drawing, (left, right) = subplots(10, 4, columns=2)
     epochs = [row["epoch"] for row in history]
     for axes, key, unit in ((left, "loss", 1), (right, "accuracy", 100)):
@@ -31,7 +31,7 @@ def plot_history(history: Sequence[dict[str, float]], path: str | Path, *, title
 def plot_confusion(
     matrix: np.ndarray, labels: Sequence[str], path: str | Path, *, title: str, normalized: bool = False
 ) -> None:
-    """Confusion matrix, rows are the true classes: shade is the share of the row.
+    """Plot the confusion matrix, rows are the true classes: shade is the share of the row.
 
     Args:
         matrix: counts, int (classes, classes).
@@ -59,7 +59,7 @@ def plot_confusion(
 
 
 def plot_roc(ranking: Ranking, path: str | Path, *, title: str) -> None:
-    """ROC curve of each class that has one; the others are named in the legend."""
+    """Plot the ROC curve of each class that has one; the others are named in the legend."""
     drawing, axes = subplots(7, 6)
     axes.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="chance")
     for index, (name, curve) in enumerate(ranking.roc.items()):
@@ -76,7 +76,7 @@ def plot_roc(ranking: Ranking, path: str | Path, *, title: str) -> None:
 
 
 def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None:
-    """Precision by recall, with the share of the positive class as what chance gives."""
+    """Plot precision by recall, with the share of the positive class as what chance gives."""
     drawing, axes = subplots(7, 5)
     # Between two thresholds precision is not linear; steps are what average precision sums up.
     axes.plot(curve.x, curve.y, drawstyle="steps-post", label=f"average precision {curve.area:.3f}")
@@ -92,7 +92,7 @@ def plot_precision_recall(curve: Curve, path: str | Path, *, title: str) -> None
 
 
 def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) -> None:
-    """Accuracy by confidence with 95 % intervals, and under it how many images each bin has."""
+    """Plot accuracy by confidence with 95 % intervals, and under it how many images each bin has."""
     drawing, (upper, lower) = subplots(7, 6, rows=2, sharex=True, height_ratios=[3, 1])
     bins = reliability.filled
     confidence = [item.confidence for item in bins]
@@ -118,7 +118,7 @@ def plot_reliability(reliability: Reliability, path: str | Path, *, title: str) 
 def plot_mistakes(
     images: np.ndarray, mistakes: Sequence[Mistake], path: str | Path, *, title: str, columns: int = 6
 ) -> None:
-    """Images with what they are and what they were taken for.
+    """Plot images with what they are and what they were taken for.
 
     Args:
         images: uint8 (n, height, width, channels), as the model sees them.

@@ -29,7 +29,7 @@ class Predictor(Protocol):
         """Labels and preprocessing."""
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Uint8 (n, height, width, channels) -> float32 (n, labels)."""
+        """Classify images: uint8 (n, height, width, channels) -> float32 (n, labels)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class KerasPredictor:
     model: Any
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Uint8 (n, height, width, channels) -> float32 (n, labels)."""
+        """Classify images: uint8 (n, height, width, channels) -> float32 (n, labels)."""
         height, width, _ = self.card.input.shape
         size = max(1, min(_BATCH, _BATCH * _SIDE**2 // (height * width)))
         rows = [
@@ -79,7 +79,7 @@ def open_predictor(path: str | Path, *, runtime: str = "auto", threads: int = 1)
 
 
 def predict_dataset(predictor: Predictor, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Targets int64 (n,) in the model's order of labels, and probabilities float32 (n, labels).
+    """Return targets int64 (n,) in the model's order of labels, and probabilities float32 (n, labels).
 
     Raises:
         EdgeemoError: the data set has a class that the model does not know.

@@ -59,7 +59,7 @@ class Report:
         split: str,
         history: Sequence[dict[str, float]] = (),
     ) -> Report:
-        """Work out every figure.
+        """Compute every figure.
 
         Args:
             model: where it was opened from.
@@ -87,7 +87,7 @@ class Report:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report as a dict for JSON."""
         return {
             "model": self.model,
             "data": self.dataset.name,

@@ -41,11 +41,11 @@ class Strategy:
         return self.distribution.num_replicas_in_sync
 
     def scope(self) -> Any:
-        """Context in which a model is built, loaded and compiled."""
+        """Return the context in which a model is built, loaded and compiled."""
         return self.distribution.scope()
 
     def feed(self, batches: Batches, first_epoch: int | None = None) -> Any:
-        """The parts of the batches that this process's replicas train on, for ``fit``; see :meth:`Batches.dataset`."""
+        """Return the parts of the batches that the replicas here train on, for ``fit``; see :meth:`Batches.dataset`."""
         here = self.replicas // self.workers
         own = range(self.worker * here, (self.worker + 1) * here)
         # Cut by us: what would cut them by itself does not know the size of a batch.
@@ -55,7 +55,7 @@ class Strategy:
 
 
 def open_strategy(name: str) -> Strategy:
-    """A strategy by its name. ``multiworker`` must be opened before TensorFlow computes anything.
+    """Open a strategy by its name. ``multiworker`` must be opened before TensorFlow computes anything.
 
     Args:
         name: ``none``; ``mirrored`` takes all GPUs of this machine, or its CPU; ``multiworker`` also the machines that

@@ -16,7 +16,7 @@ from ..backend import keras, tf
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Decay of the average at a step (from 0): lower at first, so that the random beginning is soon forgotten."""
+    """Return the decay at a step (from 0): lower at first, so that the random beginning is soon forgotten."""
     return min(decay, (1 + step) / (10 + step))
 
 
@@ -38,7 +38,7 @@ class Averages(keras.callbacks.Callback):
         self._trained: list[np.ndarray] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Keras's hook."""
+        """Begin with the saved averages or, without them, with the weights of the model."""
         places = {id(variable): place for place, variable in enumerate(self.model.weights)}
         self._followed = {places[id(variable)]: variable for variable in self.model.trainable_variables}
         begun = self.saved or {}
@@ -56,22 +56,22 @@ class Averages(keras.callbacks.Callback):
         self._follow = tf.function(follow)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Keras's hook."""
+        """Note the epoch, on which the decay depends."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keras's hook."""
+        """Move the averages toward the weights of this step."""
         decay = decay_at((self.epoch - self.start) * self.steps + batch, self.decay)
         self._follow(tf.constant(1 - decay, tf.float32))
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Keras's hook."""
+        """Put the averages in the place of the trained weights."""
         self._trained = [variable.numpy() for variable in self._followed.values()]
         for place, variable in self._followed.items():
             variable.assign(self._averages[place])
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Keras's hook."""
+        """Restore the trained weights."""
         for variable, trained in zip(self._followed.values(), self._trained, strict=True):
             variable.assign(trained)
         self._trained = []

@@ -37,12 +37,12 @@ class Stage:
         return self.start + self.phase.epochs
 
     def own(self, history: schedule.History) -> list[dict[str, float]]:
-        """The finished epochs of this phase."""
+        """Return the finished epochs of this phase."""
         return [row for row in history if row["phase"] == self.number]
 
 
 def current_stage(recipe: Recipe, history: schedule.History) -> Stage | None:
-    """The phase in which training continues after these finished epochs; None when there is nothing left to do."""
+    """Return the phase in which training continues after these finished epochs; None when nothing is left to do."""
     plan, start = recipe.plan, 0
     for number, phase in enumerate(plan, start=1):
         planned = start + sum(later.epochs for later in plan[number - 1 :])

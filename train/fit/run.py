@@ -100,7 +100,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """An existing run.
+        """Open an existing run.
 
         Raises:
             ModelError: not there, or not a run folder.
@@ -114,7 +114,7 @@ class Run:
         return cls(path)
 
     def copy(self, folder: Path) -> Run:
-        """The same run in another, empty folder, for a worker that must not write into this one."""
+        """Copy the run into another, empty folder, for a worker that must not write into this one."""
         # What is half-written is no part of the run; event files are the chief's.
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".*", "tensorboard"), dirs_exist_ok=True)
         return Run(folder)

@@ -11,7 +11,7 @@ History = Sequence[dict[str, float]]
 
 
 def learning_rate(schedule: Schedule, base: float, history: History, progress: float) -> float:
-    """Learning rate at a moment of training.
+    """Return the learning rate at a moment of training.
 
     Args:
         schedule: kind and length.

@@ -30,7 +30,7 @@ class Changes:
 
     @classmethod
     def draw(cls, n: int, height: int, width: int, settings: Augmentation, rng: np.random.Generator) -> Changes:
-        """Changes of n images.
+        """Draw the changes of n images.
 
         Args:
             n: how many.
@@ -49,7 +49,7 @@ class Changes:
         )
 
     def of(self, chosen: np.ndarray) -> Changes:
-        """The changes of the images at these positions."""
+        """Return the changes of the images at these positions."""
         return Changes(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:

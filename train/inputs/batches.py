@@ -96,7 +96,7 @@ class Batches:
         return max(1, whole + (rest >= self.replicas))
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch.
+        """Yield the batches of one epoch.
 
         Yields:
             inputs float32 (n, height, width, channels), targets (one-hot, soft, or of the second label alone) float32
@@ -138,7 +138,7 @@ class Batches:
         return inputs, targets, weights
 
     def dataset(self, first_epoch: int | None = None, *, replicas: range | None = None) -> Any:
-        """As tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None.
+        """Return a tf.data.Dataset: endless from ``first_epoch`` on, or one pass when it is None.
 
         Args:
             first_epoch: the epoch to begin with.
@@ -170,7 +170,7 @@ class Batches:
 
 
 def class_weights(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Weights per class, float32 (classes,), whose mean over the images is 1.
+    """Return the weights per class, float32 (classes,), whose mean over the images is 1.
 
     Args:
         counts: images per class.

@@ -37,7 +37,7 @@ class FittedOnDemand:
 
 
 def fitted_pixels(dataset: Dataset, spec: InputSpec, *, held_bytes: int = HELD_BYTES) -> np.ndarray | FittedOnDemand:
-    """Pixels to be taken by arrays of positions; the same bit for bit in either form.
+    """Return pixels to be taken by arrays of positions; the same bit for bit in either form.
 
     Args:
         dataset: the originals.

@@ -66,7 +66,7 @@ class Cutmix(Mixup):
         sides = np.sqrt(1 - pairs.shares)
 
         def between(length: int) -> np.ndarray:
-            """Which rows (or columns) a rectangle has, bool (n, length)."""
+            """Return which rows (or columns) a rectangle has, bool (n, length)."""
             half, center = sides * length / 2, rng.uniform(0, length, n)
             places = np.arange(length) + 0.5
             return np.abs(places - center[:, None]) < half[:, None]

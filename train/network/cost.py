@@ -30,12 +30,12 @@ class LayerCost:
     macs: int
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the cost as a dict for JSON."""
         return asdict(self)
 
 
 def layer_costs(model: Any) -> list[LayerCost]:
-    """The layers of a flat network in order, the input left out.
+    """Return the cost of each layer of a flat network in order, the input left out.
 
     Args:
         model: tf_keras Functional or Sequential.

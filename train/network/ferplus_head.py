@@ -27,7 +27,7 @@ _PARTS = ("Training", "PublicTest", "PrivateTest")
 
 
 def with_votes_head(model: Any) -> Any:
-    """The same network with a second softmax on the classifier's features.
+    """Return the network with a second softmax on the classifier's features.
 
     Args:
         model: from :func:`edgeemo.train.architectures.build`.
@@ -42,7 +42,7 @@ def with_votes_head(model: Any) -> Any:
 
 
 def without_votes_head(model: Any) -> Any:
-    """The network without its second head; ``model`` itself if it has none."""
+    """Return the network without its second head; ``model`` itself if it has none."""
     if VOTES not in model.output_names:
         return model
     return keras.Model(model.inputs, model.get_layer(EMOTION).output, name=model.name)
@@ -78,7 +78,7 @@ def votes_to_learn(settings: Loss, choice: Choice, train: Dataset) -> tuple[np.n
 
 
 def vote_shares(dataset: Dataset, votes: Votes) -> np.ndarray:
-    """Shares of the votes for every image, joined by its row of fer2013.csv.
+    """Return the shares of the votes for every image, joined by its row of fer2013.csv.
 
     Args:
         dataset: images; some may have no row.

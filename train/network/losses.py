@@ -11,7 +11,7 @@ _EPSILON = 1e-7  # as in Keras's cross-entropy: keeps logarithms finite
 
 
 def classification_loss(settings: Loss, task: str) -> Any:
-    """Cross-entropy or, with a gamma, focal loss (Lin et al. 2017, arXiv:1708.02002) without its alpha.
+    """Return cross-entropy or, with a gamma, focal loss (Lin et al. 2017, arXiv:1708.02002) without its alpha.
 
     The class weights do what alpha is for: they come with the batches. Smoothing is applied before focusing.
 
@@ -33,7 +33,7 @@ def classification_loss(settings: Loss, task: str) -> Any:
 
 
 def accuracy(task: str) -> Any:
-    """Top-1 accuracy, named ``accuracy``; a soft target counts as its most probable class."""
+    """Return top-1 accuracy, named ``accuracy``; a soft target counts as its most probable class."""
     if task == "binary":
         return keras.metrics.MeanMetricWrapper(binary_top1, name="accuracy")
     return keras.metrics.CategoricalAccuracy(name="accuracy")

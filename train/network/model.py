@@ -14,7 +14,7 @@ from .losses import accuracy, classification_loss
 
 
 def build_model(recipe: Recipe, classes: int) -> Any:
-    """An untrained network for a recipe, as it will be deployed; see :func:`edgeemo.train.architectures.build`.
+    """Build an untrained network as it will be deployed; see :func:`edgeemo.train.architectures.build`.
 
     Raises:
         EdgeemoError: it cannot be built, or the recipe is for another number of classes.
@@ -25,7 +25,7 @@ def build_model(recipe: Recipe, classes: int) -> Any:
 
 
 def build_training_model(recipe: Recipe, classes: int) -> Any:
-    """The same with what is there for training alone: the second head, if the recipe has one."""
+    """Build the network with what is there for training alone: the second head, if the recipe has one."""
     model = build_model(recipe, classes)
     if not recipe.loss.ferplus_head:
         return model
@@ -73,5 +73,5 @@ def load_model(path: Any, *, compile: bool = True) -> Any:
 
 
 def weights_digest(model: Any) -> str:
-    """Hex SHA-256 of all weights in their order: equal for models that are the same bit for bit."""
+    """Return the hex SHA-256 of all weights in their order: equal for models that are the same bit for bit."""
     return sha256(b"".join(weight.tobytes() for weight in model.get_weights()))

@@ -74,7 +74,7 @@ class LiveState:
             self._wake()
 
     def end(self) -> None:
-        """Disconnect all clients; from any thread."""
+        """Disconnect all clients, from any thread."""
         with self._lock:
             self._ended = True
             self._wake()

@@ -85,7 +85,7 @@ class Network:
         return found[0] if len(found) == 1 and node is not self.output else None
 
     def replace(self, old: Node, new: Node) -> None:
-        """Let everything that reads ``old`` read ``new`` instead; ``new`` itself may keep reading ``old``."""
+        """Make everything that reads ``old`` read ``new`` instead; ``new`` itself may keep reading ``old``."""
         for node in self.nodes:
             if node is not new:
                 node.inputs = [new if one is old else one for one in node.inputs]

@@ -55,12 +55,12 @@ class Pack:
     counts: dict[str, dict[str, int]]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the summary as a dict for JSON."""
         return asdict(self)
 
 
 def fitted(dataset: Dataset, spec: InputSpec) -> Dataset:
-    """The same data set with small images that are the same to a model: fitted to its input."""
+    """Return the data set with small images that are the same to a model: fitted to its input."""
     images = [np.squeeze(fit(image, spec)) if spec.channels == "gray" else fit(image, spec) for image in dataset.images]
     samples = [replace(s, digest=pixel_digest(pixels)) for s, pixels in zip(dataset.samples, images, strict=True)]
     return replace(dataset, samples=tuple(samples), images=images)

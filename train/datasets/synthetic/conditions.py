@@ -88,7 +88,7 @@ _OCCLUDED_SHARE = 0.22
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
-    """A head roughly upright and roughly in the middle, as a face detector crops it."""
+    """Sample a head roughly upright and roughly in the middle, as a face detector crops it."""
     roll, yaw, pitch, shift_x, shift_y = (
         _POSE_SPREAD * np.clip(rng.standard_normal(5), -_POSE_LIMIT, _POSE_LIMIT)
     ).tolist()
@@ -97,7 +97,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
 
 
 def sample_light(rng: np.random.Generator) -> Light:
-    """Light from any side; one image in eight is flat, as in fog or through a dirty lens."""
+    """Sample light from any side; one image in eight is flat, as in fog or through a dirty lens."""
     values = rng.uniform(_LIGHT_LOW, _LIGHT_HIGH)
     flat, depth = rng.random(2)
     if flat < _LOW_CONTRAST_SHARE:
@@ -106,13 +106,13 @@ def sample_light(rng: np.random.Generator) -> Light:
 
 
 def sample_sensor(rng: np.random.Generator) -> Sensor:
-    """A camera between good and poor."""
+    """Sample a camera between good and poor."""
     blur, noise = rng.uniform((0.0, 1.0), (1.0, 5.5)).tolist()
     return Sensor(blur, noise)
 
 
 def sample_occlusion(rng: np.random.Generator) -> Occlusion:
-    """Mostly nothing; otherwise any occluder, anywhere it would naturally be."""
+    """Sample what hides the face: mostly nothing, otherwise any occluder, anywhere it would naturally be."""
     chance, which, place, reach, tone, side = rng.random(6).tolist()
     hidden = chance < _OCCLUDED_SHARE
     occluder = _OCCLUDERS[int(which * len(_OCCLUDERS))] if hidden else Occluder.NOTHING
@@ -120,7 +120,7 @@ def sample_occlusion(rng: np.random.Generator) -> Occlusion:
 
 
 def sample_backdrop(rng: np.random.Generator, *, things: int = 5) -> Backdrop:
-    """A wall with things before it.
+    """Sample a wall with things before it.
 
     Args:
         rng: Where the variation comes from.

@@ -60,7 +60,7 @@ TALKING = 0.15
 
 
 def sample_units(emotion: str, rng: np.random.Generator) -> ActionUnits:
-    """One person's way of showing an emotion: varied in strength, with units missing and units astray.
+    """Sample a way of showing an emotion: varied in strength, with units missing and units astray.
 
     Args:
         emotion: A name of `EMOTIONS`.
@@ -82,7 +82,7 @@ def sample_units(emotion: str, rng: np.random.Generator) -> ActionUnits:
 
 
 def blend_units(first: ActionUnits, second: ActionUnits, share: float) -> ActionUnits:
-    """The expression on the way from one to another.
+    """Return the expression on the way from one to another.
 
     Args:
         first: The expression at `share` 0.

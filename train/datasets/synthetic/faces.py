@@ -54,7 +54,7 @@ def _label_block(seed: int, block: int) -> tuple[int, ...]:
 
 
 def face_label(seed: int, index: int) -> int:
-    """The class of face `index` of a seed: every seven faces from a multiple of seven hold each emotion once."""
+    """Return the class of face `index` of a seed: every seven faces from a multiple of seven hold each emotion once."""
     block, place = divmod(index, len(EMOTIONS))
     return _label_block(seed, block)[place]
 
@@ -76,7 +76,7 @@ def _sample(seed: int, index: int) -> tuple[FaceParameters, np.random.Generator]
 
 
 def sample_face(seed: int, index: int) -> FaceParameters:
-    """The parameters of one face.
+    """Sample the parameters of one face.
 
     Args:
         seed: Which endless series of faces, 0 or more.

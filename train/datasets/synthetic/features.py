@@ -20,7 +20,7 @@ _SCLERA: Color = (232.0, 226.0, 220.0)
 
 
 def brow_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
-    """Both brows and, when they are drawn together, the furrows between them."""
+    """Return both brows and, when they are drawn together, the furrows between them."""
     inner_x = person.eye_spacing - person.eye_width - 0.02 - 0.07 * units.au4 - 0.02 * units.au9
     outer_x = person.eye_spacing + person.eye_width + 0.10
     level = person.eye_line - person.brow_gap
@@ -55,7 +55,7 @@ def brow_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape
 
 
 def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Color) -> list[Shape]:
-    """Both eyes with iris, pupil, lids and the lines that narrowed lids make."""
+    """Return both eyes with iris, pupil, lids and the lines that narrowed lids make."""
     open_up = 1.0 + 0.75 * units.au5 - 0.50 * units.au7 - 0.22 * units.au6 - 0.25 * units.au9
     open_down = 0.65 + 0.15 * units.au5 - 0.30 * units.au7 - 0.35 * units.au6 - 0.25 * units.au9
     up = person.eye_height * max(0.18, open_up)
@@ -92,7 +92,7 @@ def eye_shapes(person: Identity, units: ActionUnits, pose: Pose, skin: Color) ->
 
 
 def nose_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
-    """Nostrils, wings and the wrinkles of a wrinkled nose."""
+    """Return nostrils, wings and the wrinkles of a wrinkled nose."""
     tip = person.eye_line + person.nose_length - 0.07 * units.au9
     half = person.nose_width * (1.0 + 0.18 * units.au9 + 0.08 * units.au12)
     ink = shade(skin, 0.55)
@@ -117,7 +117,7 @@ def nose_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape
 
 
 def mouth_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
-    """Lips, and behind them when they part the teeth and the cavity."""
+    """Return the lips, and behind them when they part the teeth and the cavity."""
     half = person.mouth_width * (
         1.0 + 0.28 * units.au12 + 0.30 * units.au20 - 0.22 * units.au24 - 0.25 * units.au26 + 0.05 * units.au16
     )

@@ -20,7 +20,7 @@ _CROWN_COS, _CROWN_SIN = np.cos(_CROWN), np.sin(_CROWN)
 
 
 def outline(person: Identity, units: ActionUnits) -> np.ndarray:
-    """The head's outline, float (36, 2); a dropped jaw makes it longer.
+    """Return the head's outline, float (36, 2); a dropped jaw makes it longer.
 
     Args:
         person: Whose head.
@@ -60,7 +60,7 @@ def back_shapes(person: Identity, skin: Color) -> list[Shape]:
 
 
 def shading_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Shape]:
-    """Soft light and shade on the skin, to be blurred before anything sharp is drawn."""
+    """Return soft light and shade on the skin, to be blurred before anything sharp is drawn."""
     cheek = 0.32 - 0.10 * units.au6 - 0.03 * units.au12
     socket, light = shade(skin, 0.66), shade(skin, 1.13)
     jaw = person.mouth_line + person.lower_lip + 0.06 + 0.30 * units.au26
@@ -85,7 +85,7 @@ def shading_shapes(person: Identity, units: ActionUnits, skin: Color) -> list[Sh
 
 
 def fringe_shapes(person: Identity) -> list[Shape]:
-    """The hair on the forehead."""
+    """Return the hair on the forehead."""
     hair = hair_color(person.hair_tone)
     volume = 0.5 * (1.0 + person.hair_volume)
     outer = np.stack([volume * person.head_width * _CROWN_COS, volume * person.head_height * _CROWN_SIN], axis=1)

@@ -104,17 +104,17 @@ _LOW, _HIGH = np.array(list(RANGES.values())).T
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """A person, every proportion uniform in its range of `RANGES`."""
+    """Sample a person, every proportion uniform in its range of `RANGES`."""
     return Identity(*rng.uniform(_LOW, _HIGH).tolist())
 
 
 def shade(color: Color, factor: float) -> Color:
-    """The color, lighter (factor above 1) or darker (below 1); OpenCV draws what is above 255 as 255."""
+    """Return a lighter (factor above 1) or darker color (below 1); OpenCV draws what is above 255 as 255."""
     return (color[0] * factor, color[1] * factor, color[2] * factor)
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """The color on the way from the first (share 0) to the second (share 1)."""
+    """Return the color on the way from the first (share 0) to the second (share 1)."""
     keep = 1.0 - share
     return (
         keep * first[0] + share * second[0],
@@ -130,15 +130,15 @@ def _along(anchors: tuple[Color, ...], tone: float) -> Color:
 
 
 def skin_color(tone: float) -> Color:
-    """Skin, RGB 0 to 255, for a tone from 0 (light) to 1 (dark)."""
+    """Return the color of skin, RGB 0 to 255, for a tone from 0 (light) to 1 (dark)."""
     return _along(_SKIN_ANCHORS, tone)
 
 
 def hair_color(tone: float) -> Color:
-    """Hair, RGB 0 to 255, for a tone from 0 (black) to 1 (gray)."""
+    """Return the color of hair, RGB 0 to 255, for a tone from 0 (black) to 1 (gray)."""
     return _along(_HAIR_ANCHORS, tone)
 
 
 def iris_color(tone: float) -> Color:
-    """Iris, RGB 0 to 255, for a tone from 0 (dark brown) to 1 (blue)."""
+    """Return the color of an iris, RGB 0 to 255, for a tone from 0 (dark brown) to 1 (blue)."""
     return _along(_IRIS_ANCHORS, tone)

@@ -10,7 +10,7 @@ from .shape import Shape, ellipse
 
 
 def occluder_shapes(occlusion: Occlusion, person: Identity, skin: Color) -> list[Shape]:
-    """The occluder's shapes, in face units, to be drawn last.
+    """Return the occluder's shapes, in face units, to be drawn last.
 
     Args:
         occlusion: What it is and where.

@@ -114,7 +114,7 @@ def paint_face(
 
 
 def paint_backdrop(backdrop: Backdrop, *, width: int, height: int) -> np.ndarray:
-    """The clutter behind the head.
+    """Paint the clutter behind the head.
 
     Args:
         backdrop: Colors and things.

@@ -31,12 +31,12 @@ class Shape(NamedTuple):
 
 
 def ellipse(x: float, y: float, half_width: float, half_height: float) -> np.ndarray:
-    """Outline of an upright ellipse, float (16, 2)."""
+    """Return the outline of an upright ellipse, float (16, 2)."""
     return _CIRCLE * (half_width, half_height) + (x, y)
 
 
 def bow(x: float, y: float, half_width: float, height: float, slant: float = 0.0, roundness: float = 0.0) -> np.ndarray:
-    """A bow from left to right, float (9, 2).
+    """Return a bow from left to right, float (9, 2).
 
     Args:
         x: Middle of both ends.
@@ -56,11 +56,11 @@ def bow(x: float, y: float, half_width: float, height: float, slant: float = 0.0
 
 
 def between(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """The outline enclosed by two curves that run in the same direction."""
+    """Return the outline enclosed by two curves that run in the same direction."""
     return np.concatenate([upper, lower[::-1]])
 
 
 def segment(x0: float, y0: float, x1: float, y1: float, sag: float = 0.0) -> np.ndarray:
-    """A line between two points, float (3, 2), its middle moved sideways to the line's left by `sag`."""
+    """Return a line between two points, float (3, 2), its middle moved sideways to the line's left by `sag`."""
     middle_x, middle_y = (x0 + x1) / 2 + sag * (y1 - y0), (y0 + y1) / 2 - sag * (x1 - x0)
     return np.array([(x0, y0), (middle_x, middle_y), (x1, y1)])
