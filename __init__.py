@@ -49,7 +49,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .edge.common.version import __version__
 
 if TYPE_CHECKING:
     from .api import benchmark, quantize, validate

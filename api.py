@@ -201,8 +201,8 @@ def benchmark(
         EdgeemoError: a model, the data, a delegate or an option cannot be used.
     """
     with needing_extras():
+        from .benchmarks.options import BenchmarkOptions
         from .benchmarks.probes.registry import probe_options
-        from .benchmarks.suite import BenchmarkOptions
         from .benchmarks.suite import benchmark as measure
         from .edge.common.console import Progress
         from .edge.common.files import existing

@@ -132,9 +132,10 @@ def _validate(run: Run, models: dict[str, Path]) -> dict[str, AccuracyChange]:
 
 
 def _benchmark(run: Run, models: dict[str, Path], folder: Path) -> list[BenchmarkRecord]:
+    from .benchmarks.options import BenchmarkOptions
     from .benchmarks.record import write_records
     from .benchmarks.report.scatter import plot_records
-    from .benchmarks.suite import BenchmarkOptions, benchmark
+    from .benchmarks.suite import benchmark
     from .train.datasets.registry import read_evaluation_set
 
     faces = read_evaluation_set(run.settings.data, "test", limit=500)

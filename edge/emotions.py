@@ -32,7 +32,7 @@ from .vision.image import as_pixels
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .sources.live.source import Limits
+    from .sources.live.limits import Limits
 
     #: What is taken for an image; see :meth:`Emotions.analyze`.
     ImageLike = str | os.PathLike[str] | bytes | np.ndarray | Image.Image

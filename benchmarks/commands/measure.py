@@ -23,12 +23,13 @@ from ...train.datasets.options import data_choice, evaluation_data, report_left_
 from ...train.datasets.registry import read_evaluation_set
 from ...train.datasets.selection import Choice
 from ...train.datasets.splits import holdout_of, stratified
+from ..options import BenchmarkOptions
 from ..probes.registry import probe_options
 from ..record import BenchmarkRecord, write_records
 from ..report.report import write_report
 from ..report.scatter import plot_records
 from ..report.table import markdown_table, text_table
-from ..suite import BenchmarkOptions, benchmark
+from ..suite import benchmark
 
 _EXAMPLE = """\b
 Example:

@@ -6,18 +6,18 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import click
+import numpy as np
 
+from ...edge.inference.interpreter import Session
+from ...edge.model.card import ModelCard
+from ..measure.latency import LatencyMeasurement
+from ..measure.loading import LoadedCase
+from ..options import BenchmarkOptions
 from ..record import BenchmarkRecord
 from ..report.units import ABSENT
-
-if TYPE_CHECKING:
-    from ..measure.latency import LatencyMeasurement
-    from ..measure.loading import LoadedCase
-    from ..suite import BenchmarkOptions
-    from ..worker.worker import ModelWorker
 
 Records = Sequence[BenchmarkRecord]
 #: The table of the terminal, of table.md and at the top of a report.
@@ -97,6 +97,22 @@ class BenchmarkRun:
         return self.options.probe_options.get(name, default)
 
 
+class WorkerModel(Protocol):
+    """The model as a probe finds it in the process that holds it.
+
+    Attributes:
+        session: the loaded model.
+        card: its card, or None for a model without one.
+        crops: uint8 face crops that it is fed.
+        inputs: the same as input tensors.
+    """
+
+    session: Session
+    card: ModelCard | None
+    crops: list[np.ndarray]
+    inputs: list[np.ndarray]
+
+
 @dataclass(frozen=True)
 class Probe:
     """A metric: how it is measured, and what tables show of it.
@@ -117,7 +133,7 @@ class Probe:
         timed: whether it measures time, so that the state of the device has to be watched meanwhile.
     """
 
-    in_worker: Callable[[ModelWorker], Any] | None = None
+    in_worker: Callable[[WorkerModel], Any] | None = None
     measure: Callable[[BenchmarkRun], Sequence[Mapping[str, Any]]] | None = None
     prepare: Callable[[BenchmarkRun], Any] | None = None
     columns: Sequence[Column] | Callable[[Records], Sequence[Column]] = ()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import click
 import numpy as np
 
 from ..common.console import message
-
-if TYPE_CHECKING:
-    from .live.source import Limits
+from .live.limits import Limits
 
 _Recorded = TypeVar("_Recorded", bound="RecordedSource")
 

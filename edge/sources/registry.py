@@ -16,7 +16,7 @@ from .base import Source, SourceContext, SourceKind, Warn, warn_on_stderr
 from .url import CameraUrl
 
 if TYPE_CHECKING:
-    from .live.source import Limits
+    from .live.limits import Limits
 
 SOURCES: Registry[SourceKind] = Registry(
     "source",
@@ -72,7 +72,7 @@ def open_source(
 
 def source_options() -> list[click.Option]:
     """Return the options of a command that opens a source: the general ones, and those of single kinds."""
-    from .live.source import Limits
+    from .live.limits import Limits
 
     kinds = {name: SOURCES.load(name) for name in SOURCES.names()}
     forms = "\n".join(f"{kind.form}: {kind.help}" for kind in kinds.values())
@@ -125,7 +125,7 @@ def source_options() -> list[click.Option]:
 
 def limits_from(values: Mapping[str, Any]) -> Limits:
     """Return the deadlines that the values of :func:`source_options` describe."""
-    from .live.source import Limits
+    from .live.limits import Limits
 
     return Limits(
         wait=values["wait"],

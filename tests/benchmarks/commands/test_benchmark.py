@@ -18,10 +18,11 @@ from PIL import Image
 from edgeemo.benchmarks.cases import unique_names
 from edgeemo.benchmarks.commands.benchmark import command
 from edgeemo.benchmarks.measure.stages import measure_stages
+from edgeemo.benchmarks.options import BenchmarkOptions
 from edgeemo.benchmarks.record import SCHEMA, BenchmarkRecord, read_records, write_records
 from edgeemo.benchmarks.report.report import write_report
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
+from edgeemo.benchmarks.suite import benchmark
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.model.card import ModelCard, read_card, with_card
@@ -392,7 +393,8 @@ def test_no_process_survives_a_stop(tmp_path: Path, number: signal.Signals, stat
 
 def test_no_tensorflow() -> None:
     code = (
-        "import sys; from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark; "
+        "import sys; from edgeemo.benchmarks.options import BenchmarkOptions; "
+        "from edgeemo.benchmarks.suite import benchmark; "
         f"benchmark([{str(INT8)!r}], BenchmarkOptions(queries=1)); "
         "print([name for name in ('tensorflow', 'tf_keras', 'matplotlib') if name in sys.modules])"
     )

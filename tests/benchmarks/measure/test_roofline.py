@@ -7,8 +7,9 @@ import pytest
 
 from edgeemo.benchmarks.measure.latency import Latency
 from edgeemo.benchmarks.measure.roofline import MACS, Ceiling, ceiling_model
+from edgeemo.benchmarks.options import BenchmarkOptions
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
+from edgeemo.benchmarks.suite import benchmark
 from edgeemo.edge.inference.interpreter import installed_runtimes, load
 from edgeemo.edge.tflite.graph import read_graph
 

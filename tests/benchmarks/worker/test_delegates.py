@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from edgeemo.benchmarks.compare import compare
+from edgeemo.benchmarks.options import BenchmarkOptions
 from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.benchmarks.report.table import text_table
-from edgeemo.benchmarks.suite import BenchmarkOptions, benchmark
+from edgeemo.benchmarks.suite import benchmark
 from edgeemo.benchmarks.worker.client import ModelProcess
 from edgeemo.edge.common.errors import DelegateError
 from edgeemo.edge.inference.delegate import DelegateSpec

@@ -13,7 +13,8 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources import Frame, open_source
 from edgeemo.edge.sources.base import SourceState
-from edgeemo.edge.sources.live.source import Backoff, Limits, LiveSource
+from edgeemo.edge.sources.live.limits import Backoff, Limits
+from edgeemo.edge.sources.live.source import LiveSource
 
 from .streams.mjpeg import MjpegServer
 from .streams.rtsp import RtspServer

@@ -21,7 +21,7 @@ from edgeemo.edge.faces.detector import Detection, Detector
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.sources import Frame, open_source
 from edgeemo.edge.sources.base import SourceState
-from edgeemo.edge.sources.live.source import Backoff, Limits
+from edgeemo.edge.sources.live.limits import Backoff, Limits
 from edgeemo.edge.vision.box import Box
 
 # Real time against deadlines: a shared machine may stop for a second.

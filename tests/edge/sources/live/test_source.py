@@ -13,7 +13,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources.base import Frame, SourceState
 from edgeemo.edge.sources.live.camera import CameraLost, CapturedFrame
 from edgeemo.edge.sources.live.frame_checks import FreezeDetector, is_black
-from edgeemo.edge.sources.live.source import MOST_HUNG, Backoff, Limits, LiveSource
+from edgeemo.edge.sources.live.limits import Backoff, Limits
+from edgeemo.edge.sources.live.source import MOST_HUNG, LiveSource
 
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources import open_source
-from edgeemo.edge.sources.live.source import Backoff, Limits
+from edgeemo.edge.sources.live.limits import Backoff, Limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from scene import number_in
