@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_forbidden_import_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.mark.parametrize("path", [path for package in LIGHT for path in sources(package)], ids=str)
 def test_tensorflow_stays_out_of_what_runs_on_the_device(path: Path) -> None:
     assert not [name for name in imports(path) if name.split(".")[0] in HEAVY]
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Also not for type checkers alone, or inside functions; what a package's own face gathers does not count."""
+    files = [path for package in PACKAGES for path in sources(package) if path.name != "__init__.py"]
+    names = {".".join(("edgeemo", *path.relative_to(ROOT).with_suffix("").parts)): path for path in files}
+
+    def module_of(name: str) -> str | None:
+        return next((n for n in (name, name.rpartition(".")[0]) if n in names), None)
+
+    graph = {name: {m for i in imports(path) if (m := module_of(i)) and m != name} for name, path in names.items()}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_every_folder_of_code_is_in_the_package() -> None:
