@@ -1,0 +1,79 @@
+"""Our face finder: plain 3x3 convolutions and additions, three heat maps, gray input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..backend import keras
+
+L = keras.layers
+
+#: Values of a cell: score (a logit), offset of the center in cells (x, y), and log2 of the side over 2.5 strides.
+CELL = 4
+
+
+def face_finder(
+    shape: tuple[int, int, int],
+    outputs: int = CELL,
+    *,
+    l2: float = 0.0,
+    stem: int = 16,
+    stem_blocks: int = 1,
+    widths: Sequence[int] = (32, 48, 64),
+    depths: Sequence[int] = (1, 2, 2),
+    head: int = 24,
+    bn_momentum: float = 0.97,
+) -> Any:
+    """Two strided convolutions, three stages with strides 8, 16 and 32, and a heat map behind each of them.
+
+    Every cell of a map says whether the center of a face is there, where exactly, and how large it is, as in
+    anchor-free detectors (Tian et al. 2019, FCOS, arXiv:1904.01355; Zhou et al. 2019, arXiv:1904.07850). A stage halves
+    the image, then adds residual convolutions: nothing but CONV_2D and ADD, which every int8 accelerator takes.
+
+    Args:
+        shape: (height, width, channels).
+        outputs: values of a cell.
+        l2: weight of the L2 penalty on kernels.
+        stem: filters of the two convolutions before the stages.
+        stem_blocks: residual convolutions at stride 4; they are dear, for a quarter of the image is large.
+        widths: filters of each stage.
+        depths: residual convolutions of each stage.
+        head: filters of the convolution before each map.
+        bn_momentum: of the moving averages.
+
+    Returns:
+        tf_keras.Model: float32 (batch, height, width, channels) -> three float32 maps
+        (batch, height / stride, width / stride, outputs), the finest first.
+    """
+    penalty = keras.regularizers.L2(l2) if l2 else None
+
+    def conv(
+        x: Any, width: int, stride: int | tuple[int, int], name: str, *, kernel: Any = 3, relu: bool = True
+    ) -> Any:
+        x = L.Conv2D(
+            width, kernel, stride, padding="same", use_bias=False, kernel_regularizer=penalty, name=f"{name}_conv"
+        )(x)
+        x = L.BatchNormalization(momentum=bn_momentum, name=f"{name}_bn")(x)
+        return L.ReLU(name=f"{name}_relu")(x) if relu else x
+
+    def block(x: Any, name: str) -> Any:
+        added = L.Add(name=f"{name}_add")([x, conv(x, x.shape[-1], 1, name, relu=False)])
+        return L.ReLU(name=f"{name}_relu")(added)
+
+    inputs = L.Input(shape, name="image")
+    x = L.Reshape((shape[0], shape[1] // 4, 4 * shape[2]), name="columns")(inputs)
+    x = conv(x, stem, (4, 1), "stem", kernel=(6, 3))
+    for index in range(stem_blocks):
+        x = block(x, f"stem_block{index + 1}")
+    maps = []
+    for level, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+        stride = 8 << level
+        x = conv(x, width, 2, f"down{stride}")
+        for index in range(depth):
+            x = block(x, f"block{stride}_{index + 1}")
+        y = conv(x, head, 1, f"head{stride}")
+        # A cell is rarely a face: the score begins at a probability of 2 % (Lin et al. 2017, arXiv:1708.02002).
+        bias = keras.initializers.Constant([-4.0] + [0.0] * (outputs - 1))
+        maps.append(L.Conv2D(outputs, 1, bias_initializer=bias, name=f"map{stride}")(y))
+    return keras.Model(inputs, maps, name="face_finder")
