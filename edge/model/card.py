@@ -28,7 +28,7 @@ _SCHEMA_1 = {"quantisation": "quantization", "licence": "license"}
 _ROUNDINGS_1 = {"compensated": "gptq"}
 CARD_NAME = "edgeemo.json"
 LABELS_NAME = "labels.txt"
-TASKS = ("multiclass", "binary")
+TASKS = ("multiclass", "binary", "detection", "face-check")
 _LARGEST_CARD = 1 << 20
 
 INTENDED_USE = (

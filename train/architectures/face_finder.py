@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...edge.faces.heatmaps import CELL
 from ..backend import keras
 
 L = keras.layers
 
-#: Values of a cell: score (a logit), offset of the center in cells (x, y), and log2 of the side over 2.5 strides.
-CELL = 4
 
 
 def face_finder(
@@ -43,8 +42,8 @@ def face_finder(
         bn_momentum: of the moving averages.
 
     Returns:
-        tf_keras.Model: float32 (batch, height, width, channels) -> three float32 maps
-        (batch, height / stride, width / stride, outputs), the finest first.
+        tf_keras.Model: float32 (batch, height, width, channels) -> float32 (batch, cells, outputs), the cells of the
+        finest map first. One output, because every tool of the way to the device takes one.
     """
     penalty = keras.regularizers.L2(l2) if l2 else None
 
@@ -75,5 +74,6 @@ def face_finder(
         y = conv(x, head, 1, f"head{stride}")
         # A cell is rarely a face: the score begins at a probability of 2 % (Lin et al. 2017, arXiv:1708.02002).
         bias = keras.initializers.Constant([-4.0] + [0.0] * (outputs - 1))
-        maps.append(L.Conv2D(outputs, 1, bias_initializer=bias, name=f"map{stride}")(y))
-    return keras.Model(inputs, maps, name="face_finder")
+        y = L.Conv2D(outputs, 1, bias_initializer=bias, name=f"map{stride}")(y)
+        maps.append(L.Reshape((-1, outputs), name=f"cells{stride}")(y))
+    return keras.Model(inputs, L.Concatenate(axis=1, name="cells")(maps), name="face_finder")

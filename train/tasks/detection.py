@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...edge.faces.heatmaps import STRIDES, UNIT, grids
 from ..backend import tf
 
 #: Values of a target's cell: score, weight of the score, offset x and y, size.
@@ -28,9 +29,9 @@ class Level:
     high: float
 
 
-#: Side of a face whose size is 0 in the map, in strides: the middle of the sides that a level finds.
-UNIT = 2.5
-LEVELS = (Level(8, 0, 26), Level(16, 26, 56), Level(32, 56, 1e9))
+LEVELS = tuple(
+    Level(stride, low, high) for stride, low, high in zip(STRIDES, (0, 26, 56), (26, 56, 1e9), strict=True)
+)
 #: Cells within so many sides of a face's center are its cells.
 _CORE = 0.22
 #: A face of a neighboring level's size is that level's to find, and no mistake on this one.
@@ -41,14 +42,9 @@ _ELSEWHERE = 0.3
 _SMALLEST = 7.0
 
 
-def cells(shape: tuple[int, int], level: Level) -> tuple[int, int]:
-    """Rows and columns of a level's map for an input of (height, width)."""
-    return -(-shape[0] // level.stride), -(-shape[1] // level.stride)
-
-
 def targets(
     boxes: Sequence[np.ndarray], shape: tuple[int, int], levels: Sequence[Level] = LEVELS
-) -> list[np.ndarray]:
+) -> np.ndarray:
     """Targets of a batch of scenes.
 
     Args:
@@ -58,12 +54,16 @@ def targets(
         levels: the maps.
 
     Returns:
-        For each level float32 (scenes, rows, columns, 5).
+        float32 (scenes, cells, 5), the cells of the finest map first, as the network gives them.
     """
     counts = [len(rows) for rows in boxes]
     scene = np.repeat(np.arange(len(boxes)), counts)
     flat = np.concatenate(list(boxes)) if sum(counts) else np.empty((0, 4), np.float32)
-    return [_level_targets(flat, scene, len(boxes), cells(shape, level), level) for level in levels]
+    maps = [
+        _level_targets(flat, scene, len(boxes), grid, level)
+        for grid, level in zip(grids(*shape), levels, strict=True)
+    ]
+    return np.concatenate(maps, axis=1)
 
 
 def _level_targets(
@@ -73,7 +73,7 @@ def _level_targets(
     out = np.zeros((scenes, rows * columns, TARGET), np.float32)
     out[..., 1] = 1
     if not len(boxes):
-        return out.reshape(scenes, rows, columns, TARGET)
+        return out
     stride = level.stride
     middle_y, middle_x = ((np.arange(n, dtype=np.float32) + 0.5) * stride for n in grid)
     x, y, side, kind = (boxes[:, i, None] for i in range(4))
@@ -112,27 +112,34 @@ def _level_targets(
     out[scene[winner], cell, 2] = dx[winner, cell] / stride
     out[scene[winner], cell, 3] = dy[winner, cell] / stride
     out[scene[winner], cell, 4] = np.log2(side[winner, 0] / (UNIT * stride))
-    return out.reshape(scenes, rows, columns, TARGET)
+    return out
 
 
-def detection_loss(target: Any, predicted: Any) -> Any:
-    """Focal loss of the scores, and L1 of place and size where a face is.
+def detection_loss(shape: tuple[int, int]) -> Callable[[Any, Any], Any]:
+    """The loss for an input of (height, width): focal of the scores, and L1 of place and size where a face is.
 
-    Lin et al. 2017 (arXiv:1708.02002) with alpha 0.75 for faces: they are one cell in a hundred.
-
-    Args:
-        target: float32 (batch, rows, columns, 5), see :func:`targets`.
-        predicted: float32 (batch, rows, columns, 4): score (a logit), offset x and y, size.
+    Lin et al. 2017 (arXiv:1708.02002) with alpha 0.75 for faces: they are one cell in a hundred. Each map has its own
+    mean over its faces, so that the many small ones do not drown the few large.
 
     Returns:
-        A scalar, per face of the batch.
+        (float32 (batch, cells, 5) of :func:`targets`, float32 (batch, cells, 4) of the network) -> a scalar.
     """
+    sizes = [rows * columns for rows, columns in grids(*shape)]
+
+    def loss(target: Any, predicted: Any) -> Any:
+        pairs = zip(tf.split(target, sizes, axis=1), tf.split(predicted, sizes, axis=1), strict=True)
+        return tf.add_n([_map_loss(wanted, given) for wanted, given in pairs])
+
+    return loss
+
+
+def _map_loss(target: Any, predicted: Any) -> Any:
     score, weight, place = target[..., 0], target[..., 1], target[..., 2:]
     logit = predicted[..., 0]
     chance = tf.sigmoid(logit)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(score, logit)
     focal = tf.where(score > 0.5, 0.75 * (1 - chance) ** 2, 0.25 * chance**2) * entropy * weight
-    # A batch without a large face must not make the few cells that think so dear.
+    # A batch without a large face must not make the few cells that see one so dear.
     faces = tf.reduce_sum(score) + 8.0
     misplaced = tf.abs(predicted[..., 1:4] - place) * score[..., None]
     return (4 * tf.reduce_sum(focal) + tf.reduce_sum(misplaced)) / faces

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..inputs.scenes import SceneComposer
@@ -25,8 +23,8 @@ class SceneBatches:
         self._composer, self._batch, self._rng = composer, batch, composer.rng
         self._pool: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def __call__(self) -> tuple[np.ndarray, list[np.ndarray]]:
-        """float32 (batch, height, width, 1) in -1 to 1, and the targets of each level."""
+    def __call__(self) -> tuple[np.ndarray, np.ndarray]:
+        """float32 (batch, height, width, 1) in -1 to 1, and the targets, float32 (batch, cells, 5)."""
         fresh = [self._composer.scene() for _ in range(self._batch - self._batch // 2)]
         again = []
         while len(again) + len(fresh) < self._batch:
@@ -59,8 +57,3 @@ def _mirrored(pixels: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.nda
     boxes = boxes.copy()
     boxes[:, 0] = pixels.shape[1] - boxes[:, 0]
     return np.ascontiguousarray(pixels[:, ::-1]), boxes
-
-
-def total_loss(target: Any, predicted: Any, loss: Any) -> Any:
-    """Sum over the levels."""
-    return sum(loss(t, p) for t, p in zip(target, predicted, strict=True))

@@ -1,0 +1,283 @@
+"""Our own face finder: an int8 network that looks at the whole image, and at tiles of it, and a second look at its hits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..common.errors import EdgeemoError
+from ..inference.interpreter import Inference, load
+from ..model.card import ModelCard, read_card
+from ..vision.preprocess import Encoder, InputSpec
+from .crops import upright_crop
+from .haar import Box
+from .heatmaps import CELL, Detection, cell_centers, read_cells, suppress
+from .tiles import View, render, views
+
+#: What a search looks at. ``fast``: the whole image once. ``thorough``: tiles at twice and four times the resolution as
+#: well, for still images. ``auto``: the whole image, and one tile at a time where nothing was found, else seldom.
+SEARCHES = ("fast", "thorough", "auto")
+_LEVELS = {"fast": (1,), "thorough": (1, 2, 4), "auto": (1,)}
+#: With faces in sight, ``auto`` looks at one tile in so many calls: somebody else may have come.
+_SELDOM = 8
+
+#: Task of a finder's card, and of its second look's.
+FIND, CHECK = "detection", "face-check"
+#: Side of the square that the second look sees, in sides of the found box: some hair and chin tell a face from a shirt.
+CONTEXT = 1.2
+#: The second look gives roll in these units (radians), so that both its outputs have about the same range in int8.
+ROLL_UNIT = 0.2
+#: A roll below this (radians) is left as it is: turning the crop would cost sharpness and bring nothing.
+LEVEL_FROM = math.radians(8)
+#: Roll that is believed at most (radians).
+_STEEPEST = math.radians(80)
+
+
+@dataclass(frozen=True)
+class FinderSettings:
+    """What counts as a face.
+
+    Args:
+        candidates: logit from which the finder's hits get a second look.
+        weight: of the finder's logit beside the second look's.
+        least: sum of both from which a hit is a face.
+        alone: the finder's logit from which a hit is a face without a second look.
+        hits: second looks at one image at most, the surest hits first.
+    """
+
+    candidates: float = -2.0
+    weight: float = 2.0
+    least: float = 0.0
+    alone: float = 0.5
+    hits: int = 60
+
+
+class FaceFinder:
+    """The network that finds.
+
+    Args:
+        session: the loaded model: one input (1, height, width, 1), one output (1, cells, 4).
+        card: of it; says how pixels become values.
+
+    Raises:
+        EdgeemoError: the model is another one, or its card contradicts it.
+    """
+
+    def __init__(self, session: Inference, card: ModelCard) -> None:
+        if card.task != FIND:
+            raise EdgeemoError(f"{session.path} is no face finder", expected=f"task {FIND!r}", got=repr(card.task))
+        spec = card.input
+        self.size = (spec.height, spec.width)
+        self._centers = cell_centers(*self.size)
+        wanted = (1, *spec.shape), (1, len(self._centers), CELL)
+        _hold_to(session, *wanted)
+        self._session, self._encoder = session, Encoder(spec, session.input.encode)
+
+    @classmethod
+    def open(cls, path: str | Path, *, runtime: str = "auto", threads: int = 1) -> FaceFinder:
+        """Load a finder from a .tflite with its card; see :func:`edgeemo.edge.inference.interpreter.load`."""
+        session = load(path, runtime=runtime, threads=threads)
+        return cls(session, _card(path))
+
+    def __call__(self, pixels: np.ndarray, *, least: float) -> list[Detection]:
+        """Look once.
+
+        Args:
+            pixels: uint8 (height, width) of the network's input.
+            least: logit from which a cell counts.
+
+        Returns:
+            One for each face, in pixels of the input, the surest first.
+        """
+        output = self._session.invoke(self._encoder(pixels[..., None])[None])[0]
+        tensor = self._session.output
+        # Most cells are no face: their scores are compared as the model gives them.
+        if tensor.scale:
+            sure = np.flatnonzero(output[:, 0] >= math.ceil(least / tensor.scale + tensor.zero_point))
+        else:
+            sure = np.flatnonzero(output[:, 0] >= least)
+            if not np.isfinite(output[:, 0]).all():
+                raise EdgeemoError(
+                    f"{self._session.path} gives values that are not numbers", mend="train or convert the model again"
+                )
+        return suppress(read_cells(tensor.decode(output[sure]), self._centers[sure]))
+
+
+class FaceCheck:
+    """The network that looks a second time: whether a hit is a face, and by how much it is turned.
+
+    Args:
+        session: the loaded model: one input (1, side, side, 1), one output (1, 2).
+        card: of it.
+
+    Raises:
+        EdgeemoError: the model is another one, or its card contradicts it.
+    """
+
+    def __init__(self, session: Inference, card: ModelCard) -> None:
+        if card.task != CHECK:
+            raise EdgeemoError(f"{session.path} is no second look", expected=f"task {CHECK!r}", got=repr(card.task))
+        _hold_to(session, (1, *card.input.shape), (1, 2))
+        self._side = card.input.height
+        self._session, self._encoder = session, Encoder(card.input, session.input.encode)
+
+    @classmethod
+    def open(cls, path: str | Path, *, runtime: str = "auto", threads: int = 1) -> FaceCheck:
+        """Load a second look from a .tflite with its card."""
+        session = load(path, runtime=runtime, threads=threads)
+        return cls(session, _card(path))
+
+    def __call__(self, gray: np.ndarray, found: Detection) -> tuple[float, float]:
+        """Look at a hit.
+
+        Args:
+            gray: uint8 (h, w), the whole image at its own resolution.
+            found: where; a roll that is known already is turned back first.
+
+        Returns:
+            A logit, the larger the surer that it is a face, and the roll that is left, radians.
+
+        Raises:
+            EdgeemoError: the model gives values that are not numbers.
+        """
+        crop = upright_crop(gray, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side)
+        output = self._session.invoke(self._encoder(crop[..., None])[None])
+        face, roll = (float(value) for value in self._session.output.decode(output)[0])
+        if not (math.isfinite(face) and math.isfinite(roll)):
+            raise EdgeemoError(
+                f"{self._session.path} gives values that are not numbers", mend="train or convert the model again"
+            )
+        return face, max(-_STEEPEST, min(_STEEPEST, roll * ROLL_UNIT))
+
+
+class EdgeemoDetector:
+    """Faces by our own finder; a callable as every detector.
+
+    Args:
+        finder: finds.
+        check: looks a second time; None believes the finder.
+        search: one of :data:`SEARCHES`.
+        settings: what counts as a face.
+
+    Raises:
+        EdgeemoError: unknown search.
+    """
+
+    def __init__(
+        self,
+        finder: FaceFinder,
+        check: FaceCheck | None = None,
+        *,
+        search: str = "fast",
+        settings: FinderSettings | None = None,
+    ) -> None:
+        if search not in SEARCHES:
+            raise EdgeemoError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
+        self._finder, self._check = finder, check
+        self._search, self._settings = search, settings or FinderSettings()
+        self._calls = self._tile = 0
+
+    def __call__(self, frame: np.ndarray) -> list[Box]:
+        """Find faces.
+
+        Args:
+            frame: uint8 (h, w) gray or (h, w, 3) RGB.
+
+        Returns:
+            Square boxes inside the frame, largest first, one for each face.
+        """
+        height, width = frame.shape[:2]
+        boxes = [box_of(found).inside(width, height) for found in self.detect(frame)]
+        return sorted(boxes, key=lambda box: -box.area)
+
+    def detect(self, frame: np.ndarray) -> list[Detection]:
+        """Find faces with their scores and, with a second look, their roll; the surest first.
+
+        Args:
+            frame: uint8 (h, w) gray or (h, w, 3) RGB.
+        """
+        gray = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        found = [hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))]
+        faces = self._judge(gray, found)
+        if self._search == "auto":
+            self._calls += 1
+            if not faces or self._calls % _SELDOM == 0:
+                faces = suppress([*faces, *self._judge(gray, self._look(gray, self._next_tile(gray)))])
+        return faces
+
+    def candidates(self, gray: np.ndarray) -> list[Detection]:
+        """What the finder alone finds, from ``candidates`` of the settings up, at all levels of the search."""
+        return suppress(
+            [hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))]
+        )
+
+    def _views(self, gray: np.ndarray, level: int) -> list[View]:
+        return views((gray.shape[0], gray.shape[1]), self._finder.size, level)
+
+    def _next_tile(self, gray: np.ndarray) -> list[View]:
+        """The tile whose turn it is: a frame must not take as long as all of them."""
+        tiles = self._views(gray, 2)
+        self._tile += 1
+        return [tiles[self._tile % len(tiles)]] if tiles else []
+
+    def _look(self, gray: np.ndarray, seen: Sequence[View]) -> list[Detection]:
+        least = self._settings.candidates if self._check else self._settings.alone
+        size, out = self._finder.size, []
+        for view, pixels in zip(seen, render(gray, seen, size), strict=True):
+            hits = self._finder(pixels, least=least)
+            out += [view.in_image(hit) for hit in hits if not view.cuts(hit, size)]
+        return out
+
+    def _judge(self, gray: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
+        hits = suppress(found)
+        if self._check is None:
+            return hits
+        faces = []
+        for hit in hits[: self._settings.hits]:
+            face, roll = self._check(gray, hit)
+            score = self._settings.weight * hit.score + face
+            if score >= self._settings.least:
+                faces.append(replace(hit, score=score, roll=self._leveled(gray, hit, roll)))
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _leveled(self, gray: np.ndarray, hit: Detection, roll: float) -> float:
+        """Roll after a look at the crop that was turned by the first estimate, which is better where it is large."""
+        if self._check is None or abs(roll) < LEVEL_FROM:
+            return 0.0
+        _, left = self._check(gray, replace(hit, roll=roll))
+        return max(-_STEEPEST, min(_STEEPEST, roll + left))
+
+
+def box_of(found: Detection) -> Box:
+    """The box of a face in whole pixels."""
+    side = max(1, round(found.side))
+    return Box(round(found.x - found.side / 2), round(found.y - found.side / 2), side, side)
+
+
+def _card(path: str | Path) -> ModelCard:
+    card = read_card(path)
+    if card is None:
+        raise EdgeemoError(f"{path} has no model card", expected="a face finder made by edgeemo quantize")
+    return card
+
+
+def _hold_to(session: Inference, wanted: tuple[int, ...], given: tuple[int, ...]) -> None:
+    """Raise unless a model takes and gives tensors of these shapes."""
+    for what, shape, found in (("input", wanted, session.input.shape), ("output", given, session.output.shape)):
+        if found != shape:
+            raise EdgeemoError(
+                f"the card of {session.path} contradicts the model's {what}",
+                expected=f"{shape} by the card",
+                got=f"{found} in the model",
+                mend="use the card that belongs to this model",
+            )
+
+
+def spec_of(height: int, width: int) -> InputSpec:
+    """Input of our networks: gray, -1 to 1."""
+    return InputSpec(height, width, "gray", "symmetric")

@@ -1,0 +1,110 @@
+"""Views in which a finder of fixed input size looks for faces: the whole image, and tiles of it at a higher resolution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .heatmaps import Detection
+
+#: A level whose pixels would be larger than the image's by this factor shows nothing new.
+_FINEST = 1.5
+#: Share of a tile that its neighbor shows as well: what lies in it whole was found at the level before if it is larger.
+_OVERLAP = 0.3
+#: A box that reaches beyond a tile's inner edge by this share of its side is left to the neighbor.
+_BEYOND = 0.15
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image at some resolution.
+
+    Args:
+        level: factor over the resolution at which the whole image fits into the input: 1, 2 or 4.
+        scale: pixels of the view for one of the image.
+        x, y: where it begins, pixels at that scale.
+        width, height: of the whole image at that scale.
+    """
+
+    level: int
+    scale: float
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def cuts(self, found: Detection, size: tuple[int, int]) -> bool:
+        """Whether a face found in this view, in its pixels, is cut by an edge behind which another tile goes on."""
+        height, width = size
+        left, top = found.x - found.side / 2, found.y - found.side / 2
+        slack = _BEYOND * found.side
+        return (
+            (left < -slack and self.x > 0)
+            or (top < -slack and self.y > 0)
+            or (left + found.side > width + slack and self.x + width < self.width)
+            or (top + found.side > height + slack and self.y + height < self.height)
+        )
+
+    def in_image(self, found: Detection) -> Detection:
+        """A face found in this view, in pixels of the image."""
+        return Detection(
+            (found.x + self.x) / self.scale, (found.y + self.y) / self.scale, found.side / self.scale, found.score
+        )
+
+
+def views(image: tuple[int, int], size: tuple[int, int], level: int) -> list[View]:
+    """Views of one level that cover an image.
+
+    Args:
+        image: its (height, width).
+        size: (height, width) of the finder's input.
+        level: 1 for one view of the whole; 2 and 4 for tiles.
+
+    Returns:
+        Row by row; empty when the level would be finer than the image.
+    """
+    scale = level * min(size[0] / image[0], size[1] / image[1])
+    if level > 1 and scale > _FINEST:
+        return []
+    height, width = max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
+    rows, columns = _starts(height, size[0]), _starts(width, size[1])
+    return [View(level, scale, x, y, width, height) for y in rows for x in columns]
+
+
+def render(gray: np.ndarray, seen: Sequence[View], size: tuple[int, int]) -> list[np.ndarray]:
+    """Pixels of views of the same level.
+
+    Args:
+        gray: uint8 (h, w).
+        seen: the views.
+        size: (height, width) of each.
+
+    Returns:
+        For each uint8 (height, width), black where the image has ended.
+    """
+    if not seen:
+        return []
+    width, height = seen[0].width, seen[0].height
+    if (height, width) != gray.shape:
+        smaller = width * height < gray.size
+        gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    out = []
+    for view in seen:
+        part = gray[view.y : view.y + size[0], view.x : view.x + size[1]]
+        below, right = size[0] - part.shape[0], size[1] - part.shape[1]
+        if below or right:
+            part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        out.append(part)
+    return out
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """Where tiles of ``size`` begin so that they cover ``length`` evenly."""
+    if length <= size:
+        return [0]
+    count = math.ceil((length - size) / (size * (1 - _OVERLAP))) + 1
+    return [round(start) for start in np.linspace(0, length - size, count)]
