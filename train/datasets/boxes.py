@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
+from ...edge.vision.image import read_picture
 
 #: What a box says: a face; something that may be one, to be counted neither way.
 KINDS = ("face", "ignore")
@@ -105,6 +108,34 @@ class BoxDataset:
         for line in sorted(f"{image.key} {image.regions!r}" for image in self.images):
             digest.update(line.encode())
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class GrayFile:
+    """An image file, decoded when it is called: uint8 (h, w) gray, turned as its EXIF data says."""
+
+    path: Path
+
+    def __call__(self) -> np.ndarray:
+        pixels = read_picture(self.path)
+        return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+def region(where: str, x: float, y: float, width: float, height: float, **more: Any) -> Region:
+    """A :class:`Region` whose errors say where it stands.
+
+    Args:
+        where: file and row, for messages.
+        x, y, width, height: pixels.
+        more: further fields.
+
+    Raises:
+        EdgeemoError: it is no box.
+    """
+    try:
+        return Region(x, y, width, height, **more)
+    except EdgeemoError as error:
+        raise EdgeemoError(f"{where}: {error.message}") from error
 
 
 def shrink(pixels: np.ndarray, scale: float) -> np.ndarray:

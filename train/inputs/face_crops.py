@@ -22,6 +22,8 @@ _APART, _UNLIKE = 0.65, 2.2
 _MATCH, _ALIKE = 0.35, 1.6
 #: Faces below this side in pixels show too little to be judged.
 _SMALLEST = 14
+#: False hits that are kept of one view: the surest. A busy photograph must not be most of what is learned from.
+_FALSE = 5
 
 
 @dataclass
@@ -73,12 +75,15 @@ class CropSet:
                 side = region.side * math.exp(rng.normal(0, 0.08))
                 x, y = region.center
                 self.add(gray, x + shift[0], y + shift[1], side, face=True, roll=region.roll)
-        for hit in hits:
+        false = 0
+        for hit in sorted(hits, key=lambda hit: -hit.score):
             if hit.side < _SMALLEST:
                 continue
             near = [region for region in regions if not _apart(hit, region)]
             if not near:
-                self.add(gray, hit.x, hit.y, hit.side, face=False)
+                false += 1
+                if false <= _FALSE:
+                    self.add(gray, hit.x, hit.y, hit.side, face=False)
                 continue
             closest = min(near, key=lambda region: _distance(hit, region))
             if closest.kind == "face" and _distance(hit, closest) < _MATCH and _ratio(hit, closest) < _ALIKE:

@@ -6,12 +6,9 @@ import csv
 import math
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from ....edge.common.errors import EdgeemoError
 from ....edge.common.files import existing
-from ..boxes import BoxDataset, BoxedImage, Region
+from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
 
 NAME = "labels.csv"
 _NEEDED = ("file", "x", "y", "w", "h")
@@ -47,19 +44,8 @@ def read_boxes_csv(folder: str | Path, *, least_score: float = 0.7) -> BoxDatase
             found = boxes.setdefault(row["file"], [])
             if row["x"]:
                 found.append(_region(row, least_score, f"{table}, row {number}"))
-    images = [BoxedImage(name, _Load(root / name), tuple(found)) for name, found in boxes.items()]
+    images = [BoxedImage(name, GrayFile(root / name), tuple(found)) for name, found in boxes.items()]
     return BoxDataset(root.name, tuple(images))
-
-
-class _Load:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self) -> np.ndarray:
-        pixels = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE)
-        if pixels is None:
-            raise EdgeemoError(f"{self.path} is no image that OpenCV reads")
-        return pixels
 
 
 def _region(row: dict[str, str], least_score: float, where: str) -> Region:
@@ -67,20 +53,19 @@ def _region(row: dict[str, str], least_score: float, where: str) -> Region:
         x, y, width, height = (float(row[name]) for name in _NEEDED[1:])
         score = float(row.get("score") or 1)
         eyes = [float(row[name]) for name in _EYES] if row.get(_EYES[0]) else None
-        return Region(
-            x,
-            y,
-            width,
-            height,
-            kind="ignore" if score < least_score or row.get("status") == "ignore" else "face",
-            roll=_roll(eyes),
-            pose=row.get("pose") or "",
-            expression=row.get("expression") or "",
-        )
-    except ValueError as error:
-        raise EdgeemoError(f"{where}: {error}") from error
-    except EdgeemoError as error:
-        raise EdgeemoError(f"{where}: {error.problem}", expected=error.expected, got=error.got) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise EdgeemoError(f"{where} is no box", expected="numbers in x, y, w and h", got=str(error)) from error
+    return region(
+        where,
+        x,
+        y,
+        width,
+        height,
+        kind="ignore" if score < least_score or row.get("status") == "ignore" else "face",
+        roll=_roll(eyes),
+        pose=row.get("pose") or "",
+        expression=row.get("expression") or "",
+    )
 
 
 def _roll(eyes: list[float] | None) -> float | None:
