@@ -1,4 +1,4 @@
-"""Our own face finder: an int8 network that looks at the whole image, and at tiles of it, and a second look at its hits."""
+"""Our own face finder: an int8 network that looks at an image, and at tiles of it, and a second look at its hits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from ..common.errors import EdgeemoError
 from ..inference.interpreter import Inference, load
 from ..model.card import ModelCard, read_card
+from ..vision.box import Box
 from ..vision.preprocess import Encoder, InputSpec
 from .crops import upright_crop
-from .haar import Box
 from .heatmaps import CELL, Detection, cell_centers, read_cells, suppress
 from .tiles import View, render, views
 
@@ -103,7 +103,7 @@ class FaceFinder:
             sure = np.flatnonzero(output[:, 0] >= least)
             if not np.isfinite(output[:, 0]).all():
                 raise EdgeemoError(
-                    f"{self._session.path} gives values that are not numbers", mend="train or convert the model again"
+                    f"{self._session.path} gives values that are not numbers", hint="train or convert the model again"
                 )
         return suppress(read_cells(tensor.decode(output[sure]), self._centers[sure]))
 
@@ -150,7 +150,7 @@ class FaceCheck:
         face, roll = (float(value) for value in self._session.output.decode(output)[0])
         if not (math.isfinite(face) and math.isfinite(roll)):
             raise EdgeemoError(
-                f"{self._session.path} gives values that are not numbers", mend="train or convert the model again"
+                f"{self._session.path} gives values that are not numbers", hint="train or convert the model again"
             )
         return face, max(-_STEEPEST, min(_STEEPEST, roll * ROLL_UNIT))
 
@@ -212,9 +212,7 @@ class EdgeemoDetector:
 
     def candidates(self, gray: np.ndarray) -> list[Detection]:
         """What the finder alone finds, from ``candidates`` of the settings up, at all levels of the search."""
-        return suppress(
-            [hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))]
-        )
+        return suppress([hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))])
 
     def _views(self, gray: np.ndarray, level: int) -> list[View]:
         return views((gray.shape[0], gray.shape[1]), self._finder.size, level)
@@ -274,7 +272,7 @@ def _hold_to(session: Inference, wanted: tuple[int, ...], given: tuple[int, ...]
                 f"the card of {session.path} contradicts the model's {what}",
                 expected=f"{shape} by the card",
                 got=f"{found} in the model",
-                mend="use the card that belongs to this model",
+                hint="use the card that belongs to this model",
             )
 
 

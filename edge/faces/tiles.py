@@ -1,4 +1,4 @@
-"""Views in which a finder of fixed input size looks for faces: the whole image, and tiles of it at a higher resolution."""
+"""Views in which a finder of fixed input size looks for faces: the whole image, and tiles at a higher resolution."""
 
 from __future__ import annotations
 

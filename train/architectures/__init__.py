@@ -22,6 +22,8 @@ ARCHITECTURES: Registry[Builder] = Registry(
         "cnn3": f"{_HERE}.cnn3:cnn3",
         "cnn38": f"{_HERE}.cnn38:cnn38",
         "densenet169": f"{_HERE}.densenet169:densenet169",
+        "face-check": f"{_HERE}.face_check:face_check",
+        "face-finder": f"{_HERE}.face_finder:face_finder",
         "happy-sad": f"{_HERE}.happy_sad:happy_sad",
         "kdef": f"{_HERE}.kdef:kdef",
         "linear": f"{_HERE}.linear:linear",

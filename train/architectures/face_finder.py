@@ -11,7 +11,6 @@ from ..backend import keras
 L = keras.layers
 
 
-
 def face_finder(
     shape: tuple[int, int, int],
     outputs: int = CELL,

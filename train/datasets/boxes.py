@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
-from ...edge.vision.image import read_picture
+from ...edge.vision.image import read_image
 
 #: What a box says: a face; something that may be one, to be counted neither way.
 KINDS = ("face", "ignore")
@@ -117,7 +117,7 @@ class GrayFile:
     path: Path
 
     def __call__(self) -> np.ndarray:
-        pixels = read_picture(self.path)
+        pixels = read_image(self.path)
         return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 

@@ -3,6 +3,7 @@ image, expressions right end to end. Nothing of TensorFlow, so that it can be me
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def recall_by_size(outcomes: Sequence[ImageOutcome], threshold: float) -> dict[s
     bounds = [math.inf, *SIZES, 0.0]
     return {
         _range(low, high): recall([face for face in faces if low <= face.share < high], threshold)
-        for high, low in zip(bounds, bounds[1:], strict=False)
+        for high, low in itertools.pairwise(bounds)
     }
 
 

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,10 @@ import numpy as np
 from ...edge.common.errors import EdgeemoError
 from ...edge.common.files import atomic_path
 from ..backend import keras, tf
+from ..config.detection import StepSettings
 
 #: Steps between two updates of the averages: every step would cost more than it brings.
 _AVERAGED = 5
-
-
-@dataclass(frozen=True)
-class StepSettings:
-    """How long and how fast.
-
-    Args:
-        steps: in all.
-        rate: highest learning rate.
-        warmup: steps up to it.
-        weight_decay: of AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101).
-        average: decay of the weights' moving average over :data:`_AVERAGED` steps.
-        checkpoint: steps between two checkpoints.
-    """
-
-    steps: int
-    rate: float = 4e-3
-    warmup: int = 500
-    weight_decay: float = 1e-4
-    average: float = 0.99
-    checkpoint: int = 1000
 
 
 class Prefetch:
@@ -79,7 +58,7 @@ class Prefetch:
         while not self._stopped.is_set():
             try:
                 batch = self._draw()
-            except Exception as error:  # noqa: BLE001 - it is raised where the batch is asked for
+            except Exception as error:
                 self._queue.put(error)
                 return
             self._queue.put(batch)
@@ -170,7 +149,7 @@ class StepTrainer:
         with np.load(self._path) as table:
             arrays = [table[f"arr_{index}"] for index in range(len(table.files) - 1)]
             if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
-                raise EdgeemoError(f"{self._path} is the checkpoint of another model", mend="train in an empty folder")
+                raise EdgeemoError(f"{self._path} is the checkpoint of another model", hint="train in an empty folder")
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
             self.step = int(table["step"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -89,13 +90,13 @@ class CropSet:
             if closest.kind == "face" and _distance(hit, closest) < _MATCH and _ratio(hit, closest) < _ALIKE:
                 self.add(gray, hit.x, hit.y, hit.side, face=True, roll=closest.roll)
 
-    def split(self, share: float, *, every: int = 1) -> tuple[CropSet, CropSet]:
-        """The first crops and the last ``share`` of them; crops of one image stand together."""
-        cut = round(len(self.crops) * (1 - share))
-        return self._part(slice(0, cut)), self._part(slice(cut, None))
+    def split(self, group: int, every: int) -> tuple[CropSet, CropSet]:
+        """All crops but every ``every``-th group of ``group`` neighbors, and those: neighbors are of one image."""
+        held = [index // group % every == 0 for index in range(len(self.crops))]
+        return self._part([not one for one in held]), self._part(held)
 
-    def _part(self, chosen: slice) -> CropSet:
-        return CropSet(self.side, self.crops[chosen], self.faces[chosen], self.rolls[chosen])
+    def _part(self, chosen: Sequence[bool]) -> CropSet:
+        return CropSet(self.side, *(list(compress(own, chosen)) for own in (self.crops, self.faces, self.rolls)))
 
 
 class CropBatches:

@@ -29,9 +29,7 @@ class Level:
     high: float
 
 
-LEVELS = tuple(
-    Level(stride, low, high) for stride, low, high in zip(STRIDES, (0, 26, 56), (26, 56, 1e9), strict=True)
-)
+LEVELS = tuple(Level(stride, low, high) for stride, low, high in zip(STRIDES, (0, 26, 56), (26, 56, 1e9), strict=True))
 #: Cells within so many sides of a face's center are its cells.
 _CORE = 0.22
 #: A face of a neighboring level's size is that level's to find, and no mistake on this one.
@@ -42,9 +40,7 @@ _ELSEWHERE = 0.3
 _SMALLEST = 7.0
 
 
-def targets(
-    boxes: Sequence[np.ndarray], shape: tuple[int, int], levels: Sequence[Level] = LEVELS
-) -> np.ndarray:
+def targets(boxes: Sequence[np.ndarray], shape: tuple[int, int], levels: Sequence[Level] = LEVELS) -> np.ndarray:
     """Targets of a batch of scenes.
 
     Args:
@@ -60,8 +56,7 @@ def targets(
     scene = np.repeat(np.arange(len(boxes)), counts)
     flat = np.concatenate(list(boxes)) if sum(counts) else np.empty((0, 4), np.float32)
     maps = [
-        _level_targets(flat, scene, len(boxes), grid, level)
-        for grid, level in zip(grids(*shape), levels, strict=True)
+        _level_targets(flat, scene, len(boxes), grid, level) for grid, level in zip(grids(*shape), levels, strict=True)
     ]
     return np.concatenate(maps, axis=1)
 
@@ -81,7 +76,9 @@ def _level_targets(
     dy = y - np.repeat(middle_y, columns)
     distance = np.hypot(dx, dy)
     # Faces between two cells always have the one that holds their center.
-    core = (distance <= np.maximum(0.75 * stride, _CORE * side)) | ((np.abs(dx) <= stride / 2) & (np.abs(dy) <= stride / 2))
+    core = (distance <= np.maximum(0.75 * stride, _CORE * side)) | (
+        (np.abs(dx) <= stride / 2) & (np.abs(dy) <= stride / 2)
+    )
     face, visible = kind > 0, side >= _SMALLEST
     mine = (side >= level.low) & (side < level.high)
     near = (side >= level.low / _SHARED) & (side < level.high * _SHARED)

@@ -108,7 +108,10 @@ def test_what_may_be_a_face_is_neither_face_nor_background(source, tmp_path: Pat
         (lambda root: yolo_folder(root, "0 10 20 30 40\n"), "shares of the image"),
         (lambda root: voc_folder(root, text="<annotation>"), "no XML"),
         (lambda root: voc_folder(root, text="<!DOCTYPE a [<!ENTITY b 'c'>]><annotation/>"), "entities"),
-        (lambda root: coco_file(root, annotations=[{"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}]), "not have"),
+        (
+            lambda root: coco_file(root, annotations=[{"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}]),
+            "not have",
+        ),
         (lambda root: coco_file(root, annotations=[{"image_id": 1}]), "annotation 0 is no box"),
         (lambda root: coco_file(root, images=[{"id": 1, "file_name": "z.png"}]), "'z.png'"),
         (lambda root: coco_file(root, categories=[{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]), "no category"),

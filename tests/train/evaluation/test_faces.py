@@ -68,7 +68,7 @@ def test_recall_by_size_and_pose_and_names() -> None:
     )
     hits = [Detection(15, 15, 30, 5), Detection(54, 54, 9, 1)]
     outcomes = [outcome(face, 100, hits, name=lambda hit: "happy")]
-    assert str(recall(large(outcomes), 2)) .startswith("50.00%")
+    assert str(recall(large(outcomes), 2)).startswith("50.00%")
     sizes = recall_by_size(outcomes, 2)
     assert {name: (figure.correct, figure.n) for name, figure in sizes.items() if figure.n} == {
         ">= 1/4": (1, 1),
@@ -76,6 +76,9 @@ def test_recall_by_size_and_pose_and_names() -> None:
         "< 1/24": (0, 1),
     }
     poses = recall_by_pose(outcomes, 0)
-    assert {name: (figure.correct, figure.n) for name, figure in poses.items()} == {"frontal": (1, 2), "profile": (1, 1)}
+    assert {name: (figure.correct, figure.n) for name, figure in poses.items()} == {
+        "frontal": (1, 2),
+        "profile": (1, 1),
+    }
     everyone, found = named(outcomes, 2)
     assert (everyone.correct, everyone.n, found.n) == (1, 2, 1)

@@ -61,4 +61,4 @@ def _folder(path: Path, names: list[str], given: str | Path | None) -> Path:
         if all((place / name).is_file() for name in names):
             return place
     missing = next((name for name in names if not (places[0] / name).is_file()), "")
-    raise EdgeemoError(f"{path} names the image {missing!r}, which is not in {places[0]}", mend="give images=FOLDER")
+    raise EdgeemoError(f"{path} names the image {missing!r}, which is not in {places[0]}", hint="give images=FOLDER")

@@ -61,7 +61,8 @@ def _regions(tree: ET.Element, path: Path, face: str) -> tuple[Region, ...]:
         where, box = f"{path}, object {number}", thing.find("bndbox")
         try:
             left, top, right, bottom = (
-                float((box.findtext(name) if box is not None else None) or "") for name in ("xmin", "ymin", "xmax", "ymax")
+                float((box.findtext(name) if box is not None else None) or "")
+                for name in ("xmin", "ymin", "xmax", "ymax")
             )
         except ValueError as error:
             raise EdgeemoError(f"{where} has no box", expected="xmin, ymin, xmax and ymax in bndbox") from error

@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ....edge.common.errors import EdgeemoError
 from ....edge.common.files import existing
-from ....edge.vision.image import is_picture
+from ....edge.vision.image import is_image
 from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
 
 #: EXIF's tag of the orientation, and its values for an image that lies on its side.
@@ -39,7 +39,7 @@ def read_yolo(folder: str | Path, *, face: int = 0) -> BoxDataset:
     images = []
     for path in sorted((root / "images").rglob("*")):
         relative = path.relative_to(root / "images")
-        if not path.is_file() or not is_picture(path):
+        if not path.is_file() or not is_image(path):
             continue
         labels = (root / "labels" / relative).with_suffix(".txt")
         images.append(BoxedImage(relative.as_posix(), GrayFile(path), _regions(path, labels, face)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..inputs.scenes import SceneComposer
-from .detection import targets
+from ..tasks.detection import targets
+from .scenes import SceneComposer
 
 #: Scenes kept for reuse: enough that the same one never stands twice in a batch of its neighbors.
 _POOL = 1024
@@ -33,8 +33,10 @@ class SceneBatches:
             else:
                 again.append(self._pool.pop(int(self._rng.integers(len(self._pool)))))
         # What is drawn goes into the pool mirrored the other way.
-        pixels, boxes = zip(*(_mirrored(*scene) if self._rng.random() < 0.5 else scene for scene in again + fresh), strict=True)
-        self._pool.extend(_mirrored(p, b) for p, b in zip(pixels[len(again):], boxes[len(again):], strict=True))
+        pixels, boxes = zip(
+            *(_mirrored(*scene) if self._rng.random() < 0.5 else scene for scene in again + fresh), strict=True
+        )
+        self._pool.extend(_mirrored(p, b) for p, b in zip(pixels[len(again) :], boxes[len(again) :], strict=True))
         return self._lit(np.stack(pixels)), targets(boxes, self._composer.size)
 
     def _lit(self, pixels: np.ndarray) -> np.ndarray:
