@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.errors import EdgeemoError
+from ..common.errors import ModelError, OptionError
 from ..inference.interpreter import Inference, load
 from ..model.card import ModelCard, read_card
 from ..vision.box import Box
@@ -40,21 +40,21 @@ _STEEPEST = math.radians(80)
 
 @dataclass(frozen=True)
 class FinderSettings:
-    """What counts as a face.
+    """What counts as a face. A model's scores are moved when it is converted, so that 0 is the right limit for each.
 
     Args:
         candidates: logit from which the finder's hits get a second look.
         weight: of the finder's logit beside the second look's.
         least: sum of both from which a hit is a face.
         alone: the finder's logit from which a hit is a face without a second look.
-        hits: second looks at one image at most, the surest hits first.
+        hits: second looks at one view at most, the surest hits first.
     """
 
-    candidates: float = -2.0
+    candidates: float = -3.0
     weight: float = 2.0
     least: float = 0.0
-    alone: float = 0.5
-    hits: int = 60
+    alone: float = 0.0
+    hits: int = 30
 
 
 class FaceFinder:
@@ -65,12 +65,12 @@ class FaceFinder:
         card: of it; says how pixels become values.
 
     Raises:
-        EdgeemoError: the model is another one, or its card contradicts it.
+        ModelError: the model is another one, or its card contradicts it.
     """
 
     def __init__(self, session: Inference, card: ModelCard) -> None:
         if card.task != FIND:
-            raise EdgeemoError(f"{session.path} is no face finder", expected=f"task {FIND!r}", got=repr(card.task))
+            raise ModelError(f"{session.path} is no face finder", expected=f"task {FIND!r}", got=repr(card.task))
         spec = card.input
         self.size = (spec.height, spec.width)
         self._centers = cell_centers(*self.size)
@@ -102,7 +102,7 @@ class FaceFinder:
         else:
             sure = np.flatnonzero(output[:, 0] >= least)
             if not np.isfinite(output[:, 0]).all():
-                raise EdgeemoError(
+                raise ModelError(
                     f"{self._session.path} gives values that are not numbers", hint="train or convert the model again"
                 )
         return suppress(read_cells(tensor.decode(output[sure]), self._centers[sure]))
@@ -116,12 +116,12 @@ class FaceCheck:
         card: of it.
 
     Raises:
-        EdgeemoError: the model is another one, or its card contradicts it.
+        ModelError: the model is another one, or its card contradicts it.
     """
 
     def __init__(self, session: Inference, card: ModelCard) -> None:
         if card.task != CHECK:
-            raise EdgeemoError(f"{session.path} is no second look", expected=f"task {CHECK!r}", got=repr(card.task))
+            raise ModelError(f"{session.path} is no second look", expected=f"task {CHECK!r}", got=repr(card.task))
         _hold_to(session, (1, *card.input.shape), (1, 2))
         self._side = card.input.height
         self._session, self._encoder = session, Encoder(card.input, session.input.encode)
@@ -143,13 +143,13 @@ class FaceCheck:
             A logit, the larger the surer that it is a face, and the roll that is left, radians.
 
         Raises:
-            EdgeemoError: the model gives values that are not numbers.
+            ModelError: the model gives values that are not numbers.
         """
         crop = upright_crop(gray, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side)
         output = self._session.invoke(self._encoder(crop[..., None])[None])
         face, roll = (float(value) for value in self._session.output.decode(output)[0])
         if not (math.isfinite(face) and math.isfinite(roll)):
-            raise EdgeemoError(
+            raise ModelError(
                 f"{self._session.path} gives values that are not numbers", hint="train or convert the model again"
             )
         return face, max(-_STEEPEST, min(_STEEPEST, roll * ROLL_UNIT))
@@ -165,7 +165,7 @@ class EdgeemoDetector:
         settings: what counts as a face.
 
     Raises:
-        EdgeemoError: unknown search.
+        OptionError: unknown search.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class EdgeemoDetector:
         settings: FinderSettings | None = None,
     ) -> None:
         if search not in SEARCHES:
-            raise EdgeemoError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
+            raise OptionError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
         self._finder, self._check = finder, check
         self._search, self._settings = search, settings or FinderSettings()
         self._calls = self._tile = 0
@@ -260,7 +260,7 @@ def box_of(found: Detection) -> Box:
 def _card(path: str | Path) -> ModelCard:
     card = read_card(path)
     if card is None:
-        raise EdgeemoError(f"{path} has no model card", expected="a face finder made by edgeemo quantize")
+        raise ModelError(f"{path} has no model card", expected="a face finder made by edgeemo quantize")
     return card
 
 
@@ -268,7 +268,7 @@ def _hold_to(session: Inference, wanted: tuple[int, ...], given: tuple[int, ...]
     """Raise unless a model takes and gives tensors of these shapes."""
     for what, shape, found in (("input", wanted, session.input.shape), ("output", given, session.output.shape)):
         if found != shape:
-            raise EdgeemoError(
+            raise ModelError(
                 f"the card of {session.path} contradicts the model's {what}",
                 expected=f"{shape} by the card",
                 got=f"{found} in the model",

@@ -11,7 +11,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import RecipeError
 from ...edge.vision.preprocess import InputSpec
 from ..inputs.scenes import SceneSettings
 from .overrides import apply_override, from_table
@@ -56,7 +56,7 @@ class StepSettings:
             ("l2", self.l2, 0.0, 1.0),
         ):
             if not low <= value <= high:
-                raise EdgeemoError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
+                raise RecipeError(f"recipe {key} is out of range", expected=f"{low} to {high}", got=str(value))
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class FinderRecipe:
 
     def __post_init__(self) -> None:
         if self.input.channels != "gray":
-            raise EdgeemoError("a face finder's input", expected="gray", got=self.input.channels)
+            raise RecipeError("a face finder's input", expected="gray", got=self.input.channels)
         if self.input.width % 4:
-            raise EdgeemoError("a face finder's input.width", expected="a multiple of 4", got=str(self.input.width))
+            raise RecipeError("a face finder's input.width", expected="a multiple of 4", got=str(self.input.width))
 
     def to_toml(self) -> str:
         """The recipe as TOML, every value written out."""
@@ -114,18 +114,18 @@ def load_finder_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) 
         overrides: ``section.key=value`` each.
 
     Raises:
-        EdgeemoError: unknown recipe, broken TOML, unknown key, wrong type, value out of range.
+        RecipeError: unknown recipe, broken TOML, unknown key, wrong type, value out of range.
     """
     path = Path(name_or_path) if str(name_or_path).endswith(".toml") else FOLDER / f"{name_or_path}.toml"
     try:
         table: dict[str, Any] = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except FileNotFoundError as error:
         known = ", ".join(sorted(each.stem for each in FOLDER.glob("*.toml")))
-        raise EdgeemoError(
+        raise RecipeError(
             f"unknown recipe {str(name_or_path)!r}", expected=f"one of {known}, or a .toml file"
         ) from error
     except (TOMLKitError, UnicodeDecodeError, OSError) as error:
-        raise EdgeemoError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
+        raise RecipeError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
     for override in overrides:
         apply_override(table, override)
     network = table.get("architecture")

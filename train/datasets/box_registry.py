@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.common.files import existing
 from .boxes import BoxDataset
 from .formats.boxes_coco import read_coco
@@ -20,7 +20,7 @@ def read_boxes(source: str | Path) -> BoxDataset:
         source: a folder, or a JSON file.
 
     Raises:
-        EdgeemoError: none of these, or damaged.
+        DataError: none of these, or damaged.
     """
     path = existing(source, "images with boxes")
     if path.is_file():
@@ -31,7 +31,7 @@ def read_boxes(source: str | Path) -> BoxDataset:
         return read_voc(path)
     if is_yolo(path):
         return read_yolo(path)
-    raise EdgeemoError(
+    raise DataError(
         f"{path} has no boxes",
         expected=f"{NAME}, the folders images and labels (YOLO), Annotations (Pascal VOC), or a COCO file",
     )

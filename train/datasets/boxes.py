@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError
 from ...edge.vision.image import read_image
 
 #: What a box says: a face; something that may be one, to be counted neither way.
@@ -43,9 +43,9 @@ class Region:
     def __post_init__(self) -> None:
         if not all(np.isfinite([self.x, self.y, self.width, self.height])) or min(self.width, self.height) <= 0:
             got = f"x {self.x}, y {self.y}, width {self.width}, height {self.height}"
-            raise EdgeemoError("a box that is none", expected="finite numbers and sides above 0", got=got)
+            raise DataError("a box that is none", expected="finite numbers and sides above 0", got=got)
         if self.kind not in KINDS:
-            raise EdgeemoError("unknown kind of box", expected="one of " + ", ".join(KINDS), got=repr(self.kind))
+            raise DataError("unknown kind of box", expected="one of " + ", ".join(KINDS), got=repr(self.kind))
 
     @property
     def side(self) -> float:
@@ -130,12 +130,12 @@ def region(where: str, x: float, y: float, width: float, height: float, **more: 
         more: further fields.
 
     Raises:
-        EdgeemoError: it is no box.
+        DataError: it is no box.
     """
     try:
         return Region(x, y, width, height, **more)
-    except EdgeemoError as error:
-        raise EdgeemoError(f"{where}: {error.message}") from error
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def shrink(pixels: np.ndarray, scale: float) -> np.ndarray:

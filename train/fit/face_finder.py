@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import DataError, RecipeError
 from ...edge.common.files import atomic_path, write_json, write_text
 from ...edge.faces.finder import ROLL_UNIT
 from ...edge.faces.heatmaps import CELL, Detection
@@ -57,13 +57,13 @@ class FinderData:
 
     def __post_init__(self) -> None:
         if not any(image.has_faces for image in self.photographs):
-            raise EdgeemoError(
+            raise DataError(
                 "there is nothing to learn from", expected="photographs with faces", got="none with a box"
             )
         if not self.faces:
-            raise EdgeemoError("there is nothing to paste", expected="a folder of face crops", got="no images")
+            raise DataError("there is nothing to paste", expected="a folder of face crops", got="no images")
         if not len(self.backgrounds) and all(image.regions for image in self.photographs):
-            raise EdgeemoError("there are no backgrounds", expected="images without faces", got="none")
+            raise DataError("there are no backgrounds", expected="images without faces", got="none")
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -122,7 +122,8 @@ def train_finder(
         tf_keras.Model: with the averaged weights.
 
     Raises:
-        EdgeemoError: the folder has a run with other data, or training diverged.
+        DataError: the folder has a run with other data.
+        RecipeError: training diverged.
     """
     _begin(recipe, data, folder)
     set_seed(seed)
@@ -255,7 +256,7 @@ def _begin(recipe: FinderRecipe, data: FinderData, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path, hashes = folder / "data.json", data.hashes
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != hashes:
-        raise EdgeemoError(f"{folder} was begun with other data", hint="train in a new folder")
+        raise DataError(f"{folder} was begun with other data", hint="train in a new folder")
     write_json(path, hashes)
     write_text(folder / "recipe.toml", recipe.to_toml())
 
@@ -265,7 +266,7 @@ def _reporter(folder: Path, tell: Callable[[str], None]) -> Callable[[int, float
 
     def report(step: int, loss: float, rate: float) -> None:
         if loss != loss:
-            raise EdgeemoError(
+            raise RecipeError(
                 f"training diverged at step {step} (the loss is not a number)", hint="lower training.rate"
             )
         rows.append((step, round(loss, 5), round(rate, 2)))

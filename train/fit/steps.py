@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...edge.common.errors import EdgeemoError
+from ...edge.common.errors import ModelError
 from ...edge.common.files import atomic_path
 from ..backend import keras, tf
 from ..config.detection import StepSettings
@@ -149,7 +149,7 @@ class StepTrainer:
         with np.load(self._path) as table:
             arrays = [table[f"arr_{index}"] for index in range(len(table.files) - 1)]
             if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
-                raise EdgeemoError(f"{self._path} is the checkpoint of another model", hint="train in an empty folder")
+                raise ModelError(f"{self._path} is the checkpoint of another model", hint="train in an empty folder")
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
             self.step = int(table["step"])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.common.files import existing
 from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
 
@@ -24,7 +24,7 @@ def read_coco(path: str | Path, *, face: str = "face", images: str | Path | None
         images: folder of the images; None looks beside the file, and in ``images`` beside it.
 
     Raises:
-        EdgeemoError: not such a file, a box that is none, an image that is not there.
+        DataError: not such a file, a box that is none, an image that is not there.
     """
     path = existing(path, "a COCO annotation file")
     try:
@@ -33,12 +33,12 @@ def read_coco(path: str | Path, *, face: str = "face", images: str | Path | None
         files = {row["id"]: str(row["file_name"]) for row in table["images"]}
         rows = list(table["annotations"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EdgeemoError(
+        raise DataError(
             f"{path} is no COCO annotation file ({error})", expected="JSON with images, annotations and categories"
         ) from error
     wanted = set(names) if len(names) <= 1 else {key for key, name in names.items() if name.lower() == face.lower()}
     if names and not wanted:
-        raise EdgeemoError(f"{path} has no category {face!r}", expected="one of " + ", ".join(sorted(names.values())))
+        raise DataError(f"{path} has no category {face!r}", expected="one of " + ", ".join(sorted(names.values())))
     boxes: dict[Any, list[Region]] = {key: [] for key in files}
     for number, row in enumerate(rows):
         where = f"{path}, annotation {number}"
@@ -46,9 +46,9 @@ def read_coco(path: str | Path, *, face: str = "face", images: str | Path | None
             image, (x, y, width, height) = row["image_id"], (float(value) for value in row["bbox"])
             face_it_is = (not names or row["category_id"] in wanted) and not row.get("iscrowd")
         except (ValueError, KeyError, TypeError) as error:
-            raise EdgeemoError(f"{where} is no box ({error})", expected="image_id, category_id and bbox") from error
+            raise DataError(f"{where} is no box ({error})", expected="image_id, category_id and bbox") from error
         if image not in boxes:
-            raise EdgeemoError(f"{where} is of an image that the file does not have", got=repr(image))
+            raise DataError(f"{where} is of an image that the file does not have", got=repr(image))
         boxes[image].append(region(where, x, y, width, height, kind="face" if face_it_is else "ignore"))
     folder = _folder(path, list(files.values()), images)
     found = [BoxedImage(name, GrayFile(folder / name), tuple(boxes[key])) for key, name in files.items()]
@@ -61,4 +61,4 @@ def _folder(path: Path, names: list[str], given: str | Path | None) -> Path:
         if all((place / name).is_file() for name in names):
             return place
     missing = next((name for name in names if not (places[0] / name).is_file()), "")
-    raise EdgeemoError(f"{path} names the image {missing!r}, which is not in {places[0]}", hint="give images=FOLDER")
+    raise DataError(f"{path} names the image {missing!r}, which is not in {places[0]}", hint="give images=FOLDER")

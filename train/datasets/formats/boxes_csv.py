@@ -6,7 +6,7 @@ import csv
 import math
 from pathlib import Path
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.common.files import existing
 from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
 
@@ -29,7 +29,7 @@ def read_boxes_csv(folder: str | Path, *, least_score: float = 0.7) -> BoxDatase
         least_score: a box that was proposed with less counts neither as a face nor as background.
 
     Raises:
-        EdgeemoError: no such folder or table, a missing column, a box that is none, an image that is not there.
+        DataError: no such folder or table, a missing column, a box that is none, an image that is not there.
     """
     root = existing(folder, "a folder of images with labels.csv")
     table = existing(root / NAME, f"a table of boxes ({NAME})")
@@ -37,10 +37,10 @@ def read_boxes_csv(folder: str | Path, *, least_score: float = 0.7) -> BoxDatase
     with open(table, newline="", encoding="utf-8") as stream:
         rows = csv.DictReader(stream)
         if missing := [name for name in _NEEDED if name not in (rows.fieldnames or ())]:
-            raise EdgeemoError(f"{table} has no column {missing[0]!r}", expected="the columns " + ", ".join(_NEEDED))
+            raise DataError(f"{table} has no column {missing[0]!r}", expected="the columns " + ", ".join(_NEEDED))
         for number, row in enumerate(rows, start=2):
             if not (root / row["file"]).is_file():
-                raise EdgeemoError(f"{table}, row {number}: {row['file']!r} is not there")
+                raise DataError(f"{table}, row {number}: {row['file']!r} is not there")
             found = boxes.setdefault(row["file"], [])
             if row["x"]:
                 found.append(_region(row, least_score, f"{table}, row {number}"))
@@ -54,7 +54,7 @@ def _region(row: dict[str, str], least_score: float, where: str) -> Region:
         score = float(row.get("score") or 1)
         eyes = [float(row[name]) for name in _EYES] if row.get(_EYES[0]) else None
     except (ValueError, TypeError, KeyError) as error:
-        raise EdgeemoError(f"{where} is no box", expected="numbers in x, y, w and h", got=str(error)) from error
+        raise DataError(f"{where} is no box", expected="numbers in x, y, w and h", got=str(error)) from error
     return region(
         where,
         x,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.common.files import existing
 from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
 
@@ -26,21 +26,21 @@ def read_voc(folder: str | Path, *, face: str = "face") -> BoxDataset:
             background.
 
     Raises:
-        EdgeemoError: no such folder, a file that is no annotation, a box that is none, an image that is not there.
+        DataError: no such folder, a file that is no annotation, a box that is none, an image that is not there.
     """
     root = existing(folder, "a folder with Annotations")
     if not is_voc(root):
-        raise EdgeemoError(f"{root} is no Pascal VOC data set", expected=f"the folder {_FOLDER} in it")
+        raise DataError(f"{root} is no Pascal VOC data set", expected=f"the folder {_FOLDER} in it")
     found = []
     for path in sorted((root / _FOLDER).glob("*.xml")):
         tree = _tree(path)
         name = (tree.findtext("filename") or "").strip() or f"{path.stem}.jpg"
         image = next((root / place / name for place in _IMAGES if (root / place / name).is_file()), None)
         if image is None:
-            raise EdgeemoError(f"{path} is of the image {name!r}, which is not there", expected=f"it in {_IMAGES[0]}")
+            raise DataError(f"{path} is of the image {name!r}, which is not there", expected=f"it in {_IMAGES[0]}")
         found.append(BoxedImage(name, GrayFile(image), _regions(tree, path, face)))
     if not found:
-        raise EdgeemoError(f"{root / _FOLDER} has no annotations")
+        raise DataError(f"{root / _FOLDER} has no annotations")
     return BoxDataset(root.name, tuple(found))
 
 
@@ -48,11 +48,11 @@ def _tree(path: Path) -> ET.Element:
     data = path.read_bytes()
     # Entities that multiply are the one way in which a small annotation can fill the memory.
     if b"<!ENTITY" in data:
-        raise EdgeemoError(f"{path} defines entities", expected="an annotation of Pascal VOC")
+        raise DataError(f"{path} defines entities", expected="an annotation of Pascal VOC")
     try:
         return ET.fromstring(data)
     except ET.ParseError as error:
-        raise EdgeemoError(f"{path} is no XML ({error})", expected="an annotation of Pascal VOC") from error
+        raise DataError(f"{path} is no XML ({error})", expected="an annotation of Pascal VOC") from error
 
 
 def _regions(tree: ET.Element, path: Path, face: str) -> tuple[Region, ...]:
@@ -65,7 +65,7 @@ def _regions(tree: ET.Element, path: Path, face: str) -> tuple[Region, ...]:
                 for name in ("xmin", "ymin", "xmax", "ymax")
             )
         except ValueError as error:
-            raise EdgeemoError(f"{where} has no box", expected="xmin, ymin, xmax and ymax in bndbox") from error
+            raise DataError(f"{where} has no box", expected="xmin, ymin, xmax and ymax in bndbox") from error
         sure = (thing.findtext("name") or "").strip().lower() == face.lower()
         sure = sure and (thing.findtext("difficult") or "0").strip() != "1"
         # Pixels count from 1, and the last one is inside.

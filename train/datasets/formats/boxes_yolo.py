@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from ....edge.common.errors import EdgeemoError
+from ....edge.common.errors import DataError
 from ....edge.common.files import existing
 from ....edge.vision.image import is_image
 from ..boxes import BoxDataset, BoxedImage, GrayFile, Region, region
@@ -31,11 +31,11 @@ def read_yolo(folder: str | Path, *, face: int = 0) -> BoxDataset:
         face: class that means a face; boxes of others count neither as a face nor as background.
 
     Raises:
-        EdgeemoError: no such folders, an image that cannot be read, a row that is no box.
+        DataError: no such folders, an image that cannot be read, a row that is no box.
     """
     root = existing(folder, "a folder with images and labels")
     if not is_yolo(root):
-        raise EdgeemoError(f"{root} is no YOLO data set", expected="the folders images and labels in it")
+        raise DataError(f"{root} is no YOLO data set", expected="the folders images and labels in it")
     images = []
     for path in sorted((root / "images").rglob("*")):
         relative = path.relative_to(root / "images")
@@ -44,7 +44,7 @@ def read_yolo(folder: str | Path, *, face: int = 0) -> BoxDataset:
         labels = (root / "labels" / relative).with_suffix(".txt")
         images.append(BoxedImage(relative.as_posix(), GrayFile(path), _regions(path, labels, face)))
     if not images:
-        raise EdgeemoError(f"{root / 'images'} has no images")
+        raise DataError(f"{root / 'images'} has no images")
     return BoxDataset(root.name, tuple(images))
 
 
@@ -57,7 +57,7 @@ def _regions(image: Path, labels: Path, face: int) -> tuple[Region, ...]:
             if header.getexif().get(_ORIENTATION, 1) in _SIDEWAYS:
                 width, height = height, width
     except (OSError, UnidentifiedImageError) as error:
-        raise EdgeemoError(f"{image} cannot be read ({error})") from error
+        raise DataError(f"{image} cannot be read ({error})") from error
     found = []
     for number, line in enumerate(labels.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         where, words = f"{labels}, line {number}", line.split()
@@ -67,9 +67,9 @@ def _regions(image: Path, labels: Path, face: int) -> tuple[Region, ...]:
             kind = int(float(words[0]))
             x, y, w, h = (float(word) for word in words[1:5])
         except ValueError as error:
-            raise EdgeemoError(f"{where} is no box", expected="class x y width height", got=line[:60]) from error
+            raise DataError(f"{where} is no box", expected="class x y width height", got=line[:60]) from error
         if not all(-0.5 <= value <= 1.5 for value in (x, y, w, h)):
-            raise EdgeemoError(f"{where} is no box of YOLO", expected="shares of the image, 0 to 1", got=line[:60])
+            raise DataError(f"{where} is no box of YOLO", expected="shares of the image, 0 to 1", got=line[:60])
         corner = (x - w / 2) * width, (y - h / 2) * height
         found.append(region(where, *corner, w * width, h * height, kind="face" if kind == face else "ignore"))
     return tuple(found)
