@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 
-def upright_crop(image: np.ndarray, x: float, y: float, side: float, *, roll: float = 0.0, size: int = 0) -> np.ndarray:
+def upright_crop(
+    image: np.ndarray, x: float, y: float, side: float, *, roll: float = 0.0, size: int = 0, gray: bool = False
+) -> np.ndarray:
     """Cut a square about a point, turned so that a face with this roll stands upright.
 
     Args:
@@ -17,12 +19,15 @@ def upright_crop(image: np.ndarray, x: float, y: float, side: float, *, roll: fl
         side: of the square in the image, pixels.
         roll: rotation of the face, radians, counter-clockwise; 0 cuts without interpolation.
         size: side of the result, pixels; 0 keeps the resolution.
+        gray: make it gray; of the square alone, which is cheaper than of the image.
 
     Returns:
         uint8 (n, n) or (n, n, 3); beyond the image its edge is repeated.
     """
     whole = max(1, round(side))
     square = _cut(image, x, y, whole) if not roll else _turned(image, x, y, whole, roll)
+    if gray and square.ndim == 3:
+        square = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     if size and size != whole:
         how = cv2.INTER_AREA if size < whole else cv2.INTER_LINEAR
         square = cv2.resize(square, (size, size), interpolation=how)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..common.errors import ModelError, OptionError
@@ -132,11 +131,11 @@ class FaceCheck:
         session = load(path, runtime=runtime, threads=threads)
         return cls(session, _card(path))
 
-    def __call__(self, gray: np.ndarray, found: Detection) -> tuple[float, float]:
+    def __call__(self, frame: np.ndarray, found: Detection) -> tuple[float, float]:
         """Look at a hit.
 
         Args:
-            gray: uint8 (h, w), the whole image at its own resolution.
+            frame: uint8 (h, w) gray or (h, w, 3) RGB, the whole image at its own resolution.
             found: where; a roll that is known already is turned back first.
 
         Returns:
@@ -145,7 +144,9 @@ class FaceCheck:
         Raises:
             ModelError: the model gives values that are not numbers.
         """
-        crop = upright_crop(gray, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side)
+        crop = upright_crop(
+            frame, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side, gray=True
+        )
         output = self._session.invoke(self._encoder(crop[..., None])[None])
         face, roll = (float(value) for value in self._session.output.decode(output)[0])
         if not (math.isfinite(face) and math.isfinite(roll)):
@@ -201,53 +202,50 @@ class EdgeemoDetector:
         Args:
             frame: uint8 (h, w) gray or (h, w, 3) RGB.
         """
-        gray = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        found = [hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))]
-        faces = self._judge(gray, found)
+        faces = self._judge(frame, self.candidates(frame))
         if self._search == "auto":
             self._calls += 1
             if not faces or self._calls % _SELDOM == 0:
-                faces = suppress([*faces, *self._judge(gray, self._look(gray, self._next_tile(gray)))])
+                faces = suppress([*faces, *self._judge(frame, self._look(frame, self._next_tile(frame)))])
         return faces
 
     def candidates(self, gray: np.ndarray) -> list[Detection]:
         """What the finder alone finds, from ``candidates`` of the settings up, at all levels of the search."""
         return suppress([hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))])
 
-    def _views(self, gray: np.ndarray, level: int) -> list[View]:
-        return views((gray.shape[0], gray.shape[1]), self._finder.size, level)
+    def _views(self, frame: np.ndarray, level: int) -> list[View]:
+        return views((frame.shape[0], frame.shape[1]), self._finder.size, level)
 
-    def _next_tile(self, gray: np.ndarray) -> list[View]:
+    def _next_tile(self, frame: np.ndarray) -> list[View]:
         """The tile whose turn it is: a frame must not take as long as all of them."""
-        tiles = self._views(gray, 2)
+        tiles = self._views(frame, 2)
         self._tile += 1
         return [tiles[self._tile % len(tiles)]] if tiles else []
 
-    def _look(self, gray: np.ndarray, seen: Sequence[View]) -> list[Detection]:
+    def _look(self, frame: np.ndarray, seen: Sequence[View]) -> list[Detection]:
         least = self._settings.candidates if self._check else self._settings.alone
         size, out = self._finder.size, []
-        for view, pixels in zip(seen, render(gray, seen, size), strict=True):
+        for view, pixels in zip(seen, render(frame, seen, size), strict=True):
             hits = self._finder(pixels, least=least)
             out += [view.in_image(hit) for hit in hits if not view.cuts(hit, size)]
         return out
 
-    def _judge(self, gray: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
-        hits = suppress(found)
+    def _judge(self, frame: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
         if self._check is None:
-            return hits
+            return list(found)
         faces = []
-        for hit in hits[: self._settings.hits]:
-            face, roll = self._check(gray, hit)
+        for hit in found[: self._settings.hits]:
+            face, roll = self._check(frame, hit)
             score = self._settings.weight * hit.score + face
             if score >= self._settings.least:
-                faces.append(replace(hit, score=score, roll=self._leveled(gray, hit, roll)))
+                faces.append(replace(hit, score=score, roll=self._leveled(frame, hit, roll)))
         return sorted(faces, key=lambda face: -face.score)
 
-    def _leveled(self, gray: np.ndarray, hit: Detection, roll: float) -> float:
+    def _leveled(self, frame: np.ndarray, hit: Detection, roll: float) -> float:
         """Roll after a look at the crop that was turned by the first estimate, which is better where it is large."""
         if self._check is None or abs(roll) < LEVEL_FROM:
             return 0.0
-        _, left = self._check(gray, replace(hit, roll=roll))
+        _, left = self._check(frame, replace(hit, roll=roll))
         return max(-_STEEPEST, min(_STEEPEST, roll + left))
 
 
