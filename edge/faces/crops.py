@@ -7,6 +7,8 @@ import math
 import cv2
 import numpy as np
 
+from .heatmaps import Detection
+
 
 def upright_crop(
     image: np.ndarray, x: float, y: float, side: float, *, roll: float = 0.0, size: int = 0, gray: bool = False
@@ -32,6 +34,23 @@ def upright_crop(
         how = cv2.INTER_AREA if size < whole else cv2.INTER_LINEAR
         square = cv2.resize(square, (size, size), interpolation=how)
     return square
+
+
+def face_crop(frame: np.ndarray, found: Detection, *, margin: float = 0.0) -> np.ndarray:
+    """Cut a found face for the classifier, upright.
+
+    Args:
+        frame: uint8 (h, w) gray or (h, w, 3) RGB.
+        found: where, and its roll.
+        margin: of the classifier's card.
+
+    Returns:
+        uint8 square. Without roll the box moved into the frame, as for every detector; with roll turned, and beyond
+        the frame its edge is repeated, for a turned square cannot be moved without losing its face.
+    """
+    if found.roll:
+        return upright_crop(frame, found.x, found.y, found.side * (1 + margin), roll=found.roll)
+    return found.box.inside(frame.shape[1], frame.shape[0]).grown(margin).crop(frame)
 
 
 def _cut(image: np.ndarray, x: float, y: float, side: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..common.errors import ModelError, OptionError
 from ..inference.interpreter import Inference, load
 from ..model.card import ModelCard, read_card
 from ..vision.box import Box
-from ..vision.preprocess import Encoder, InputSpec
+from ..vision.preprocess import Encoder
 from .crops import upright_crop
 from .heatmaps import CELL, Detection, cell_centers, read_cells, suppress
 from .tiles import View, render, views
@@ -46,13 +46,15 @@ class FinderSettings:
         weight: of the finder's logit beside the second look's.
         least: sum of both from which a hit is a face.
         alone: the finder's logit from which a hit is a face without a second look.
-        hits: second looks at one view at most, the surest hits first.
+        tile: is taken off the finder's logit of a hit in a tile: there are many of them, and each may be mistaken.
+        hits: second looks at one image at most, the surest hits first; with tiles four times as many.
     """
 
     candidates: float = -3.0
     weight: float = 2.0
     least: float = 0.0
     alone: float = 0.0
+    tile: float = 1.0
     hits: int = 30
 
 
@@ -144,9 +146,7 @@ class FaceCheck:
         Raises:
             ModelError: the model gives values that are not numbers.
         """
-        crop = upright_crop(
-            frame, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side, gray=True
-        )
+        crop = upright_crop(frame, found.x, found.y, CONTEXT * found.side, roll=found.roll, size=self._side, gray=True)
         output = self._session.invoke(self._encoder(crop[..., None])[None])
         face, roll = (float(value) for value in self._session.output.decode(output)[0])
         if not (math.isfinite(face) and math.isfinite(roll)):
@@ -193,7 +193,7 @@ class EdgeemoDetector:
             Square boxes inside the frame, largest first, one for each face.
         """
         height, width = frame.shape[:2]
-        boxes = [box_of(found).inside(width, height) for found in self.detect(frame)]
+        boxes = [found.box.inside(width, height) for found in self.detect(frame)]
         return sorted(boxes, key=lambda box: -box.area)
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
@@ -227,14 +227,17 @@ class EdgeemoDetector:
         size, out = self._finder.size, []
         for view, pixels in zip(seen, render(frame, seen, size), strict=True):
             hits = self._finder(pixels, least=least)
-            out += [view.in_image(hit) for hit in hits if not view.cuts(hit, size)]
+            off = self._settings.tile if view.level > 1 else 0.0
+            whole = [view.in_image(hit) for hit in hits if not view.cuts(hit, size)]
+            out += [replace(hit, score=hit.score - off) for hit in whole]
         return out
 
     def _judge(self, frame: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
         if self._check is None:
-            return list(found)
+            return [hit for hit in found if hit.score >= self._settings.alone]
         faces = []
-        for hit in found[: self._settings.hits]:
+        limit = self._settings.hits * (4 if self._search == "thorough" else 1)
+        for hit in found[:limit]:
             face, roll = self._check(frame, hit)
             score = self._settings.weight * hit.score + face
             if score >= self._settings.least:
@@ -247,12 +250,6 @@ class EdgeemoDetector:
             return 0.0
         _, left = self._check(frame, replace(hit, roll=roll))
         return max(-_STEEPEST, min(_STEEPEST, roll + left))
-
-
-def box_of(found: Detection) -> Box:
-    """The box of a face in whole pixels."""
-    side = max(1, round(found.side))
-    return Box(round(found.x - found.side / 2), round(found.y - found.side / 2), side, side)
 
 
 def _card(path: str | Path) -> ModelCard:
@@ -272,8 +269,3 @@ def _hold_to(session: Inference, wanted: tuple[int, ...], given: tuple[int, ...]
                 got=f"{found} in the model",
                 hint="use the card that belongs to this model",
             )
-
-
-def spec_of(height: int, width: int) -> InputSpec:
-    """Input of our networks: gray, -1 to 1."""
-    return InputSpec(height, width, "gray", "symmetric")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..vision.box import Box
+
 #: Pixels of a cell in each map, the finest first.
 STRIDES = (8, 16, 32)
 #: Values of a cell: score (a logit), offset of the face's center from the cell's in cells (x, y), and log2 of its side
@@ -35,6 +37,12 @@ class Detection:
     side: float
     score: float
     roll: float = 0.0
+
+    @property
+    def box(self) -> Box:
+        """The face's square in whole pixels; it may reach beyond the image."""
+        side = max(1, round(self.side))
+        return Box(round(self.x - self.side / 2), round(self.y - self.side / 2), side, side)
 
     def overlap(self, other: Detection) -> float:
         """Area of the intersection over the area of the smaller box: 0 apart, 1 nested."""

@@ -57,9 +57,7 @@ class FinderData:
 
     def __post_init__(self) -> None:
         if not any(image.has_faces for image in self.photographs):
-            raise DataError(
-                "there is nothing to learn from", expected="photographs with faces", got="none with a box"
-            )
+            raise DataError("there is nothing to learn from", expected="photographs with faces", got="none with a box")
         if not self.faces:
             raise DataError("there is nothing to paste", expected="a folder of face crops", got="no images")
         if not len(self.backgrounds) and all(image.regions for image in self.photographs):

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from edgeemo.edge.faces.crops import upright_crop
+from edgeemo.edge.faces.crops import face_crop, upright_crop
+from edgeemo.edge.faces.heatmaps import Detection
 
 
 def ramp() -> np.ndarray:
@@ -39,3 +40,14 @@ def test_a_turned_pattern_stands_upright_again(degrees: float) -> None:
     back = upright_crop(turned, 100, 100, 100, roll=math.radians(degrees))
     wanted = upright_crop(upright, 100, 100, 100)
     assert np.abs(back.astype(int) - wanted).mean() < 4
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.4])
+def test_a_face_without_roll_is_cut_as_every_detector_s(margin: float) -> None:
+    found = Detection(20.4, 10.2, 31.0, 1.0)
+    wanted = found.box.inside(120, 100).grown(margin).crop(ramp())
+    assert (face_crop(ramp(), found, margin=margin) == wanted).all()
+
+
+def test_a_turned_face_at_the_rim_keeps_its_size() -> None:
+    assert face_crop(ramp(), Detection(0, 0, 30, 1.0, roll=0.5), margin=0.5).shape == (45, 45)
