@@ -12,6 +12,7 @@ import numpy as np
 from ..common.errors import ModelError, OptionError
 from ..inference.interpreter import Inference, load
 from ..model.card import ModelCard, read_card
+from ..model.zoo import find_model
 from ..vision.box import Box
 from ..vision.preprocess import Encoder
 from .crops import upright_crop
@@ -25,6 +26,8 @@ _LEVELS = {"fast": (1,), "thorough": (1, 2, 4), "auto": (1,)}
 #: With faces in sight, ``auto`` looks at one tile in so many calls: somebody else may have come.
 _SELDOM = 8
 
+#: The models that ship.
+FINDER, SECOND_LOOK = "edgeemo-face", "edgeemo-face-check"
 #: Task of a finder's card, and of its second look's.
 FIND, CHECK = "detection", "face-check"
 #: Side of the square that the second look sees, in sides of the found box: some hair and chin tell a face from a shirt.
@@ -182,6 +185,30 @@ class EdgeemoDetector:
         self._finder, self._check = finder, check
         self._search, self._settings = search, settings or FinderSettings()
         self._calls = self._tile = 0
+
+    @classmethod
+    def open(
+        cls,
+        finder: str | Path = FINDER,
+        check: str | Path | None = SECOND_LOOK,
+        *,
+        search: str = "fast",
+        runtime: str = "auto",
+        threads: int = 1,
+    ) -> EdgeemoDetector:
+        """Load a finder with its second look.
+
+        Args:
+            finder, check: names of models that ship, or paths; None looks once.
+            search: one of :data:`SEARCHES`.
+            runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
+
+        Raises:
+            EdgeemoError: a file is not there, or is another model.
+        """
+        first = FaceFinder.open(find_model(finder), runtime=runtime, threads=threads)
+        second = None if check is None else FaceCheck.open(find_model(check), runtime=runtime, threads=threads)
+        return cls(first, second, search=search)
 
     def __call__(self, frame: np.ndarray) -> list[Box]:
         """Find faces.

@@ -116,7 +116,7 @@ class CropBatches:
         *,
         batch: int = 128,
         steepest: float = 75.0,
-        tilted: float = 0.4,
+        tilted: float = 0.3,
         upright: float = 10.0,
         seed: int = 0,
     ) -> None:
