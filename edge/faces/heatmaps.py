@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ CELL = 4
 UNIT = 2.5
 #: Two hits are one face when their intersection covers this share of the smaller one.
 SAME_FACE = 0.45
+#: Only hits whose sides differ by less than this factor say where the same face is.
+_ALIKE = 1.5
 #: Hits of one look that are read at all, the surest first.
 _MOST = 100
 
@@ -88,8 +91,35 @@ def read_cells(values: np.ndarray, centers: np.ndarray) -> list[Detection]:
 
 def suppress(detections: Sequence[Detection]) -> list[Detection]:
     """Keep the surest of the hits that mean the same face (greedy non-maximum suppression), the surest first."""
-    kept: list[Detection] = []
+    return [group[0] for group in _groups(detections)]
+
+
+def blend(detections: Sequence[Detection]) -> list[Detection]:
+    """As :func:`suppress`, but each face's place and size are the mean of its hits of about the same size, weighted by
+    their odds: neighboring cells see the same face, and their errors differ (as in BlazeFace, arXiv:1907.05047)."""
+    return [_mean(group) for group in _groups(detections)]
+
+
+def _groups(detections: Sequence[Detection]) -> list[list[Detection]]:
+    """Hits that mean the same face, the surest of them first in each group."""
+    groups: list[list[Detection]] = []
     for detection in sorted(detections, key=lambda found: -found.score):
-        if all(detection.overlap(other) <= SAME_FACE for other in kept):
-            kept.append(detection)
-    return kept
+        for group in groups:
+            if detection.overlap(group[0]) > SAME_FACE:
+                group.append(detection)
+                break
+        else:
+            groups.append([detection])
+    return groups
+
+
+def _mean(group: Sequence[Detection]) -> Detection:
+    first = group[0]
+    alike = [hit for hit in group if 1 / _ALIKE < hit.side / first.side < _ALIKE]
+    weights = [math.exp(hit.score - first.score) for hit in alike]
+    total = sum(weights)
+    x, y, side = (
+        sum(weight * getattr(hit, name) for weight, hit in zip(weights, alike, strict=True)) / total
+        for name in ("x", "y", "side")
+    )
+    return Detection(x, y, side, first.score)
