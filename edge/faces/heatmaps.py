@@ -21,7 +21,7 @@ SAME_FACE = 0.45
 #: Only hits whose sides differ by less than this factor say where the same face is.
 _ALIKE = 1.5
 #: Hits of one look that are read at all, the surest first.
-_MOST = 100
+_MOST = 60
 
 
 @dataclass(frozen=True)
