@@ -56,7 +56,7 @@ class FinderSettings:
             instructions on a Cortex-A72. A thorough search has :data:`_MORE` times as many.
     """
 
-    candidates: float = -2.5
+    candidates: float = -2.0
     weight: float = 2.0
     least: float = 0.0
     alone: float = 0.0

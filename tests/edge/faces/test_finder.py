@@ -62,7 +62,7 @@ def test_a_face_is_found_where_it_is(
     assert 65 < box.width < 150
 
 
-@pytest.mark.parametrize("degrees", [-50, -25, 25, 50])
+@pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
 def test_the_second_look_tells_roll(
     finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray, degrees: float
 ) -> None:
@@ -85,9 +85,9 @@ def test_frames_of_any_size_are_searched(
 def test_a_small_face_in_a_large_frame_is_found_in_tiles(
     finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray
 ) -> None:
-    frame = on_gray(cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA), (1440, 2560), (1700, 900))
+    frame = on_gray(cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA), (1080, 1920), (1200, 500))
     found = EdgeemoDetector(finder, check, search="thorough").detect(frame)
-    assert any(np.hypot(hit.x - 1832, hit.y - 967) < 20 for hit in found)
+    assert any(np.hypot(hit.x - 1332, hit.y - 567) < 20 for hit in found)
 
 
 def test_tiles_in_turn_find_what_one_look_misses(finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray) -> None:
