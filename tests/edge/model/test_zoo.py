@@ -205,7 +205,7 @@ def test_our_own_models_are_small_and_tell_what_was_measured(size: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    known = "int8, edgeemo-base, edgeemo-large, edgeemo-nano, fer-cnn3-int8"
+    known = "edgeemo-base, edgeemo-face, edgeemo-face-check, edgeemo-large, edgeemo-nano, fer-cnn3-int8"
     with pytest.raises(EdgeemoError, match=rf"unknown model 'edge-res-int4', .*{known}"):
         find_model("edge-res-int4")
 
