@@ -52,8 +52,8 @@ class FinderSettings:
         alone: the finder's logit from which a hit is a face without a second look.
         tiles: is added to ``least`` in a thorough search, for which 40 views may be mistaken in place of one.
         tile: is taken off the finder's logit of a hit in a tile: there are many of them, and each may be mistaken.
-        hits: second looks at one image at most, the surest hits first: 12 keep the dearest frame of a camera below 30 M
-            instructions on a Cortex-A72. A thorough search has :data:`_MORE` times as many.
+        hits: second looks at one image at most, the surest hits first; each costs 1.5 M instructions on a Cortex-A72. A
+            thorough search has :data:`_MORE` times as many.
     """
 
     candidates: float = -2.0

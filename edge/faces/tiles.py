@@ -103,7 +103,7 @@ def _scaled(frame: np.ndarray, width: int, height: int) -> np.ndarray:
     """The frame at another size, gray.
 
     Halves by means of four pixels as long as it can, and interpolates the rest: 0.6 M instructions on a Cortex-A72 from
-    640x480, where one step of area averaging takes 5.9, and the faces found are the same.
+    640x480, where area averaging in one step takes 5.9. Recall on 108 photographs differed by 1 face of 185.
     """
     while frame.shape[1] >= 2 * width and frame.shape[0] >= 2 * height:
         even = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
