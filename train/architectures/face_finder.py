@@ -27,9 +27,9 @@ def face_finder(
 
     Every cell of a map says whether the center of a face is there, where exactly, and how large it is, as in
     anchor-free detectors (Tian et al. 2019, FCOS, arXiv:1904.01355; Zhou et al. 2019, arXiv:1904.07850). A stage halves
-    the image, then adds residual convolutions. The stem takes four columns as channels, by a mere RESHAPE: one convolution
-    in place of two halves what the first layers cost (1.46 M instructions on a Cortex-A72 against 2.87). The operators
-    are RESHAPE, CONV_2D, ADD and CONCATENATION.
+    the image, then adds residual convolutions. The stem takes four columns as channels by a RESHAPE: one convolution in
+    place of two halves what the first layers cost (1.46 M instructions on a Cortex-A72 against 2.87). The operators are
+    RESHAPE, CONV_2D, ADD and CONCATENATION.
 
     Args:
         shape: (height, width, channels).
