@@ -157,8 +157,8 @@ def load(
 
     Args:
         model: name of a model that ships, such as ``"base"``, or path of a .tflite.
-        detector: ``"auto"``, ``"haar"``, ``"none"`` (every image is a face already), the file of a detector, the name
-            of one from another package, or a detector.
+        detector: ``"auto"``, ``"haar"``, ``"edgeemo"``, ``"yunet"``, ``"none"`` (every image is a face already), the
+            file of a detector, the name of one from another package, or a detector.
         runtime: TFLite runtime; ``"auto"`` takes the first that is installed.
         threads: threads of the model.
         delegate: ``"edgetpu"``, ``"edgetpu:usb"``, or the path of an external delegate's library; None for the CPU.

@@ -15,7 +15,7 @@ from ..train.evaluation.faces import FaceOutcome, ImageOutcome, false_hits, larg
 from ..train.fit.face_finder import FinderData
 from ..train.inputs.face_crops import CropBatches, CropSet
 from ..train.inputs.scenes import SceneComposer
-from .converters.tensorflow import convert
+from .converters.tensorflow import to_float, to_static
 from .validation.paired_stats import PairedChange
 
 #: Scenes and crops for calibration.
@@ -54,23 +54,22 @@ def calibration_crops(crops: CropSet, *, seed: int = 0) -> np.ndarray:
     return np.clip(np.rint((pixels + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
-def to_file(model: Any, card: ModelCard, method: str, calibration: np.ndarray | None = None) -> tuple[bytes, ModelCard]:
-    """Convert, and say so in the card.
+def to_file(model: Any, card: ModelCard, calibration: np.ndarray | None = None) -> tuple[bytes, ModelCard]:
+    """Convert a network to int8, or without calibration to float32.
 
     Args:
         model: of tf_keras.
         card: of the float model.
-        method: of :func:`edgeemo.optimize.converters.tensorflow.convert`.
-        calibration: uint8 (n, height, width, 1), for int8.
+        calibration: scenes or crops, uint8 (n, height, width, 1); None for float32.
 
     Returns:
         The flatbuffer without a card, and its card.
     """
-    flatbuffer = convert(model, card.input, method, calibration)
     if calibration is None:
-        return flatbuffer, replace(card, quantization=Quantization(method))
+        return to_float(model, card.input), replace(card, quantization=Quantization("float32"))
+    flatbuffer = to_static(model, card.input, calibration)
     digest = hashlib.sha256(np.ascontiguousarray(calibration).tobytes()).hexdigest()
-    told = Quantization(method, digest, len(calibration), ranges="minmax", per_channel=True)
+    told = Quantization("int8", digest, len(calibration), ranges="minmax", per_channel=True)
     return flatbuffer, replace(card, quantization=told)
 
 

@@ -32,8 +32,9 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         metavar="NAME|FILE",
-        help="Face detector: haar (OpenCV's cascade), none (every image is a face already), the file of one, such as "
-        "face_detection_yunet_2023mar.onnx (YuNet: also turned faces), or the name of one of another package.",
+        help="Face detector: haar (OpenCV's cascade), edgeemo (our own, int8: also small and tilted faces), yunet (see "
+        "edgeemo models fetch), none (every image is a face already), the file of one, or the name of one of another "
+        "package.",
     ),
     runtime_option(),
     click.option(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..inference.classifier import Classifier
 from ..vision.box import Box
+from .crops import face_crop
 from .detector import Detection, Detector, largest_first
 from .face import Face
 
@@ -67,13 +68,14 @@ def classify_frame(
         ModelError: the model gives values that are not numbers.
     """
     start = time.perf_counter()
-    boxes = [one.box for one in _find(frame, detector, small)]
+    found = _find(frame, detector, small)
     detect = time.perf_counter() - start
     preprocess = invoke = postprocess = 0.0
     faces = []
-    for box in boxes:
+    for detection in found:
+        box = detection.box.inside(frame.shape[1], frame.shape[0])
         began = time.perf_counter()
-        tensor = classifier.encode(box.grown(classifier.card.margin).crop(frame))
+        tensor = classifier.encode(face_crop(frame, detection, margin=classifier.card.margin))
         encoded = time.perf_counter()
         output = classifier.session.invoke(tensor)
         invoked = time.perf_counter()
@@ -86,11 +88,9 @@ def classify_frame(
 
 
 def _find(frame: np.ndarray, detector: Detector, small: np.ndarray | None) -> list[Detection]:
-    height, width = frame.shape[:2]
     searched = frame if small is None else small
-    across, down = width / searched.shape[1], height / searched.shape[0]
-    found = detector.detect(searched)
-    return largest_first(replace(one, box=one.box.scaled(across, down).inside(width, height)) for one in found)
+    across, down = frame.shape[1] / searched.shape[1], frame.shape[0] / searched.shape[0]
+    return largest_first(replace(one, box=one.box.scaled(across, down)) for one in detector.detect(searched))
 
 
 def _face(box: Box, probabilities: np.ndarray, labels: tuple[str, ...]) -> Face:

@@ -7,7 +7,10 @@ import math
 import cv2
 import numpy as np
 
-from .heatmaps import Detection
+from .detector import Detection
+
+#: A roll below this (radians) is left as it is: turning the crop would cost sharpness and bring nothing.
+LEVEL_FROM = math.radians(8)
 
 
 def upright_crop(
@@ -36,21 +39,23 @@ def upright_crop(
     return square
 
 
-def face_crop(frame: np.ndarray, found: Detection, *, margin: float = 0.0) -> np.ndarray:
-    """Cut a found face for the classifier, upright.
+def face_crop(image: np.ndarray, found: Detection, *, margin: float = 0.0) -> np.ndarray:
+    """Cut a detected face for the classifier, upright.
 
     Args:
-        frame: uint8 (h, w) gray or (h, w, 3) RGB.
-        found: where, and its roll.
+        image: uint8 (h, w) gray or (h, w, 3) RGB.
+        found: box and roll of the face.
         margin: of the classifier's card.
 
     Returns:
-        uint8 square. Without roll the box moved into the frame, as for every detector; with roll turned, and beyond
-        the frame its edge is repeated, for a turned square cannot be moved without losing its face.
+        uint8 (n, m) or (n, m, 3). Up to a roll of :data:`LEVEL_FROM` the pixels of the box, moved into the image.
+        Beyond it a turned square, where the image has ended with its edge repeated: moved, it would lose the face.
     """
-    if found.roll:
-        return upright_crop(frame, found.x, found.y, found.side * (1 + margin), roll=found.roll)
-    return found.box.inside(frame.shape[1], frame.shape[0]).grown(margin).crop(frame)
+    if abs(found.roll) < LEVEL_FROM:
+        return found.box.inside(image.shape[1], image.shape[0]).grown(margin).crop(image)
+    x, y = found.box.center
+    side = max(found.box.width, found.box.height) * (1 + margin)
+    return upright_crop(image, x, y, side, roll=found.roll)
 
 
 def _cut(image: np.ndarray, x: float, y: float, side: int) -> np.ndarray:
@@ -79,5 +84,5 @@ def _fill(first: int, second: int, missing: int) -> tuple[int, int]:
 
 def _turned(image: np.ndarray, x: float, y: float, side: int, roll: float) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D((x, y), -math.degrees(roll), 1.0)
-    matrix[:, 2] += side / 2 - np.array([x, y])
+    matrix[:, 2] = matrix[:, 2] + side / 2 - np.array([x, y])
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -12,6 +12,10 @@ import numpy as np
 
 from ..vision.box import Box
 
+#: How thoroughly an image is searched. ``fast``: once, at one resolution. ``thorough``: in tiles at higher resolutions
+#: as well, for still images. ``auto``: once, and in one tile at a time, rarely while there are faces.
+SEARCHES = ("fast", "thorough", "auto")
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -21,10 +25,12 @@ class Detection:
         box: pixels of the image that it covers: from the brows to the chin with a margin, as FER-2013's crops do. It
             may reach beyond the image.
         score: how sure the detector is, 0 to 1; None for a detector that does not tell.
+        roll: rotation of the face in the image plane, radians, counter-clockwise; 0 also where it is not known.
     """
 
     box: Box
     score: float | None = None
+    roll: float = 0.0
 
 
 class Detector(ABC):
@@ -50,6 +56,17 @@ class Detector(ABC):
     def accepts(cls, path: Path) -> bool:
         """Return whether this detector can be made from a file, judged by the file's name."""
         return False
+
+    def with_search(self, search: str) -> Detector:
+        """Return this detector with another search.
+
+        Args:
+            search: one of :data:`SEARCHES`.
+
+        Returns:
+            The detector itself where it knows only one way to search, as this implementation assumes.
+        """
+        return self
 
     @abstractmethod
     def detect(self, image: np.ndarray) -> Sequence[Detection]:

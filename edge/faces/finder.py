@@ -1,27 +1,26 @@
-"""Our own face finder: an int8 network that looks at an image, and at tiles of it, and a second look at its hits."""
+"""The detector that ships: an int8 network that finds faces in an image and its tiles, and one that checks its hits."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..common.errors import ModelError, OptionError
-from ..inference.interpreter import Inference, load
+from ..inference.interpreter import SessionProtocol, load
 from ..model.card import ModelCard, read_card
 from ..model.zoo import find_model
-from ..vision.box import Box
 from ..vision.preprocess import Encoder
-from .crops import upright_crop
-from .heatmaps import CELL, Detection, blend, cell_centers, read_cells, suppress
+from .crops import LEVEL_FROM, upright_crop
+from .detector import SEARCHES, Detection, Detector, largest_first
+from .heatmaps import CELL, Hit, blend, cell_centers, read_cells, suppress
 from .tiles import View, render, views
 
-#: What a search looks at. ``fast``: the whole image once. ``thorough``: tiles at twice and four times the resolution as
-#: well, for still images. ``auto``: the whole image, and one tile at a time where nothing was found, else seldom.
-SEARCHES = ("fast", "thorough", "auto")
+#: Resolutions that are searched, in multiples of the one at which the whole image fits into the network's input.
 _LEVELS = {"fast": (1,), "thorough": (1, 2, 4), "auto": (1,)}
 _MORE = 8
 #: With faces in sight, ``auto`` looks at one tile in so many calls: somebody else may have come.
@@ -35,8 +34,6 @@ FIND, CHECK = "detection", "face-check"
 CONTEXT = 1.2
 #: The second look gives roll in these units (radians), so that both its outputs have about the same range in int8.
 ROLL_UNIT = 0.2
-#: A roll below this (radians) is left as it is: turning the crop would cost sharpness and bring nothing.
-LEVEL_FROM = math.radians(8)
 #: Roll that is believed at most (radians).
 _STEEPEST = math.radians(80)
 
@@ -76,7 +73,7 @@ class FaceFinder:
         ModelError: the model is another one, or its card contradicts it.
     """
 
-    def __init__(self, session: Inference, card: ModelCard) -> None:
+    def __init__(self, session: SessionProtocol, card: ModelCard) -> None:
         if card.task != FIND:
             raise ModelError(f"{session.path} is no face finder", expected=f"task {FIND!r}", got=repr(card.task))
         spec = card.input
@@ -92,7 +89,7 @@ class FaceFinder:
         session = load(path, runtime=runtime, threads=threads)
         return cls(session, _card(path))
 
-    def __call__(self, pixels: np.ndarray, *, least: float) -> list[Detection]:
+    def __call__(self, pixels: np.ndarray, *, least: float) -> list[Hit]:
         """Look once.
 
         Args:
@@ -127,7 +124,7 @@ class FaceCheck:
         ModelError: the model is another one, or its card contradicts it.
     """
 
-    def __init__(self, session: Inference, card: ModelCard) -> None:
+    def __init__(self, session: SessionProtocol, card: ModelCard) -> None:
         if card.task != CHECK:
             raise ModelError(f"{session.path} is no second look", expected=f"task {CHECK!r}", got=repr(card.task))
         _hold_to(session, (1, *card.input.shape), (1, 2))
@@ -140,7 +137,7 @@ class FaceCheck:
         session = load(path, runtime=runtime, threads=threads)
         return cls(session, _card(path))
 
-    def __call__(self, frame: np.ndarray, found: Detection) -> tuple[float, float]:
+    def __call__(self, frame: np.ndarray, found: Hit) -> tuple[float, float]:
         """Look at a hit.
 
         Args:
@@ -163,13 +160,13 @@ class FaceCheck:
         return face, max(-_STEEPEST, min(_STEEPEST, roll * ROLL_UNIT))
 
 
-class EdgeemoDetector:
-    """Faces by our own finder; a callable as every detector.
+class FaceSearch:
+    """A search of images for faces: the network that finds them, on one or more views, and the one that checks them.
 
     Args:
         finder: finds.
         check: looks a second time; None believes the finder.
-        search: one of :data:`SEARCHES`.
+        search: one of :data:`~edgeemo.edge.faces.detector.SEARCHES`.
         settings: what counts as a face.
 
     Raises:
@@ -184,50 +181,11 @@ class EdgeemoDetector:
         search: str = "fast",
         settings: FinderSettings | None = None,
     ) -> None:
-        if search not in SEARCHES:
-            raise OptionError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
         self._finder, self._check = finder, check
-        self._search, self._settings = search, settings or FinderSettings()
+        self._search, self._settings = _known(search), settings or FinderSettings()
         self._calls = self._tile = 0
 
-    @classmethod
-    def open(
-        cls,
-        finder: str | Path = FINDER,
-        check: str | Path | None = SECOND_LOOK,
-        *,
-        search: str = "fast",
-        runtime: str = "auto",
-        threads: int = 1,
-    ) -> EdgeemoDetector:
-        """Load a finder with its second look.
-
-        Args:
-            finder, check: names of models that ship, or paths; None looks once.
-            search: one of :data:`SEARCHES`.
-            runtime, threads: see :func:`edgeemo.edge.inference.interpreter.load`.
-
-        Raises:
-            EdgeemoError: a file is not there, or is another model.
-        """
-        first = FaceFinder.open(find_model(finder), runtime=runtime, threads=threads)
-        second = None if check is None else FaceCheck.open(find_model(check), runtime=runtime, threads=threads)
-        return cls(first, second, search=search)
-
-    def __call__(self, frame: np.ndarray) -> list[Box]:
-        """Find faces.
-
-        Args:
-            frame: uint8 (h, w) gray or (h, w, 3) RGB.
-
-        Returns:
-            Square boxes inside the frame, largest first, one for each face.
-        """
-        height, width = frame.shape[:2]
-        boxes = [found.box.inside(width, height) for found in self.detect(frame)]
-        return sorted(boxes, key=lambda box: -box.area)
-
-    def detect(self, frame: np.ndarray) -> list[Detection]:
+    def detect(self, frame: np.ndarray) -> list[Hit]:
         """Find faces with their scores and, with a second look, their roll; the surest first.
 
         Args:
@@ -240,7 +198,7 @@ class EdgeemoDetector:
                 faces = suppress([*faces, *self._judge(frame, self._look(frame, self._next_tile(frame)))])
         return faces
 
-    def candidates(self, gray: np.ndarray) -> list[Detection]:
+    def candidates(self, gray: np.ndarray) -> list[Hit]:
         """What the finder alone finds, from ``candidates`` of the settings up, at all levels of the search."""
         return suppress([hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))])
 
@@ -253,7 +211,7 @@ class EdgeemoDetector:
         self._tile += 1
         return [tiles[self._tile % len(tiles)]] if tiles else []
 
-    def _look(self, frame: np.ndarray, seen: Sequence[View]) -> list[Detection]:
+    def _look(self, frame: np.ndarray, seen: Sequence[View]) -> list[Hit]:
         least = self._settings.candidates if self._check else self._settings.alone
         size, out = self._finder.size, []
         for view, pixels in zip(seen, render(frame, seen, size), strict=True):
@@ -263,7 +221,7 @@ class EdgeemoDetector:
             out += [replace(hit, score=hit.score - off) for hit in whole]
         return out
 
-    def _judge(self, frame: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
+    def _judge(self, frame: np.ndarray, found: Sequence[Hit]) -> list[Hit]:
         if self._check is None:
             return [hit for hit in found if hit.score >= self._settings.alone]
         faces = []
@@ -277,12 +235,66 @@ class EdgeemoDetector:
                 faces.append(replace(hit, score=score, roll=self._leveled(frame, hit, roll)))
         return sorted(faces, key=lambda face: -face.score)
 
-    def _leveled(self, frame: np.ndarray, hit: Detection, roll: float) -> float:
+    def _leveled(self, frame: np.ndarray, hit: Hit, roll: float) -> float:
         """Roll after a look at the crop that was turned by the first estimate, which is better where it is large."""
         if self._check is None or abs(roll) < LEVEL_FROM:
             return 0.0
         _, left = self._check(frame, replace(hit, roll=roll))
         return max(-_STEEPEST, min(_STEEPEST, roll + left))
+
+
+class EdgeemoDetector(Detector):
+    """The detector that ships, with faces up to a roll of about 60 degrees.
+
+    Args:
+        path: .tflite of a finder, with its check beside it as ``NAME-check.tflite``; None for the files that ship. A
+            finder without a check is believed.
+        search: one of :data:`~edgeemo.edge.faces.detector.SEARCHES`.
+
+    Raises:
+        ModelError: a file is another model, or its card contradicts it.
+        OptionError: unknown search.
+    """
+
+    name = "edgeemo"
+
+    def __init__(self, path: str | Path | None = None, *, search: str = "fast") -> None:
+        path = find_model(FINDER) if path is None else Path(path)
+        check = path.with_name(f"{path.stem}-check.tflite")
+        finder = FaceFinder.open(path)
+        self._networks = finder, FaceCheck.open(check) if check.is_file() else None
+        self._search = FaceSearch(*self._networks, search=search)
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Return whether the file's name ends in .tflite."""
+        return path.suffix.lower() == ".tflite"
+
+    def with_search(self, search: str) -> EdgeemoDetector:
+        """Return a detector with the same networks and another search."""
+        other = copy(self)
+        other._search = FaceSearch(*self._networks, search=search)
+        return other
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Find faces.
+
+        Args:
+            image: uint8 (h, w) gray or (h, w, 3) RGB.
+
+        Returns:
+            Square boxes with their scores and their roll, largest first, one for each face.
+        """
+        return largest_first(
+            Detection(hit.box, 1 / (1 + math.exp(-max(-50.0, hit.score))), hit.roll)
+            for hit in self._search.detect(image)
+        )
+
+
+def _known(search: str) -> str:
+    if search not in SEARCHES:
+        raise OptionError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
+    return search
 
 
 def _card(path: str | Path) -> ModelCard:
@@ -292,7 +304,7 @@ def _card(path: str | Path) -> ModelCard:
     return card
 
 
-def _hold_to(session: Inference, wanted: tuple[int, ...], given: tuple[int, ...]) -> None:
+def _hold_to(session: SessionProtocol, wanted: tuple[int, ...], given: tuple[int, ...]) -> None:
     """Raise unless a model takes and gives tensors of these shapes."""
     for what, shape, found in (("input", wanted, session.input.shape), ("output", given, session.output.shape)):
         if found != shape:

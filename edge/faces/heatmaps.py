@@ -25,7 +25,7 @@ _MOST = 60
 
 
 @dataclass(frozen=True)
-class Detection:
+class Hit:
     """A face that was found.
 
     Args:
@@ -47,7 +47,7 @@ class Detection:
         side = max(1, round(self.side))
         return Box(round(self.x - self.side / 2), round(self.y - self.side / 2), side, side)
 
-    def overlap(self, other: Detection) -> float:
+    def overlap(self, other: Hit) -> float:
         """Area of the intersection over the area of the smaller box: 0 apart, 1 nested."""
         reach = (self.side + other.side) / 2
         smaller = min(self.side, other.side)
@@ -70,7 +70,7 @@ def cell_centers(height: int, width: int) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def read_cells(values: np.ndarray, centers: np.ndarray) -> list[Detection]:
+def read_cells(values: np.ndarray, centers: np.ndarray) -> list[Hit]:
     """Cells that are sure enough to faces, one a cell.
 
     Args:
@@ -86,23 +86,24 @@ def read_cells(values: np.ndarray, centers: np.ndarray) -> list[Detection]:
     rows = np.column_stack([places, sides, values[:, 0]])
     rows = rows[np.isfinite(rows).all(axis=1)]
     order = np.argsort(-rows[:, 3], kind="stable")[:_MOST]
-    return [Detection(*row) for row in rows[order].tolist()]
+    return [Hit(*row) for row in rows[order].tolist()]
 
 
-def suppress(detections: Sequence[Detection]) -> list[Detection]:
+def suppress(detections: Sequence[Hit]) -> list[Hit]:
     """Keep the surest of the hits that mean the same face (greedy non-maximum suppression), the surest first."""
     return [group[0] for group in _groups(detections)]
 
 
-def blend(detections: Sequence[Detection]) -> list[Detection]:
+def blend(detections: Sequence[Hit]) -> list[Hit]:
     """As :func:`suppress`, but each face's place and size are the mean of its hits of about the same size, weighted by
-    their odds: neighboring cells see the same face, and their errors differ (as in BlazeFace, arXiv:1907.05047)."""
+    their odds: neighboring cells see the same face, and their errors differ (as in BlazeFace, arXiv:1907.05047).
+    """
     return [_mean(group) for group in _groups(detections)]
 
 
-def _groups(detections: Sequence[Detection]) -> list[list[Detection]]:
+def _groups(detections: Sequence[Hit]) -> list[list[Hit]]:
     """Hits that mean the same face, the surest of them first in each group."""
-    groups: list[list[Detection]] = []
+    groups: list[list[Hit]] = []
     for detection in sorted(detections, key=lambda found: -found.score):
         for group in groups:
             if detection.overlap(group[0]) > SAME_FACE:
@@ -113,7 +114,7 @@ def _groups(detections: Sequence[Detection]) -> list[list[Detection]]:
     return groups
 
 
-def _mean(group: Sequence[Detection]) -> Detection:
+def _mean(group: Sequence[Hit]) -> Hit:
     first = group[0]
     alike = [hit for hit in group if 1 / _ALIKE < hit.side / first.side < _ALIKE]
     weights = [math.exp(hit.score - first.score) for hit in alike]
@@ -122,4 +123,4 @@ def _mean(group: Sequence[Detection]) -> Detection:
         sum(weight * getattr(hit, name) for weight, hit in zip(weights, alike, strict=True)) / total
         for name in ("x", "y", "side")
     )
-    return Detection(x, y, side, first.score)
+    return Hit(x, y, side, first.score)

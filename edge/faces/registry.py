@@ -16,6 +16,7 @@ DETECTORS: Registry[type[Detector]] = Registry(
     builtin={
         # OpenCV's wheel brings it: the only one that needs neither a file nor a download.
         "auto": "edgeemo.edge.faces.haar:HaarDetector",
+        "edgeemo": "edgeemo.edge.faces.finder:EdgeemoDetector",
         "haar": "edgeemo.edge.faces.haar:HaarDetector",
         "yunet": "edgeemo.edge.faces.yunet:YuNetDetector",
         "none": "edgeemo.edge.faces.whole_image:WholeImage",

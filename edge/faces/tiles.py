@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .heatmaps import Detection
+from .heatmaps import Hit
 
 #: A level whose pixels would be larger than the image's by this factor shows nothing new.
 _FINEST = 1.5
@@ -37,8 +37,8 @@ class View:
     width: int
     height: int
 
-    def cuts(self, found: Detection, size: tuple[int, int]) -> bool:
-        """Whether a face found in this view, in its pixels, is cut by an edge behind which another tile goes on."""
+    def cuts(self, found: Hit, size: tuple[int, int]) -> bool:
+        """Whether a face found in this view, in its pixels, is cut by an edge that another tile continues behind."""
         height, width = size
         left, top = found.x - found.side / 2, found.y - found.side / 2
         slack = _BEYOND * found.side
@@ -49,9 +49,9 @@ class View:
             or (top + found.side > height + slack and self.y + height < self.height)
         )
 
-    def in_image(self, found: Detection) -> Detection:
+    def in_image(self, found: Hit) -> Hit:
         """A face found in this view, in pixels of the image."""
-        return Detection(
+        return Hit(
             (found.x + self.x) / self.scale, (found.y + self.y) / self.scale, found.side / self.scale, found.score
         )
 

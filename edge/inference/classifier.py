@@ -135,9 +135,10 @@ def check_card(card: ModelCard, session: SessionProtocol) -> None:
     """Check that a card fits its model.
 
     Raises:
-        ModelError: the input shape or the number of outputs differ, or the input's type cannot hold what the card's
-            normalization gives.
+        ModelError: it is no classifier, the input shape or the number of outputs differ, or the input's type cannot
+            hold what the card's normalization gives.
     """
+    card.require_classifier(str(session.path))
     wanted, found = (1, *card.input.shape), session.input.shape
     if found != wanted:
         first = found == (1, card.input.depth, card.input.height, card.input.width)

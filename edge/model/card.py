@@ -28,7 +28,9 @@ _SCHEMA_1 = {"quantisation": "quantization", "licence": "license"}
 _ROUNDINGS_1 = {"compensated": "gptq"}
 CARD_NAME = "edgeemo.json"
 LABELS_NAME = "labels.txt"
-TASKS = ("multiclass", "binary", "detection", "face-check")
+#: Tasks of classifiers, whose outputs are probabilities of the labels, and of the networks of the face detector.
+CLASSIFICATION = ("multiclass", "binary")
+TASKS = (*CLASSIFICATION, "detection", "face-check")
 _LARGEST_CARD = 1 << 20
 
 INTENDED_USE = (
@@ -169,7 +171,9 @@ class ModelCard:
         name: name of the model.
         labels: class names in the order of the outputs; for a binary task (negative, positive).
         input: size, colors and normalization.
-        task: ``multiclass`` (softmax) or ``binary`` (one sigmoid output, the probability of ``labels[1]``).
+        task: ``multiclass`` (softmax) or ``binary`` (one sigmoid output, the probability of ``labels[1]``) of a
+            classifier; ``detection`` or ``face-check`` of a face detector's networks, see
+            :mod:`edgeemo.edge.faces.finder`.
         provenance: origin of the model.
         quantization: method of quantization and its calibration set.
         metrics: name -> figure with data, split, n and confidence interval.
@@ -240,6 +244,23 @@ class ModelCard:
         found = [(role, owner) for owner in owners for _, role in _roles(owner) if role.rows is not None]
         found.sort(key=lambda pair: pair[0].place)
         return [row for role, owner in found if role.rows for row in role.rows(owner)]
+
+    def require_classifier(self, where: str) -> None:
+        """Check that the model classifies.
+
+        Args:
+            where: file name for the message.
+
+        Raises:
+            ModelError: it has another task.
+        """
+        if self.task not in CLASSIFICATION:
+            raise ModelError(
+                f"{where} does not classify faces",
+                expected=f"task {' or '.join(CLASSIFICATION)}",
+                got=f"task {self.task}",
+                hint="name an emotion model: edgeemo models list shows those that ship",
+            )
 
     @property
     def outputs(self) -> int:

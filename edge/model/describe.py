@@ -80,6 +80,7 @@ def describe(
         card = read_card_beside(path)
     if card is None:
         card = _made(path, description, shape, answers)
+    card.require_classifier(str(path))
     _check_shapes(path, card, shape, answers)
     return card
 

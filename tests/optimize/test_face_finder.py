@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
-from edgeemo.edge.faces.finder import CHECK, FIND, EdgeemoDetector, FaceCheck, FaceFinder, FinderSettings
-from edgeemo.edge.faces.heatmaps import Detection
+from edgeemo.edge.faces.finder import CHECK, FIND, FaceCheck, FaceFinder, FaceSearch, FinderSettings
+from edgeemo.edge.faces.heatmaps import Hit
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import ModelCard, write_model
 from edgeemo.edge.vision.preprocess import InputSpec, normalize
@@ -51,7 +51,7 @@ def test_the_device_takes_what_is_converted(method: str, tmp_path) -> None:
         model = build(name, spec, outputs)
         card = ModelCard("x", LABELS, spec, task=task)
         calibration = images(spec) if method == "int8" else None
-        flatbuffer, told = to_file(model, card, method, calibration)
+        flatbuffer, told = to_file(model, card, calibration)
         assert told.quantization.method == method
         path = tmp_path / f"{name}.tflite"
         write_model(path, flatbuffer, told)
@@ -61,7 +61,7 @@ def test_the_device_takes_what_is_converted(method: str, tmp_path) -> None:
         wanted = model.predict(normalize(pixels, spec)[None], verbose=0)
         assert given.shape == wanted.shape
         assert np.abs(given - wanted).mean() < (1e-4 if method == "float32" else 0.1)
-    detector = EdgeemoDetector(
+    detector = FaceSearch(
         FaceFinder.open(tmp_path / "face-finder.tflite"),
         FaceCheck.open(tmp_path / "face-check.tflite"),
         search="thorough",
@@ -75,8 +75,8 @@ def outcomes(scores: list[float], false: list[float]) -> list[ImageOutcome]:
     result = []
     for index, score in enumerate(scores):
         image = BoxedImage(str(index), lambda: np.zeros((1, 1), np.uint8), (Region(0, 0, 40, 40),))
-        hits = [Detection(20, 20, 40, score)]
-        hits += [Detection(300, 300, 40, other) for other in false] if index == 0 else []
+        hits = [Hit(20, 20, 40, score)]
+        hits += [Hit(300, 300, 40, other) for other in false] if index == 0 else []
         result.append(outcome(image, 400, hits))
     return result
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...edge.common.errors import RecipeError
-from ...edge.model.card import TASKS
+from ...edge.model.card import CLASSIFICATION
 from ...edge.vision.preprocess import InputSpec
 from . import toml
 from .overrides import apply_override, extended, from_table
@@ -44,7 +44,7 @@ class Recipe:
     phase: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
-        _one_of("task", self.task, TASKS)
+        _one_of("task", self.task, CLASSIFICATION)
         _one_of("loss.class_weights", self.loss.class_weights, ("none", "balanced", "sqrt"))
         _one_of("optimizer.name", self.optimizer.name, ("adam", "adamw", "sgd"))
         _one_of("optimizer.precision", self.optimizer.precision, ("float32", "bfloat16", "float16"))

@@ -1,5 +1,6 @@
 """How well faces are found on photographs, and what that leaves of the labels: recall by size and pose, false hits an
-image, expressions right end to end. Nothing of TensorFlow, so that it can be measured on the device."""
+image, expressions right end to end. Nothing of TensorFlow, so that it can be measured on the device.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...edge.common.proportion import Accuracy
-from ...edge.faces.heatmaps import Detection
+from ...edge.faces.heatmaps import Hit
 from ..datasets.boxes import BoxedImage, Region
 
 #: A hit is a face's when the centers are within this share of its height and the sides within :data:`FACTOR`.
 NEAR, FACTOR = 0.5, 2.0
-#: Bounds of the sizes for which recall is told, in shares of the image's longer side.
+#: Bounds of the sizes for which recall is reported, in shares of the image's longer side.
 SIZES = (1 / 4, 1 / 8, 1 / 12, 1 / 16, 1 / 24)
 #: Faces from this share up are what a device is asked for; smaller ones show no expression at its resolution.
 LARGE = 1 / 12
@@ -54,7 +55,7 @@ class ImageOutcome:
     false: tuple[float, ...]
 
 
-def match(regions: Sequence[Region], hits: Sequence[Detection]) -> dict[int, int]:
+def match(regions: Sequence[Region], hits: Sequence[Hit]) -> dict[int, int]:
     """Pair hits with marked faces, the closest pairs first, each of them once.
 
     Args:
@@ -82,9 +83,9 @@ def match(regions: Sequence[Region], hits: Sequence[Detection]) -> dict[int, int
 def outcome(
     image: BoxedImage,
     longest: int,
-    hits: Sequence[Detection],
+    hits: Sequence[Hit],
     *,
-    name: Callable[[Detection], str] | None = None,
+    name: Callable[[Hit], str] | None = None,
 ) -> ImageOutcome:
     """Hold the hits in an image against its marked faces.
 

@@ -16,7 +16,7 @@ import numpy as np
 from ...edge.common.errors import DataError, RecipeError
 from ...edge.common.files import atomic_path, write_json, write_text
 from ...edge.faces.finder import ROLL_UNIT
-from ...edge.faces.heatmaps import CELL, Detection
+from ...edge.faces.heatmaps import CELL, Hit
 from ...edge.vision.image import is_image, read_image
 from ...edge.vision.preprocess import InputSpec, normalize
 from ..architectures import build
@@ -107,7 +107,7 @@ def train_finder(
     seed: int = 0,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Any:
-    """Train the network that finds; a killed training goes on at its last checkpoint.
+    """Train the network that finds; a killed training continues from its last checkpoint.
 
     Args:
         recipe: how.
@@ -129,7 +129,7 @@ def train_finder(
     sources = data.sources()
     model = build(recipe.architecture.name, recipe.input, CELL, l2=settings.l2, options=recipe.architecture.options)
     trainer = StepTrainer(model, detection_loss(size), settings, folder)
-    # A training that goes on must not draw the same scenes again.
+    # A resumed training must not draw the same scenes again.
     composer = SceneComposer(sources, size, settings=recipe.scenes, seed=seed + trainer.step)
     miner = SceneComposer(replace(sources, mined=[]), size, settings=recipe.scenes, seed=seed + trainer.step + 1)
     worst = tf.function(lambda pixels: tf.reduce_max(model(pixels, training=False)[..., 0], axis=1))
@@ -157,8 +157,8 @@ def train_finder(
 def collect_crops(
     recipe: FinderRecipe,
     data: FinderData,
-    fast: Callable[[np.ndarray], Sequence[Detection]],
-    thorough: Callable[[np.ndarray], Sequence[Detection]],
+    fast: Callable[[np.ndarray], Sequence[Hit]],
+    thorough: Callable[[np.ndarray], Sequence[Hit]],
     *,
     seed: int = 0,
 ) -> CropSet:

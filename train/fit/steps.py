@@ -65,7 +65,7 @@ class Prefetch:
 
 
 class StepTrainer:
-    """Trains a model by steps; a killed training goes on at its last checkpoint.
+    """Trains a model by steps; a killed training continues from its last checkpoint.
 
     Args:
         model: tf_keras.Model.

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...edge.faces.crops import upright_crop
 from ...edge.faces.finder import CONTEXT, ROLL_UNIT
-from ...edge.faces.heatmaps import Detection
+from ...edge.faces.heatmaps import Hit
 from ..datasets.boxes import Region
 
 #: Side of a stored crop in sides of what the network sees: room to turn and shift it.
@@ -54,7 +54,7 @@ class CropSet:
         self,
         gray: np.ndarray,
         regions: Sequence[Region],
-        hits: Iterable[Detection],
+        hits: Iterable[Hit],
         *,
         rng: np.random.Generator,
         scattered: int = 1,
@@ -96,7 +96,12 @@ class CropSet:
         return self._part([not one for one in held]), self._part(held)
 
     def _part(self, chosen: Sequence[bool]) -> CropSet:
-        return CropSet(self.side, *(list(compress(own, chosen)) for own in (self.crops, self.faces, self.rolls)))
+        return CropSet(
+            self.side,
+            list(compress(self.crops, chosen)),
+            list(compress(self.faces, chosen)),
+            list(compress(self.rolls, chosen)),
+        )
 
 
 class CropBatches:
@@ -127,7 +132,8 @@ class CropBatches:
 
     def __call__(self) -> tuple[np.ndarray, np.ndarray]:
         """float32 (batch, side, side, 1) in -1 to 1, and the targets, float32 (batch, 3): 1 for a face, roll in
-        :data:`ROLL_UNIT`, weight of the roll."""
+        :data:`ROLL_UNIT`, weight of the roll.
+        """
         rng, side = self._rng, self._crops.side
         faces, others = self._kinds
         chosen = np.concatenate(
@@ -161,7 +167,7 @@ class CropBatches:
         )
         middle = np.array([crop.shape[1] / 2, crop.shape[0] / 2])
         matrix = cv2.getRotationMatrix2D(tuple(middle), degrees, math.exp(rng.normal(0, 0.07)))
-        matrix[:, 2] += side / 2 - middle + rng.normal(0, 0.03, 2) * side
+        matrix[:, 2] = matrix[:, 2] + side / 2 - middle + rng.normal(0, 0.03, 2) * side
         whole = 0.0 if math.isnan(roll) else roll
         whole += math.radians(degrees)
         if rng.random() < 0.5:
@@ -178,7 +184,7 @@ class CropBatches:
 def mine(
     crops: CropSet,
     images: Iterable[tuple[np.ndarray, Sequence[Region]]],
-    find: Callable[[np.ndarray], Sequence[Detection]],
+    find: Callable[[np.ndarray], Sequence[Hit]],
     *,
     views: int,
     rng: np.random.Generator,
@@ -201,19 +207,19 @@ def mine(
                 continue
             y, x = rng.integers(0, gray.shape[0] - height + 1), rng.integers(0, gray.shape[1] - width + 1)
             part = np.ascontiguousarray(gray[y : y + height, x : x + width])
-            moved = [Detection(h.x + x, h.y + y, h.side, h.score) for h in find(part)]
+            moved = [Hit(h.x + x, h.y + y, h.side, h.score) for h in find(part)]
             crops.add_image(gray, regions, moved, rng=rng, scattered=0)
 
 
-def _distance(hit: Detection, region: Region) -> float:
+def _distance(hit: Hit, region: Region) -> float:
     """Between the centers, in sides of the larger box."""
     x, y = region.center
     return math.hypot(hit.x - x, hit.y - y) / max(hit.side, region.side)
 
 
-def _ratio(hit: Detection, region: Region) -> float:
+def _ratio(hit: Hit, region: Region) -> float:
     return max(hit.side / region.side, region.side / hit.side)
 
 
-def _apart(hit: Detection, region: Region) -> bool:
+def _apart(hit: Hit, region: Region) -> bool:
     return _distance(hit, region) > _APART or _ratio(hit, region) > _UNLIKE

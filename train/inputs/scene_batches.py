@@ -26,7 +26,7 @@ class SceneBatches:
     def __call__(self) -> tuple[np.ndarray, np.ndarray]:
         """float32 (batch, height, width, 1) in -1 to 1, and the targets, float32 (batch, cells, 5)."""
         fresh = [self._composer.scene() for _ in range(self._batch - self._batch // 2)]
-        again = []
+        again: list[tuple[np.ndarray, np.ndarray]] = []
         while len(again) + len(fresh) < self._batch:
             if len(self._pool) < _POOL:
                 again.append(self._composer.scene())

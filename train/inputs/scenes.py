@@ -88,7 +88,7 @@ class Photograph:
             uint8 (height, width), and the boxes in the view, float32 (n, 4).
         """
         matrix = cv2.getRotationMatrix2D(center, degrees, scale)
-        matrix[:, 2] += np.array([size[1] / 2, size[0] / 2]) - center
+        matrix[:, 2] = matrix[:, 2] + np.array([size[1] / 2, size[0] / 2]) - center
         boxes = self.boxes.copy()
         boxes[:, :2] = self.boxes[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         boxes[:, 2] *= scale
@@ -165,19 +165,19 @@ class SceneComposer:
         rng, sources, (height, width) = self.rng, self.sources, self.size
         kind = rng.random()
         if sources.mined and kind < self.settings.mined:
-            return sources.mined[rng.integers(len(sources.mined))].copy()
+            return sources.mined[int(rng.integers(len(sources.mined)))].copy()
         if sources.photographs and rng.random() < 0.2 and (pixels := self._between_faces()) is not None:
             return pixels
         if rng.random() < 0.04:
             return self._noise()
-        photograph = sources.backgrounds[rng.integers(len(sources.backgrounds))]
+        photograph = sources.backgrounds[int(rng.integers(len(sources.backgrounds)))]
         fitting = max(width / photograph.width, height / photograph.height)
         scale = fitting / rng.uniform(0.15, 1)
         return self._look(photograph, self._anywhere(photograph), scale)[0]
 
     def _natural(self) -> tuple[np.ndarray, np.ndarray]:
         rng, settings, (height, width) = self.rng, self.settings, self.size
-        photograph = self.sources.photographs[rng.integers(len(self.sources.photographs))]
+        photograph = self.sources.photographs[int(rng.integers(len(self.sources.photographs)))]
         fitting = min(width / photograph.width, height / photograph.height)
         if rng.random() < settings.whole:
             center = (photograph.width / 2, photograph.height / 2)
@@ -211,7 +211,7 @@ class SceneComposer:
         """A view into a photograph with faces that shows none of them: bodies, hands, hair."""
         rng, (height, width) = self.rng, self.size
         for _ in range(6):
-            photograph = self.sources.photographs[rng.integers(len(self.sources.photographs))]
+            photograph = self.sources.photographs[int(rng.integers(len(self.sources.photographs)))]
             scale = max(width / photograph.width, height / photograph.height) / rng.uniform(0.2, 0.8)
             pixels, boxes = self._look(photograph, self._anywhere(photograph), scale)
             if not len(boxes):
@@ -255,7 +255,7 @@ class SceneComposer:
         room = 0.55 * (boxes[:, 2] + side)
         if np.any((np.abs(boxes[:, 0] - x) < room) & (np.abs(boxes[:, 1] - y) < room)):
             return boxes
-        crop = self.sources.faces[rng.integers(len(self.sources.faces))]
+        crop = self.sources.faces[int(rng.integers(len(self.sources.faces)))]
         fragment = rng.random() < self.settings.fragments
         if fragment:
             crop = _fragment(crop, rng)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.faces.crops import face_crop, upright_crop
-from edgeemo.edge.faces.heatmaps import Detection
+from edgeemo.edge.faces.detector import Detection
+from edgeemo.edge.vision.box import Box
 
 
 def ramp() -> np.ndarray:
@@ -42,12 +43,14 @@ def test_a_turned_pattern_stands_upright_again(degrees: float) -> None:
     assert np.abs(back.astype(int) - wanted).mean() < 4
 
 
-@pytest.mark.parametrize("margin", [0.0, 0.4])
-def test_a_face_without_roll_is_cut_as_every_detector_s(margin: float) -> None:
-    found = Detection(20.4, 10.2, 31.0, 1.0)
-    wanted = found.box.inside(120, 100).grown(margin).crop(ramp())
+@pytest.mark.parametrize("box", [Box(5, 4, 31, 31), Box(-7, -3, 30, 30), Box(100, 90, 40, 40), Box(2, 3, 20, 30)])
+@pytest.mark.parametrize("margin", [0.0, 0.4, -0.2])
+@pytest.mark.parametrize("degrees", [0.0, 5.0, -5.0])
+def test_an_upright_face_is_cut_without_interpolation(box: Box, margin: float, degrees: float) -> None:
+    wanted = box.inside(120, 100).grown(margin).crop(ramp())
+    found = Detection(box, roll=math.radians(degrees))
     assert (face_crop(ramp(), found, margin=margin) == wanted).all()
 
 
 def test_a_turned_face_at_the_rim_keeps_its_size() -> None:
-    assert face_crop(ramp(), Detection(0, 0, 30, 1.0, roll=0.5), margin=0.5).shape == (45, 45)
+    assert face_crop(ramp(), Detection(Box(-15, -15, 30, 30), roll=0.5), margin=0.5).shape == (45, 45)

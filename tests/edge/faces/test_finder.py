@@ -8,16 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeemo.edge.common.errors import EdgeemoError
+from edgeemo.edge.common.errors import EdgeemoError, OptionError
+from edgeemo.edge.faces.detector import SEARCHES
 from edgeemo.edge.faces.finder import (
     CHECK,
     FIND,
-    SEARCHES,
     EdgeemoDetector,
     FaceCheck,
     FaceFinder,
-    FinderSettings,
+    FaceSearch,
 )
+from edgeemo.edge.faces.heatmaps import Hit
 from edgeemo.edge.inference.interpreter import Tensor
 from edgeemo.edge.model.card import ModelCard
 from edgeemo.edge.model.zoo import FOLDER
@@ -34,6 +35,11 @@ def finder() -> FaceFinder:
 @pytest.fixture(scope="module")
 def check() -> FaceCheck:
     return FaceCheck.open(SECOND)
+
+
+@pytest.fixture(scope="module")
+def detector() -> EdgeemoDetector:
+    return EdgeemoDetector()
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +62,20 @@ def test_a_face_is_found_where_it_is(
     finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray, search: str, gray: bool
 ) -> None:
     frame = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY) if gray else astronaut
-    (box,) = EdgeemoDetector(finder, check, search=search)(frame)
-    assert abs(box.x + box.width / 2 - 225) < 25
-    assert abs(box.y + box.height / 2 - 115) < 30
-    assert 65 < box.width < 150
+    (hit,) = FaceSearch(finder, check, search=search).detect(frame)
+    assert abs(hit.x - 225) < 25
+    assert abs(hit.y - 115) < 30
+    assert 65 < hit.side < 150
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_detector_says_where_how_sure_and_how_turned(detector: EdgeemoDetector, search: str) -> None:
+    photograph = np.asarray(pytest.importorskip("skimage.data").astronaut())
+    (found,) = detector.with_search(search).detect(photograph)
+    assert abs(found.box.center[0] - 225) < 25
+    assert found.box.width == found.box.height
+    assert 0.5 <= (found.score or 0) <= 1
+    assert found.roll == 0
 
 
 @pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
@@ -69,7 +85,7 @@ def test_the_second_look_tells_roll(
     matrix = cv2.getRotationMatrix2D((225, 115), degrees, 1.0)
     matrix[:, 2] += np.array([256, 256]) - (225, 115)
     turned = cv2.warpAffine(astronaut, matrix, (512, 512), borderMode=cv2.BORDER_REFLECT)
-    found = EdgeemoDetector(finder, check).detect(turned)
+    found = FaceSearch(finder, check).detect(turned)
     face = min(found, key=lambda hit: np.hypot(hit.x - 256, hit.y - 256))
     assert np.degrees(face.roll) == pytest.approx(degrees, abs=22)
 
@@ -79,20 +95,20 @@ def test_the_second_look_tells_roll(
 def test_frames_of_any_size_are_searched(
     finder: FaceFinder, check: FaceCheck, size: tuple[int, int], search: str
 ) -> None:
-    assert EdgeemoDetector(finder, check, search=search)(np.full((*size, 3), 90, np.uint8)) == []
+    assert FaceSearch(finder, check, search=search).detect(np.full((*size, 3), 90, np.uint8)) == []
 
 
 def test_a_small_face_in_a_large_frame_is_found_in_tiles(
     finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray
 ) -> None:
     frame = on_gray(cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA), (1080, 1920), (1200, 500))
-    found = EdgeemoDetector(finder, check, search="thorough").detect(frame)
+    found = FaceSearch(finder, check, search="thorough").detect(frame)
     assert any(np.hypot(hit.x - 1332, hit.y - 567) < 20 for hit in found)
 
 
 def test_tiles_in_turn_find_what_one_look_misses(finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray) -> None:
     frame = on_gray(cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA), (900, 1600), (900, 400))
-    detector = EdgeemoDetector(finder, check, search="auto")
+    detector = FaceSearch(finder, check, search="auto")
     found = [hit for _ in range(12) for hit in detector.detect(frame)]
     assert any(np.hypot(hit.x - 1032, hit.y - 467) < 20 for hit in found)
 
@@ -100,19 +116,9 @@ def test_tiles_in_turn_find_what_one_look_misses(finder: FaceFinder, check: Face
 def test_many_faces_are_all_found_once(finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray) -> None:
     face = astronaut[20:220, 125:325]
     frame = np.tile(cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA), (5, 10, 1))
-    found = EdgeemoDetector(finder, check, search="thorough").detect(frame)
+    found = FaceSearch(finder, check, search="thorough").detect(frame)
     places = {(round((hit.x - 64) / 128), round((hit.y - 64) / 128)) for hit in found if 40 < hit.side < 110}
     assert len(places) >= 48
-
-
-def test_boxes_are_squares_inside_the_frame(finder: FaceFinder, check: FaceCheck, astronaut: np.ndarray) -> None:
-    cut = np.ascontiguousarray(astronaut[90:, 200:])
-    for box in EdgeemoDetector(finder, check, settings=FinderSettings(least=-8))(cut):
-        assert box.width == box.height
-        assert box.x >= 0
-        assert box.y >= 0
-        assert box.x + box.width <= cut.shape[1]
-        assert box.y + box.height <= cut.shape[0]
 
 
 @pytest.mark.parametrize(
@@ -132,9 +138,26 @@ def test_a_model_without_a_card_is_refused(tmp_path: Path) -> None:
         FaceFinder.open(bare)
 
 
-def test_an_unknown_search_is_refused(finder: FaceFinder) -> None:
-    with pytest.raises(EdgeemoError, match="unknown search"):
-        EdgeemoDetector(finder, search="deep")
+def test_an_unknown_search_is_refused(detector: EdgeemoDetector) -> None:
+    with pytest.raises(OptionError) as caught:
+        detector.with_search("deep")
+    assert caught.value.got == "'deep'"
+
+
+def test_another_search_leaves_the_detector_as_it_is(detector: EdgeemoDetector, astronaut: np.ndarray) -> None:
+    frame = on_gray(cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA), (1080, 1920), (1200, 500))
+    before = detector.detect(frame)
+    assert len(detector.with_search("thorough").detect(frame)) > len(before)
+    assert detector.detect(frame) == before
+
+
+def test_a_finder_of_one_s_own_takes_the_check_beside_it(tmp_path: Path, astronaut: np.ndarray) -> None:
+    own = tmp_path / "own.tflite"
+    own.write_bytes(FINDER.read_bytes())
+    alone = EdgeemoDetector(own).detect(astronaut)
+    assert all(found.roll == 0 for found in alone)
+    (tmp_path / "own-check.tflite").write_bytes(SECOND.read_bytes())
+    assert EdgeemoDetector(own).detect(astronaut) == EdgeemoDetector().detect(astronaut)
 
 
 class Broken:
@@ -157,12 +180,10 @@ def card(task: str, height: int, width: int) -> ModelCard:
 def test_outputs_that_are_not_numbers_are_said(check: FaceCheck) -> None:
     broken = FaceFinder(Broken((1, 144, 192, 1), (1, 570, 4)), card(FIND, 144, 192))
     with pytest.raises(EdgeemoError, match="not numbers"):
-        EdgeemoDetector(broken)(np.zeros((100, 100), np.uint8))
+        FaceSearch(broken).detect(np.zeros((100, 100), np.uint8))
     second = FaceCheck(Broken((1, 48, 48, 1), (1, 2)), card(CHECK, 48, 48))
-    from edgeemo.edge.faces.heatmaps import Detection
-
     with pytest.raises(EdgeemoError, match="not numbers"):
-        second(np.zeros((100, 100), np.uint8), Detection(50, 50, 20, 1))
+        second(np.zeros((100, 100), np.uint8), Hit(50, 50, 20, 1))
 
 
 @pytest.mark.parametrize(

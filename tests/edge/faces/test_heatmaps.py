@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.edge.faces.heatmaps import Detection, cell_centers, grids, read_cells, suppress
+from edgeemo.edge.faces.heatmaps import Hit, cell_centers, grids, read_cells, suppress
 
 
 def test_cells_lie_row_by_row_the_finest_map_first() -> None:
@@ -48,15 +48,15 @@ def test_sizes_beyond_every_image_stay_finite(size: float) -> None:
 @pytest.mark.parametrize(
     ("other", "kept"),
     [
-        (Detection(50, 50, 40, 1), 1),  # the same
-        (Detection(54, 50, 40, 1), 1),  # nearly
-        (Detection(50, 50, 20, 1), 1),  # nested
-        (Detection(91, 50, 40, 1), 2),  # beside it
-        (Detection(75, 50, 40, 1), 2),  # half hidden behind it
+        (Hit(50, 50, 40, 1), 1),  # the same
+        (Hit(54, 50, 40, 1), 1),  # nearly
+        (Hit(50, 50, 20, 1), 1),  # nested
+        (Hit(91, 50, 40, 1), 2),  # beside it
+        (Hit(75, 50, 40, 1), 2),  # half hidden behind it
     ],
 )
-def test_hits_of_one_face_become_one(other: Detection, kept: int) -> None:
-    sure = Detection(50, 50, 40, 2)
+def test_hits_of_one_face_become_one(other: Hit, kept: int) -> None:
+    sure = Hit(50, 50, 40, 2)
     found = suppress([other, sure])
     assert found[0] == sure
     assert len(found) == kept

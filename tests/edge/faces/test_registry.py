@@ -10,14 +10,17 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError, FileError, ModelError, OptionError, RuntimeUnavailableError
 from edgeemo.edge.faces.detector import Detection, Detector
 from edgeemo.edge.faces.registry import DETECTORS, open_detector
+from edgeemo.edge.model.zoo import find_model
 
 
-@pytest.mark.parametrize("name", ["haar", "yunet", "none"])
+@pytest.mark.parametrize("name", ["haar", "yunet", "edgeemo", "none"])
 def test_a_detector_says_the_name_that_it_has(name: str) -> None:
     assert DETECTORS.load(name).name == name
 
 
-@pytest.mark.parametrize(("choice", "name"), [("auto", "haar"), ("haar", "haar"), ("none", "none")])
+@pytest.mark.parametrize(
+    ("choice", "name"), [("auto", "haar"), ("haar", "haar"), ("edgeemo", "edgeemo"), ("none", "none")]
+)
 def test_a_name_opens_its_detector(choice: str, name: str) -> None:
     assert open_detector(choice).name == name
 
@@ -30,6 +33,7 @@ def test_a_name_opens_its_detector(choice: str, name: str) -> None:
         pytest.param("absent.onnx", EdgeemoError, "absent.onnx is not there", "check the path", id="absent"),
         pytest.param("text.txt", ModelError, "no detector takes", None, id="another file"),
         pytest.param("text.onnx", ModelError, "is no YuNet face model", "sha256", id="not a model"),
+        pytest.param("emotions.tflite", ModelError, "is no face finder", None, id="a classifier"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
@@ -43,6 +47,7 @@ def test_what_cannot_be_meant_is_an_error(
     monkeypatch.setenv("EDGEEMO_CACHE", str(tmp_path / "cache"))
     for name in ("text.txt", "text.onnx"):
         (tmp_path / name).write_text("hello")
+    (tmp_path / "emotions.tflite").write_bytes(find_model("nano").read_bytes())
     with pytest.raises(EdgeemoError) as caught:
         open_detector(tmp_path / choice if "." in choice else choice)
     assert problem in caught.value.problem

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeemo.edge.faces.heatmaps import Detection
+from edgeemo.edge.faces.heatmaps import Hit
 from edgeemo.edge.faces.tiles import render, views
 
 SIZE = (144, 192)
@@ -49,7 +49,7 @@ def test_a_place_in_a_view_is_the_place_in_the_image(level: int) -> None:
         y, x = np.nonzero(pixels > 127)
         # A disc that the tile shows as a whole.
         if len(x) and x.min() > 0 and x.max() < SIZE[1] - 1 and y.min() > 0 and y.max() < SIZE[0] - 1:
-            places.append(tile.in_image(Detection(x.mean() + 0.5, y.mean() + 0.5, 10, 0)))
+            places.append(tile.in_image(Hit(x.mean() + 0.5, y.mean() + 0.5, 10, 0)))
     assert places
     for place in places:
         assert (place.x, place.y) == pytest.approx((700, 300), abs=6 / level)
@@ -68,10 +68,10 @@ def test_a_face_cut_by_an_inner_edge_is_left_to_the_neighbor(x: float, cut_in: l
     assert (first.y, second.y) == (0, 0)
     places = [x - first.x, x - second.x]
     places[1] = 6 if cut_in[1] else places[1]
-    cuts = [tile.cuts(Detection(at, 60, 36, 0), SIZE) for tile, at in zip((first, second), places, strict=True)]
+    cuts = [tile.cuts(Hit(at, 60, 36, 0), SIZE) for tile, at in zip((first, second), places, strict=True)]
     assert cuts == cut_in
 
 
 def test_a_face_cut_by_the_edge_of_the_image_is_kept() -> None:
     first = views((288, 384), SIZE, 2)[0]
-    assert not first.cuts(Detection(2, 2, 40, 0), SIZE)
+    assert not first.cuts(Hit(2, 2, 40, 0), SIZE)

@@ -14,6 +14,7 @@ from edgeemo.edge.common.errors import EdgeemoError, ModelError
 from edgeemo.edge.inference.classifier import Classifier
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import ModelCard, card_of, read_card, shown, with_card, write_model
+from edgeemo.edge.model.zoo import find_model
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.edge.vision.preprocess import InputSpec
 
@@ -83,6 +84,13 @@ def test_model_without_a_card_has_none_and_says_so(tiny_int8: Path, tmp_path: Pa
     assert read_card(path) is None
     with pytest.raises(EdgeemoError, match=r"bare\.tflite has no model card.*--card"):
         Classifier.open(path)
+
+
+@pytest.mark.parametrize("name", ["edgeemo-face", "edgeemo-face-check"])
+def test_networks_of_the_face_detector_are_no_classifiers(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        Classifier.open(find_model(name))
+    assert "does not classify faces" in caught.value.problem
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 from edgeemo.edge.common.errors import DataError
-from edgeemo.edge.faces.heatmaps import Detection
+from edgeemo.edge.faces.heatmaps import Hit
 from edgeemo.train.config.detection import FinderRecipe, load_finder_recipe
 from edgeemo.train.datasets.boxes import BoxDataset, BoxedImage, Region
 from edgeemo.train.fit.face_finder import (
@@ -65,9 +65,9 @@ def test_finder_and_second_look_are_trained_and_leave_what_made_them(tmp_path: P
     assert json.loads((tmp_path / "data.json").read_text()) == data().hashes
     assert load_finder_recipe(tmp_path / "recipe.toml") == recipe()
 
-    def find(gray: np.ndarray) -> list[Detection]:
+    def find(gray: np.ndarray) -> list[Hit]:
         y, x = np.unravel_index(int(cv2.blur(gray, (15, 15)).argmax()), gray.shape)
-        return [Detection(float(x), float(y), 40, 1.0)]
+        return [Hit(float(x), float(y), 40, 1.0)]
 
     import edgeemo.train.fit.face_finder as module
 

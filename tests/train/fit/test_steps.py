@@ -1,4 +1,4 @@
-"""Training by steps: it learns, a killed one goes on where it stood, and what fails while drawing is raised."""
+"""Training by steps: it learns, a killed one continues where it stood, and what fails while drawing is raised."""
 
 from __future__ import annotations
 

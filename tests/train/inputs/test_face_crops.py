@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.faces.finder import ROLL_UNIT
-from edgeemo.edge.faces.heatmaps import Detection
+from edgeemo.edge.faces.heatmaps import Hit
 from edgeemo.train.datasets.boxes import Region
 from edgeemo.train.inputs.face_crops import CropBatches, CropSet, mine
 
@@ -20,15 +20,15 @@ FACE = Region(80, 80, 40, 40, roll=0.3)
 @pytest.mark.parametrize(
     ("hit", "kept"),
     [
-        (Detection(100, 100, 40, 1), [True]),
-        (Detection(104, 98, 46, 1), [True]),
-        (Detection(118, 100, 40, 1), []),  # neither
-        (Detection(150, 150, 40, 1), [False]),
-        (Detection(100, 100, 12, 1), []),  # too small to be judged
-        (Detection(100, 100, 120, 1), [False]),  # the body about the face
+        (Hit(100, 100, 40, 1), [True]),
+        (Hit(104, 98, 46, 1), [True]),
+        (Hit(118, 100, 40, 1), []),  # neither
+        (Hit(150, 150, 40, 1), [False]),
+        (Hit(100, 100, 12, 1), []),  # too small to be judged
+        (Hit(100, 100, 120, 1), [False]),  # the body about the face
     ],
 )
-def test_what_a_hit_is(hit: Detection, kept: list[bool]) -> None:
+def test_what_a_hit_is(hit: Hit, kept: list[bool]) -> None:
     crops = CropSet()
     crops.add_image(GRAY, [FACE], [hit], rng=np.random.default_rng(0), scattered=0)
     assert crops.faces == kept
@@ -38,13 +38,13 @@ def test_what_a_hit_is(hit: Detection, kept: list[bool]) -> None:
 def test_a_hit_on_what_may_be_a_face_is_neither() -> None:
     crops = CropSet()
     perhaps = Region(80, 80, 40, 40, kind="ignore")
-    crops.add_image(GRAY, [perhaps], [Detection(100, 100, 40, 1)], rng=np.random.default_rng(0))
+    crops.add_image(GRAY, [perhaps], [Hit(100, 100, 40, 1)], rng=np.random.default_rng(0))
     assert crops.crops == []
 
 
 def test_a_busy_image_gives_its_surest_false_hits_only() -> None:
     crops = CropSet()
-    hits = [Detection(20 + 20 * (i % 9), 20 + 20 * (i // 9), 18, i) for i in range(60)]
+    hits = [Hit(20 + 20 * (i % 9), 20 + 20 * (i // 9), 18, i) for i in range(60)]
     crops.add_image(GRAY, [], hits, rng=np.random.default_rng(0))
     assert len(crops.crops) == 5
 
@@ -59,10 +59,10 @@ def test_neighbors_are_held_back_together() -> None:
 def test_mining_looks_at_the_whole_and_at_parts_in_places_of_the_whole() -> None:
     crops, seen = CropSet(), []
 
-    def find(gray: np.ndarray) -> list[Detection]:
+    def find(gray: np.ndarray) -> list[Hit]:
         seen.append(gray.shape)
         y, x = np.unravel_index(int(gray.argmax()), gray.shape)
-        return [Detection(float(x), float(y), 20, 1)]
+        return [Hit(float(x), float(y), 20, 1)]
 
     spot = np.zeros((200, 200), np.uint8)
     spot[150, 60] = 255
