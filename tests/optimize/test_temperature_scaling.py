@@ -179,7 +179,7 @@ def test_figures_of_confidence_that_are_no_longer_true_leave_the_card(
     assert (found["test"], found["drift"]) == ({"correct": 1, "n": 2}, {"agreement": 1.0})
 
 
-def test_the_validation_role_of_the_run_is_used(trained_run: Path) -> None:
+def test_the_validation_split_of_the_run_is_used(trained_run: Path) -> None:
     run = Run.open(trained_run)
     assert validation_split(run, run.card).content_hash == run.card.provenance.split_hashes["validation"]
 

@@ -49,7 +49,7 @@ def tflite(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_card_tells_classes_and_test_role(run: Path) -> None:
+def test_the_card_tells_classes_and_test_split(run: Path) -> None:
     card = Run.open(run).card
     assert card.labels == ("joy", "neutral")
     assert card.provenance.holdout == {"share": 0.3, "seed": 5}
@@ -57,7 +57,7 @@ def test_the_card_tells_classes_and_test_role(run: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["run", "tflite"])
-def test_exactly_the_role_that_was_left_out_is_measured(
+def test_exactly_the_split_that_was_left_out_is_measured(
     request: pytest.FixtureRequest, run: Path, kdef_zip: Path, form: str
 ) -> None:
     model = request.getfixturevalue(form)
@@ -81,13 +81,13 @@ def test_the_classes_must_be_chosen_to_measure(run: Path, kdef_zip: Path) -> Non
     assert "choose the model's classes with --classes" in result.output
 
 
-def test_the_gate_is_measured_on_the_role_that_was_left_out(run: Path, tflite: Path, kdef_zip: Path) -> None:
+def test_the_gate_is_measured_on_the_split_that_was_left_out(run: Path, tflite: Path, kdef_zip: Path) -> None:
     result = invoke("validate", run, tflite, "--data", kdef_zip, *CHOICE, "--max-drop", "100", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["content_hash"] == Run.open(run).card.provenance.split_hashes["test"]
 
 
-def test_the_benchmark_is_measured_on_the_role_that_was_left_out(tflite: Path, kdef_zip: Path) -> None:
+def test_the_benchmark_is_measured_on_the_split_that_was_left_out(tflite: Path, kdef_zip: Path) -> None:
     result = invoke("benchmark", tflite, "--data", kdef_zip, *CHOICE, "--queries", "2", "--json")
     assert result.exit_code == 0, result.output
     assert '"n": 36' in result.stdout
@@ -226,7 +226,7 @@ def test_options_that_make_no_sense_are_wrong_usage(
     assert sentence in result.output
 
 
-def test_a_card_without_a_holdout_measures_no_test_role(kdef_zip: Path, tiny_float: Path) -> None:
+def test_a_card_without_a_holdout_measures_no_test_split(kdef_zip: Path, tiny_float: Path) -> None:
     card = read_card(tiny_float)
     assert card is not None
     assert card.provenance.holdout == {}

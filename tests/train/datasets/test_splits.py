@@ -35,7 +35,7 @@ def dataset(make_dataset: MakeDataset) -> Dataset:
     return make_dataset(images + faces("test", "many", 10, seed=3) + faces("test", "few", 10, seed=4))
 
 
-def test_roles_divide_the_training_images(dataset: Dataset) -> None:
+def test_splits_divide_the_training_images(dataset: Dataset) -> None:
     splits = training_data(dataset)
     assert not keys(splits.train) & keys(splits.validation)
     assert keys(splits.train) | keys(splits.validation) == keys(dataset.split("train"))
@@ -104,7 +104,7 @@ def test_calibration_is_in_proportion_and_has_every_class(dataset: Dataset, size
     assert calibration_set(dataset.split("train"), size=size).counts == {"train": {"few": few, "many": many}}
 
 
-def test_calibration_comes_from_the_training_role_alone(dataset: Dataset) -> None:
+def test_calibration_comes_from_the_training_split_alone(dataset: Dataset) -> None:
     splits = training_data(dataset)
     assert keys(calibration_set(splits.train, size=50)) < keys(splits.train)
 

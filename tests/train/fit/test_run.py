@@ -138,7 +138,7 @@ def test_settings_exclude_what_a_list_names(tmp_path: Path) -> None:
         (["data.test=0.0", "data.folds=5"], (560, 140, 0)),
     ],
 )
-def test_settings_draw_the_roles_of_the_recipe(kdef_zip: Path, overrides: list[str], sizes: tuple[int, ...]) -> None:
+def test_settings_draw_the_splits_of_the_recipe(kdef_zip: Path, overrides: list[str], sizes: tuple[int, ...]) -> None:
     data = Settings(str(kdef_zip), seed=2).training_data(load_recipe("demo", overrides))
     splits = [data.train, data.validation]
     if sizes[2]:
@@ -150,7 +150,7 @@ def test_settings_draw_the_roles_of_the_recipe(kdef_zip: Path, overrides: list[s
     assert set(data.hashes) == ({"train", "validation", "test"} if sizes[2] else {"train", "validation"})
 
 
-def test_a_test_split_of_the_source_is_the_test_role() -> None:
+def test_a_test_split_of_the_source_is_used() -> None:
     source = Settings("synthetic:train=70,test=7,size=24")
     data = source.training_data(load_recipe("demo", ["data.test=0.2", "data.validation=0.2"]))
     assert (data.holdout, len(data.train), len(data.validation)) == (None, 56, 14)

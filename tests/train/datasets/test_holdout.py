@@ -58,7 +58,7 @@ def no_overlap(sets: list[set[str]]) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_person_stands_in_two_roles(kdef: Dataset, seed: int) -> None:
+def test_no_person_stands_in_two_splits(kdef: Dataset, seed: int) -> None:
     splits = three_splits(kdef, seed)
     assert no_overlap([people(split) for split in splits])
     assert [len(people(split)) for split in splits] == [7, 2, 1]
@@ -97,7 +97,7 @@ def test_folds_of_images_are_fair_to_the_classes(make_dataset: MakeDataset, fold
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_identical_images_stay_in_one_fold_and_one_role(make_dataset: MakeDataset, seed: int) -> None:
+def test_identical_images_stay_in_one_fold_and_one_split(make_dataset: MakeDataset, seed: int) -> None:
     dataset = make_dataset([image for image in faces("a", 20, seed=1) for _ in range(2)] + faces("b", 20, seed=2))
     numbers = fold_numbers(dataset, 4, seed)
     assert no_overlap([digests(dataset.take(np.flatnonzero(numbers == fold))) for fold in range(4)])
@@ -127,7 +127,7 @@ def test_a_fold_that_is_not_there_is_refused(kdef: Dataset, fold: int) -> None:
 
 
 @pytest.mark.parametrize(("share", "sizes"), [(0.15, (15, 3)), (0.2, (20, 4)), (0.5, (50, 10))])
-def test_a_test_role_has_its_share_of_every_class(
+def test_a_test_split_has_its_share_of_every_class(
     make_dataset: MakeDataset, share: float, sizes: tuple[int, int]
 ) -> None:
     carved = Holdout(share).carve(make_dataset(faces("a", 100, seed=1) + faces("b", 20, seed=2)))
@@ -197,7 +197,7 @@ def test_one_person_cannot_be_divided(kdef: Dataset) -> None:
 
 
 @pytest.mark.parametrize("choice", [Choice(classes="happy,neutral"), Choice(angles=("S",))], ids=["classes", "angles"])
-def test_what_is_chosen_moves_nobody_to_another_role(kdef_folder: Path, choice: Choice) -> None:
+def test_what_is_chosen_moves_nobody_to_another_split(kdef_folder: Path, choice: Choice) -> None:
     holdout = Holdout(0.3, 4)
     whole = read_evaluation_set(kdef_folder, "test", holdout=holdout)
     part = read_evaluation_set(kdef_folder, "test", holdout=holdout, choice=choice)
@@ -206,11 +206,11 @@ def test_what_is_chosen_moves_nobody_to_another_role(kdef_folder: Path, choice: 
 
 
 @pytest.mark.parametrize(("split", "n"), [("test", 210), ("train", 490), ("all", 700)])
-def test_a_source_without_splits_has_the_roles_of_the_holdout(kdef_folder: Path, split: str, n: int) -> None:
+def test_a_source_without_splits_has_the_splits_of_the_holdout(kdef_folder: Path, split: str, n: int) -> None:
     assert len(read_evaluation_set(kdef_folder, split, holdout=Holdout(0.3))) == n
 
 
-def test_without_a_holdout_there_is_no_test_role(kdef_folder: Path) -> None:
+def test_without_a_holdout_there_is_no_test_split(kdef_folder: Path) -> None:
     with pytest.raises(EdgeemoError, match="KDEF has no images in split 'test', expected all"):
         read_evaluation_set(kdef_folder, "test")
 
@@ -228,11 +228,11 @@ def card(**holdout: float) -> ModelCard:
         ([card(), card(share=0.15, seed=3), card(share=0.15, seed=3)], Holdout(0.15, 3)),
     ],
 )
-def test_the_cards_tell_the_test_role(cards: list[ModelCard], found: Holdout | None) -> None:
+def test_the_cards_tell_the_test_split(cards: list[ModelCard], found: Holdout | None) -> None:
     assert holdout_of(cards) == found
 
 
-def test_models_of_different_test_roles_are_not_measured_on_one() -> None:
+def test_models_of_different_test_splits_are_not_measured_on_one() -> None:
     with pytest.raises(EdgeemoError, match=r"different test splits, .*got 0\.15 by seed 3; 0\.2 by seed 3"):
         holdout_of([card(share=0.15, seed=3), card(share=0.2, seed=3)])
 
