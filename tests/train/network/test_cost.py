@@ -48,9 +48,9 @@ def test_a_grouped_convolution_costs_a_share() -> None:
     ("name", "options"),
     [
         ("residual", {}),
-        pytest.param("cnn38", {"filters": [4, 8, 8], "dense": [16, 8]}, score=pytest.mark.slow),
-        pytest.param("happy-sad", {"filters": [4, 4, 4], "dense": 8}, score=pytest.mark.slow),
-        pytest.param("kdef", {"filters": [4, 4, 4], "dense": [8, 8]}, score=pytest.mark.slow),
+        pytest.param("cnn38", {"filters": [4, 8, 8], "dense": [16, 8]}, marks=pytest.mark.slow),
+        pytest.param("happy-sad", {"filters": [4, 4, 4], "dense": 8}, marks=pytest.mark.slow),
+        pytest.param("kdef", {"filters": [4, 4, 4], "dense": [8, 8]}, marks=pytest.mark.slow),
     ],
 )
 def test_a_network_costs_what_it_costs_converted(name: str, options: dict[str, Any]) -> None:
