@@ -75,7 +75,7 @@ def test_a_pack_is_evaluated(tmp_path: Path) -> None:
         (["validate", str(MODEL), str(MODEL), "--data", "synthetic:train=7,test=7"], "evaluate"),
         (["demo", "--out", "demo"], "train"),
         (["inspect", "fer-cnn3"], "train"),
-        (["maintain", "results", "."], "train"),
+        (["quantize", str(MODEL), "--data", "synthetic:train=7,test=7", "--out", "int8.tflite"], "train"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )
@@ -86,3 +86,9 @@ def test_what_needs_more_says_what_to_install(
     result = CliRunner().invoke(edgeemo, arguments)
     assert result.exit_code == 1
     assert f"install it with: pip install 'edgeemo[{package}]'" in result.output
+
+
+def test_results_of_a_model_need_the_base_install_alone() -> None:
+    result = CliRunner().invoke(edgeemo, ["maintain", "results", str(MODEL)])
+    assert result.exit_code == 0, result.output
+    assert "| `tests/models/make_tiny.py` |" in result.output
