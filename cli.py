@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("edge.commands.predict", "Find and classify the faces in images."),
     "run": ("edge.commands.run", "Classify the faces of a camera, video or folder."),
     "benchmark": ("benchmarks.commands.benchmark", "Measure latency and accuracy."),
+    "results": ("optimize.commands.results", "Tabulate systems from their runs, cards and benchmark records."),
     "models": ("edge.commands.models", "The models that come with the package."),
     "data": ("train.commands.data", "Look at data sets."),
     "doctor": ("edge.commands.doctor", "Check this machine: hardware, packages, cameras, accelerators."),
@@ -36,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run an end-to-end demo on synthetic faces in minutes."),
     "maintain": ("cli", "For those who work on this repository: its manifest and tables."),
 }
-#: The same for ``edgeemo maintain``.
+#: The same for ``edgeemo maintain``. ``results`` is here too: it writes the tables of this repository's README.
 MAINTENANCE = {
     "manifest": ("edge.commands.manifest", "Write the manifest of a folder of models."),
     "results": ("optimize.commands.results", "Tabulate systems from their runs, cards and benchmark records."),

@@ -89,6 +89,6 @@ def test_what_needs_more_says_what_to_install(
 
 
 def test_results_of_a_model_need_the_base_install_alone() -> None:
-    result = CliRunner().invoke(edgeemo, ["maintain", "results", str(MODEL)])
+    result = CliRunner().invoke(edgeemo, ["results", str(MODEL)])
     assert result.exit_code == 0, result.output
     assert "| `tests/models/make_tiny.py` |" in result.output

@@ -1,4 +1,4 @@
-"""``edgeemo maintain results``."""
+"""``edgeemo results``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(
     benchmark records. Or it is a .json that --json wrote earlier: its rows are kept, except for systems whose run is
     given too. A missing figure is a dash, and the command that produces it is listed below the table.
 
-    Example: edgeemo maintain results runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
+    Example: edgeemo results runs/fer-cnn3 runs/edge-res --records report/records.jsonl --readme README.md
     """
     from dataclasses import replace
 

@@ -22,7 +22,7 @@ def gather(sources: Sequence[str | Path]) -> list[System]:
 
     Models beside the runs (such as those that ship) join the run of their recipe where it lacks them, or has the same
     model without test figures; without a run they are a system of their own. A .json that
-    ``edgeemo maintain results --json`` wrote tells what was known earlier: a run takes the place of its recipe there,
+    ``edgeemo results --json`` wrote tells what was known earlier: a run takes the place of its recipe there,
     a model that of its method.
 
     Raises:

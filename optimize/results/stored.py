@@ -59,7 +59,7 @@ def _model(model: Model | None) -> dict[str, Any]:
 
 
 def read_systems(path: Path) -> list[System]:
-    """Read the systems of a file that ``edgeemo maintain results --json`` has written.
+    """Read the systems of a file that ``edgeemo results --json`` has written.
 
     Raises:
         DataError: it is no such file.
@@ -69,7 +69,7 @@ def read_systems(path: Path) -> list[System]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} holds no systems ({type(error).__name__}: {error})",
-            expected="what edgeemo maintain results --json writes",
+            expected="what edgeemo results --json writes",
         ) from error
 
 

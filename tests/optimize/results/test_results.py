@@ -1,4 +1,4 @@
-"""``edgeemo maintain results`` as a user calls it: every figure from its card or record, every gap with its command."""
+"""``edgeemo results`` as a user calls it: every figure from its card or record, every gap with its command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEASURED = {"float32 test": FLOAT, "test": INT8, "drift": {**DRIFT, "agreement":
 
 
 def summary(*words: object) -> Result:
-    return edgeemo("maintain", "results", *words)
+    return edgeemo("results", *words)
 
 
 def rows(text: str) -> list[list[str]]:
@@ -363,7 +363,7 @@ def test_the_table_goes_into_a_file_that_is_not_overwritten_unasked(run: Path, t
         (
             ("other.json",),
             1,
-            "other.json holds no systems (KeyError: 'data'), expected what edgeemo maintain results",
+            "other.json holds no systems (KeyError: 'data'), expected what edgeemo results",
         ),
         (("cut",), 1, "cut/demo-int8.tflite is not a readable TFLite model"),
         (("RUN", "--records", "absent.jsonl"), 1, "absent.jsonl is not there, expected benchmark records"),
@@ -401,7 +401,5 @@ def test_what_does_not_fit_is_one_sentence(
 def test_no_tensorflow_is_loaded(run: Path) -> None:
     code = "import sys; from edgeemo.cli import main\ntry: main(sys.argv[1:])\n"
     code += "except SystemExit: print([m for m in ('tensorflow', 'tf_keras') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "maintain", "results", run], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, "results", run], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
