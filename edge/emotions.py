@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from .faces.analysis import StageTimes, classify_frame
-from .faces.detector import Detector
+from .faces.detector import LIVE, STILL, Detector, check_search
 from .faces.face import Face
 from .faces.registry import open_detector
 from .faces.tracker import Tracker
@@ -87,11 +87,16 @@ class Emotions:
     Args:
         classifier: model with its card.
         detector: face detector.
+        search: see :func:`load`.
+
+    Raises:
+        OptionError: unknown search.
     """
 
-    def __init__(self, classifier: Classifier, detector: Detector) -> None:
+    def __init__(self, classifier: Classifier, detector: Detector, *, search: str | None = None) -> None:
         self._classifier = classifier
-        self._detector = detector
+        self._still = detector.with_search(check_search(search or STILL))
+        self._live = detector.with_search(search or LIVE)
 
     @property
     def card(self) -> ModelCard:
@@ -104,7 +109,7 @@ class Emotions:
         return self.card.labels
 
     def __repr__(self) -> str:
-        return f"<Emotions {self.card.name}: {', '.join(self.labels)}; detector {self._detector.name}>"
+        return f"<Emotions {self.card.name}: {', '.join(self.labels)}; detector {self._still.name}>"
 
     def analyze(self, image: ImageLike, *, color: str = "rgb") -> Analysis:
         """Find the faces of an image and classify each.
@@ -119,7 +124,7 @@ class Emotions:
         Raises:
             EdgeemoError: what is given is not an image, or the model's answer cannot be used.
         """
-        return self._analyze(image, color, self._detector)
+        return self._analyze(image, color, self._still)
 
     def classify(self, crop: ImageLike, *, color: str = "rgb") -> Face:
         """Classify an image that is a face already.
@@ -147,6 +152,7 @@ def load(
     model: str | os.PathLike[str] = DEFAULT,
     *,
     detector: str | os.PathLike[str] | Detector = "auto",
+    search: str | None = None,
     runtime: str = "auto",
     threads: int = 1,
     delegate: str | None = None,
@@ -159,6 +165,9 @@ def load(
         model: name of a model that ships, such as ``"base"``, or path of a .tflite.
         detector: ``"auto"``, ``"haar"``, ``"edgeemo"``, ``"yunet"``, ``"none"`` (every image is a face already), the
             file of a detector, the name of one from another package, or a detector.
+        search: resolutions that the detector ``"edgeemo"`` searches; others know one way only. ``"fast"``: one;
+            ``"thorough"``: tiles at two and four times that one as well; ``"auto"``: one, and a tile at a time. None is
+            thorough for :meth:`Emotions.analyze` and fast for :func:`watch`.
         runtime: TFLite runtime; ``"auto"`` takes the first that is installed.
         threads: threads of the model.
         delegate: ``"edgetpu"``, ``"edgetpu:usb"``, or the path of an external delegate's library; None for the CPU.
@@ -179,7 +188,8 @@ def load(
     )
     own_card = None if card is None else read_card_file(os.fspath(card))
     classifier = Classifier.open(path, card=own_card, session=session)
-    return Emotions(classifier, open_detector(detector) if isinstance(detector, (str, os.PathLike)) else detector)
+    opened = open_detector(detector) if isinstance(detector, (str, os.PathLike)) else detector
+    return Emotions(classifier, opened, search=search)
 
 
 class WatchedFrame:
@@ -299,9 +309,7 @@ def _frames(opened: _Opened, emotions: Emotions, max_frames: int | None) -> Gene
     """Not a method of :class:`Watch`, so that dropping the watch ends this generator, and with it the source."""
     opened.open()
     try:
-        stream = updates(
-            opened.source, emotions._detector, emotions._classifier, tracker=Tracker(), max_frames=max_frames
-        )
+        stream = updates(opened.source, emotions._live, emotions._classifier, tracker=Tracker(), max_frames=max_frames)
         with contextlib.closing(stream):
             for update in stream:
                 if update.frame is not None:

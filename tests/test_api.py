@@ -23,6 +23,7 @@ from PIL import Image
 
 import edgeemo
 from edgeemo.cli import edgeemo as command_line
+from edgeemo.edge.faces.whole_image import WholeImage
 
 ROOT = Path(__file__).parents[1]
 ERRORS = [
@@ -243,12 +244,37 @@ def test_labels_are_escaped_in_a_notebook(emo: edgeemo.Emotions, astronaut: np.n
 
 
 def test_a_detector_may_be_chosen(tiny_int8: Path, astronaut: np.ndarray) -> None:
-    class Corner(type(edgeemo.load(tiny_int8, detector="none")._detector)):  # type: ignore[misc]
+    class Corner(WholeImage):
         name = "corner"
 
     for detector in ("none", Corner()):
         (face,) = edgeemo.load(tiny_int8, detector=detector).analyze(astronaut)
         assert face.box == edgeemo.Box(0, 0, 512, 512)
+
+
+@pytest.fixture
+def crowd(astronaut: np.ndarray) -> np.ndarray:
+    """A face of 58 pixels in a frame of 1920x1080: too small for one look."""
+    frame = np.full((1080, 1920, 3), 128, np.uint8)
+    frame[500:800, 1200:1500] = cv2.resize(astronaut, (300, 300), interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def test_images_are_searched_thoroughly_unless_said_otherwise(tiny_int8: Path, crowd: np.ndarray) -> None:
+    found = {
+        search: len(edgeemo.load(tiny_int8, detector="edgeemo", search=search).analyze(crowd))
+        for search in (None, "thorough", "fast")
+    }
+    assert found == {None: 1, "thorough": 1, "fast": 0}
+
+
+@pytest.mark.parametrize(("search", "faces"), [(None, 0), ("thorough", 1)])
+def test_frames_of_a_source_are_searched_fast_unless_said_otherwise(
+    search: str | None, faces: int, tiny_int8: Path, crowd: np.ndarray, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "crowd.png"), crowd)
+    (frame,) = edgeemo.watch(tmp_path, edgeemo.load(tiny_int8, detector="edgeemo", search=search))
+    assert len(frame.faces) == faces
 
 
 @pytest.mark.parametrize(
@@ -257,6 +283,8 @@ def test_a_detector_may_be_chosen(tiny_int8: Path, astronaut: np.ndarray) -> Non
         ({"model": "bass"}, edgeemo.EdgeemoError),
         ({"model": "absent.tflite"}, edgeemo.EdgeemoError),
         ({"detector": "har"}, edgeemo.OptionError),
+        ({"search": "deep"}, edgeemo.OptionError),
+        ({"search": "deep", "detector": WholeImage()}, edgeemo.OptionError),
         ({"card": "absent.json"}, edgeemo.EdgeemoError),
         ({"runtime": "onnx"}, edgeemo.EdgeemoError),
     ],

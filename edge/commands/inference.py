@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..common.errors import OptionError
-from ..faces.detector import Detector
+from ..faces.detector import LIVE, SEARCHES, Detector
 from ..faces.registry import open_detector
 from ..inference.classifier import Classifier
 from ..inference.delegate import DelegateSpec
@@ -35,6 +35,13 @@ _OPTIONS = (
         help="Face detector: haar (OpenCV's cascade), edgeemo (our own, int8: also small and tilted faces), yunet (see "
         "edgeemo models fetch), none (every image is a face already), the file of one, or the name of one of another "
         "package.",
+    ),
+    click.option(
+        "--search",
+        type=click.Choice(SEARCHES),
+        help="Resolutions that edgeemo's detector searches: one (fast), tiles at two and four times that one as well "
+        "(thorough), or one and a tile at a time (auto). Other detectors know one way only.  [default: thorough for "
+        "images, fast for a source of frames]",
     ),
     runtime_option(),
     click.option(
@@ -73,6 +80,7 @@ class InferenceOptions:
 
     Args:
         model: value of ``--model``; None without it.
+        search: value of ``--search``; None without it.
         runtime, threads, delegate, delegate_options, fallback, card, detector: as given.
     """
 
@@ -84,6 +92,7 @@ class InferenceOptions:
     fallback: bool
     card: str | None
     detector: str
+    search: str | None
 
     def chosen_model(self, first: str | None) -> str:
         """Return the model of a command line: its first argument, the value of --model, or the default.
@@ -127,12 +136,12 @@ class InferenceOptions:
         return Classifier.open(model, card=own_card, session=session)
 
     def open_detector(self) -> Detector:
-        """Return the detector that the options describe.
+        """Return the detector that the options describe, for frames that soon have a successor.
 
         Raises:
             EdgeemoError: it is unknown, or cannot be used.
         """
-        return open_detector(self.detector)
+        return open_detector(self.detector, search=self.search or LIVE)
 
 
 #: Adds the options of :class:`InferenceOptions` to a command, which gets them as ``inference``.

@@ -50,7 +50,7 @@ def command(
     model = inference.chosen_model(model)
     if not images:
         raise OptionError(f"{first} is a model: name the images to classify after it")
-    emotions = Emotions(inference.open_classifier(model), inference.open_detector())
+    emotions = Emotions(inference.open_classifier(model), inference.open_detector(), search=inference.search)
     results: list[tuple[str, Analysis | EdgeemoError]] = []
     for name in images:
         try:

@@ -10,11 +10,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..common.errors import OptionError
 from ..vision.box import Box
 
 #: How thoroughly an image is searched. ``fast``: once, at one resolution. ``thorough``: in tiles at higher resolutions
 #: as well, for still images. ``auto``: once, and in one tile at a time, rarely while there are faces.
 SEARCHES = ("fast", "thorough", "auto")
+#: Searches where none is chosen: of still images, and of frames that soon have a successor.
+STILL, LIVE = "thorough", "fast"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Detector(ABC):
             search: one of :data:`SEARCHES`.
 
         Returns:
-            The detector itself where it knows only one way to search, as this implementation assumes.
+            The detector itself where it has only one way to search, as this implementation has.
         """
         return self
 
@@ -78,6 +81,17 @@ class Detector(ABC):
         Returns:
             One detection for each face, in any order.
         """
+
+
+def check_search(search: str) -> str:
+    """Return the name of a search.
+
+    Raises:
+        OptionError: it is none of :data:`SEARCHES`.
+    """
+    if search not in SEARCHES:
+        raise OptionError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
+    return search
 
 
 def largest_first(detections: Iterable[Detection]) -> list[Detection]:

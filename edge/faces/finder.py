@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import ModelError, OptionError
+from ..common.errors import ModelError
 from ..inference.interpreter import SessionProtocol, load
 from ..model.card import ModelCard, read_card
 from ..model.zoo import find_model
 from ..vision.preprocess import Encoder
 from .crops import LEVEL_FROM, upright_crop
-from .detector import SEARCHES, Detection, Detector, largest_first
+from .detector import Detection, Detector, check_search, largest_first
 from .heatmaps import CELL, Hit, blend, cell_centers, read_cells, suppress
 from .tiles import View, render, views
 
@@ -182,7 +182,7 @@ class FaceSearch:
         settings: FinderSettings | None = None,
     ) -> None:
         self._finder, self._check = finder, check
-        self._search, self._settings = _known(search), settings or FinderSettings()
+        self._search, self._settings = check_search(search), settings or FinderSettings()
         self._calls = self._tile = 0
 
     def detect(self, frame: np.ndarray) -> list[Hit]:
@@ -289,12 +289,6 @@ class EdgeemoDetector(Detector):
             Detection(hit.box, 1 / (1 + math.exp(-max(-50.0, hit.score))), hit.roll)
             for hit in self._search.detect(image)
         )
-
-
-def _known(search: str) -> str:
-    if search not in SEARCHES:
-        raise OptionError("unknown search", expected="one of " + ", ".join(SEARCHES), got=repr(search))
-    return search
 
 
 def _card(path: str | Path) -> ModelCard:

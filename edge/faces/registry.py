@@ -8,7 +8,7 @@ import os
 from ..common.errors import ModelError, RuntimeUnavailableError
 from ..common.files import existing
 from ..common.registry import Registry
-from .detector import Detector
+from .detector import LIVE, Detector, check_search
 
 DETECTORS: Registry[type[Detector]] = Registry(
     kind="detector",
@@ -24,20 +24,25 @@ DETECTORS: Registry[type[Detector]] = Registry(
 )
 
 
-def open_detector(choice: str | os.PathLike[str] = "auto") -> Detector:
+def open_detector(choice: str | os.PathLike[str] = "auto", *, search: str = LIVE) -> Detector:
     """Make the detector that a user chose.
 
     Args:
         choice: a name in :data:`DETECTORS`, or a file that one of the detectors accepts.
+        search: one of :data:`~edgeemo.edge.faces.detector.SEARCHES`; no matter to a detector that has only one way.
 
     Raises:
-        OptionError: no detector has this name.
+        OptionError: no detector has this name, or no search.
         FileError: the file is not there.
         ModelError: no detector accepts the file, or it is not what its name promises.
         RuntimeUnavailableError: a package that the detector needs is not installed.
     """
-    name = os.fspath(choice)
-    if name in DETECTORS or (isinstance(choice, str) and not _names_file(name)):
+    check_search(search)
+    return _opened(os.fspath(choice), by_name=isinstance(choice, str)).with_search(search)
+
+
+def _opened(name: str, *, by_name: bool) -> Detector:
+    if name in DETECTORS or (by_name and not _names_file(name)):
         return _checked(DETECTORS.load(name))()
     path = existing(name, "a face detector's file")
     # Those that ship are asked first: somebody else's broken plug-in does not get in their way.

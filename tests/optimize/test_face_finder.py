@@ -12,7 +12,7 @@ from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.model.card import ModelCard, write_model
 from edgeemo.edge.vision.preprocess import InputSpec, normalize
 from edgeemo.optimize.face_finder import compare_recall, shift_check, shift_finder, to_file
-from edgeemo.train.architectures import build
+from edgeemo.train.architectures import FACE_NETWORKS, build
 from edgeemo.train.backend import set_seed
 from edgeemo.train.datasets.boxes import BoxedImage, Region
 from edgeemo.train.evaluation.faces import ImageOutcome, outcome
@@ -34,7 +34,10 @@ def images(spec: InputSpec, n: int = 12) -> np.ndarray:
 
 def test_scores_are_moved_and_nothing_else() -> None:
     set_seed(0)
-    finder, check = build("face-finder", SPEC, 4), build("face-check", CROP, 2)
+    finder, check = (
+        build("face-finder", SPEC, 4, registry=FACE_NETWORKS),
+        build("face-check", CROP, 2, registry=FACE_NETWORKS),
+    )
     scenes, crops = normalize(images(SPEC), SPEC), normalize(images(CROP), CROP)
     before = finder.predict(scenes, verbose=0), check.predict(crops, verbose=0)
     shift_finder(finder, 1.5)
@@ -48,7 +51,7 @@ def test_scores_are_moved_and_nothing_else() -> None:
 def test_the_device_takes_what_is_converted(method: str, tmp_path) -> None:
     set_seed(1)
     for name, spec, outputs, task in (("face-finder", SPEC, 4, FIND), ("face-check", CROP, 2, CHECK)):
-        model = build(name, spec, outputs)
+        model = build(name, spec, outputs, registry=FACE_NETWORKS)
         card = ModelCard("x", LABELS, spec, task=task)
         calibration = images(spec) if method == "int8" else None
         flatbuffer, told = to_file(model, card, calibration)

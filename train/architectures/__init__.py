@@ -22,8 +22,6 @@ ARCHITECTURES: Registry[Builder] = Registry(
         "cnn3": f"{_HERE}.cnn3:cnn3",
         "cnn38": f"{_HERE}.cnn38:cnn38",
         "densenet169": f"{_HERE}.densenet169:densenet169",
-        "face-check": f"{_HERE}.face_check:face_check",
-        "face-finder": f"{_HERE}.face_finder:face_finder",
         "happy-sad": f"{_HERE}.happy_sad:happy_sad",
         "kdef": f"{_HERE}.kdef:kdef",
         "linear": f"{_HERE}.linear:linear",
@@ -32,24 +30,44 @@ ARCHITECTURES: Registry[Builder] = Registry(
 )
 
 
-def build(name: str, spec: InputSpec, outputs: int, *, l2: float = 0.0, options: dict[str, Any] | None = None) -> Any:
+#: Networks of the face detector, by the same kind of builder; their outputs are no classes.
+FACE_NETWORKS: Registry[Builder] = Registry(
+    kind="network of a face detector",
+    group="edgeemo.face_networks",
+    builtin={
+        "face-check": f"{_HERE}.face_check:face_check",
+        "face-finder": f"{_HERE}.face_finder:face_finder",
+    },
+)
+
+
+def build(
+    name: str,
+    spec: InputSpec,
+    outputs: int,
+    *,
+    l2: float = 0.0,
+    options: dict[str, Any] | None = None,
+    registry: Registry[Builder] = ARCHITECTURES,
+) -> Any:
     """Build an untrained network.
 
     Args:
-        name: name in :data:`ARCHITECTURES`.
+        name: name in the registry.
         spec: input size and colors.
         outputs: number of outputs: classes of a softmax, or 1 for the sigmoid of a binary task.
         l2: weight of the L2 penalty on kernels.
         options: options of this architecture, from the recipe.
+        registry: :data:`ARCHITECTURES` of classifiers, or :data:`FACE_NETWORKS`.
 
     Returns:
-        tf_keras.Model: float32 (batch, height, width, channels) -> (batch, outputs) probabilities.
+        tf_keras.Model: float32 (batch, height, width, channels) -> (batch, outputs) probabilities for a classifier.
 
     Raises:
         OptionError: unknown name.
         RecipeError: unknown option, or pretrained weights that are not there.
     """
-    builder = ARCHITECTURES.load(name)
+    builder = registry.load(name)
     known = [
         p.name for p in inspect.signature(builder).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name != "l2"
     ]

@@ -19,7 +19,7 @@ from ...edge.faces.finder import ROLL_UNIT
 from ...edge.faces.heatmaps import CELL, Hit
 from ...edge.vision.image import is_image, read_image
 from ...edge.vision.preprocess import InputSpec, normalize
-from ..architectures import build
+from ..architectures import FACE_NETWORKS, build
 from ..backend import set_seed, tf
 from ..config.detection import FinderRecipe
 from ..datasets.boxes import BoxDataset, BoxedImage, GrayFile, Region, shrink
@@ -127,7 +127,14 @@ def train_finder(
     set_seed(seed)
     settings, size = recipe.training, (recipe.input.height, recipe.input.width)
     sources = data.sources()
-    model = build(recipe.architecture.name, recipe.input, CELL, l2=settings.l2, options=recipe.architecture.options)
+    model = build(
+        recipe.architecture.name,
+        recipe.input,
+        CELL,
+        l2=settings.l2,
+        options=recipe.architecture.options,
+        registry=FACE_NETWORKS,
+    )
     trainer = StepTrainer(model, detection_loss(size), settings, folder)
     # A resumed training must not draw the same scenes again.
     composer = SceneComposer(sources, size, settings=recipe.scenes, seed=seed + trainer.step)
@@ -220,7 +227,7 @@ def train_check(
     folder.mkdir(parents=True, exist_ok=True)
     settings, spec = recipe.check, check_input(recipe)
     learned, held = crops.split(_GROUP, _HELD)
-    model = build("face-check", spec, 2, l2=settings.l2)
+    model = build("face-check", spec, 2, l2=settings.l2, registry=FACE_NETWORKS)
     trainer = StepTrainer(model, check_loss, settings, folder)
     batches = Prefetch(CropBatches(learned, batch=settings.batch, seed=seed + trainer.step))
     try:

@@ -96,6 +96,18 @@ def test_both_models_agree(tiny_int8: Path, tiny_float: Path, photo: Path) -> No
     assert faces[0]["confidence"] == pytest.approx(faces[1]["confidence"], abs=0.1)
 
 
+@pytest.mark.parametrize(("options", "faces"), [((), 1), (("--search", "fast"), 0), (("--search", "thorough"), 1)])
+def test_a_small_face_is_found_by_a_thorough_search(
+    options: tuple[str, ...], faces: int, tiny_int8: Path, tmp_path: Path
+) -> None:
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    frame = Image.new("RGB", (1920, 1080), (128, 128, 128))
+    frame.paste(Image.fromarray(astronaut).resize((300, 300)), (1200, 500))
+    frame.save(tmp_path / "far.png")
+    result = predict(tiny_int8, tmp_path / "far.png", "--detector", "edgeemo", *options, "--json")
+    assert len(json.loads(result.output)["images"][0]["faces"]) == faces
+
+
 def test_no_detector_takes_the_whole_image(tiny_int8: Path, blank: Path) -> None:
     document = json.loads(predict(tiny_int8, blank, "--detector", "none", "--json").output)
     assert [face["box"] for face in document["images"][0]["faces"]] == [[0, 0, 64, 64]]
