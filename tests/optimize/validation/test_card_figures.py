@@ -12,7 +12,7 @@ from click.testing import Result
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.container import split_model
-from edgeemo.train.evaluation.card_figures import Record
+from edgeemo.train.evaluation.card_figures import CardRecord
 
 from ...tools.command import run as edgeemo
 
@@ -141,7 +141,7 @@ def test_figures_of_anything_else_are_not_recorded(
 
 
 def test_a_model_that_changes_while_it_is_measured_gets_no_figures(model: Path, tiny_float: Path) -> None:
-    record = Record(model, ("test",))
+    record = CardRecord(model, ("test",))
     shutil.copy(tiny_float, model)
     with pytest.raises(EdgeemoError, match="has changed while it was measured"):
         record.write({"test": {"n": 1}})
@@ -151,6 +151,6 @@ def test_a_model_that_changes_while_it_is_measured_gets_no_figures(model: Path, 
 def test_figures_go_to_where_a_link_leads(model: Path) -> None:
     link = model.with_name("link.tflite")
     link.symlink_to(model)
-    Record(link, ("test",)).write({"test": {"n": 1}})
+    CardRecord(link, ("test",)).write({"test": {"n": 1}})
     assert link.is_symlink()
     assert read_card(model).metrics["test"] == {"n": 1}
