@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,22 @@ import cv2
 import numpy as np
 import pytest
 
+from edgeemo.edge.common.errors import EdgeemoError
+
 MODELS = Path(__file__).parent / "models"
 
 # A shell that starts something in the background lets it ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def raises(kind: type[EdgeemoError], **patterns: str) -> Iterator[pytest.ExceptionInfo[EdgeemoError]]:
+    """Expect an error whose fields (problem, expected, got, hint) contain these regular expressions."""
+    with pytest.raises(kind) as caught:
+        yield caught
+    fields = vars(caught.value)
+    assert patterns
+    assert not [name for name, pattern in patterns.items() if not re.search(pattern, fields[name] or "")], fields
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.inference.interpreter import installed_runtimes, load, runtime_version
 from edgeemo.edge.tflite.container import split_model
 
+from ...conftest import raises
+
 #: ``tf.lite`` is left to the tests that need TensorFlow anyhow.
 SMALL = [name for name in installed_runtimes() if name != "tf.lite"]
 
@@ -49,7 +51,7 @@ def test_cut_model_is_one_sentence_and_no_crash(model: Path, tmp_path: Path, run
     flatbuffer = split_model(model.read_bytes())[0]
     path = tmp_path / "cut.tflite"
     path.write_bytes(flatbuffer[: int(len(flatbuffer) * share)])
-    with pytest.raises(EdgeemoError, match=r"cut\.tflite cannot be loaded, it is damaged") as caught:
+    with raises(EdgeemoError, problem=r"cut\.tflite cannot be loaded, it is damaged") as caught:
         load(path, runtime=runtime)
     assert "\n" not in str(caught.value)
 
@@ -61,42 +63,52 @@ def test_rehearsal_survives_a_model_that_kills_tflite_runtime(tiny_float: Path, 
     deaths = 0
     for share in np.linspace(0.1, 0.95, 18):
         path.write_bytes(flatbuffer[: int(len(flatbuffer) * share)])
-        with pytest.raises(EdgeemoError, match="cannot be loaded") as caught:
+        with raises(EdgeemoError, problem="cannot be loaded") as caught:
             load(path, runtime="tflite-runtime")
-        deaths += "died of signal" in str(caught.value)
+        deaths += "died of signal" in caught.value.problem
     assert deaths > 0
 
 
 @pytest.mark.parametrize(
-    ("contents", "sentence"),
+    ("contents", "fields"),
     [
-        pytest.param(b"", "is not a TFLite model, expected a .tflite file, got an empty file", id="empty"),
-        pytest.param(b"hello, world", "is not a TFLite model, expected a .tflite file, got other", id="text"),
-        pytest.param(random.Random(0).randbytes(9000), "is not a TFLite model", id="random"),
-        pytest.param(b"\x1c\0\0\0TFL3" + random.Random(1).randbytes(9000), "cannot be loaded", id="random with magic"),
+        pytest.param(
+            b"",
+            {"problem": "m.tflite is not a TFLite model$", "expected": "^a .tflite file", "got": "^an empty file"},
+            id="empty",
+        ),
+        pytest.param(
+            b"hello, world",
+            {"problem": "m.tflite is not a TFLite model$", "expected": "^a .tflite file", "got": "^other"},
+            id="text",
+        ),
+        pytest.param(random.Random(0).randbytes(9000), {"problem": "m.tflite is not a TFLite model"}, id="random"),
+        pytest.param(
+            b"\x1c\0\0\0TFL3" + random.Random(1).randbytes(9000),
+            {"problem": "m.tflite cannot be loaded"},
+            id="random with magic",
+        ),
     ],
 )
-def test_what_is_no_model_is_one_sentence(tmp_path: Path, contents: bytes, sentence: str) -> None:
+def test_what_is_no_model_is_refused(tmp_path: Path, contents: bytes, fields: dict[str, str]) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(contents)
-    with pytest.raises(EdgeemoError) as caught:
+    with raises(EdgeemoError, **fields):
         load(path)
-    assert f"m.tflite {sentence}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "sentence"),
+    ("name", "options", "fields"),
     [
-        ("absent.tflite", {}, "absent.tflite is not there, expected a .tflite model"),
-        (".", {}, "is a folder, expected a .tflite model"),
-        (".", {"threads": 0}, "threads out of range, expected at least 1, got 0"),
-        (".", {"runtime": "onnx"}, "unknown runtime, expected auto or one of ai-edge-litert"),
+        ("absent.tflite", {}, {"problem": "absent.tflite is not there$", "expected": "^a .tflite model"}),
+        (".", {}, {"problem": "is a folder$", "expected": "^a .tflite model"}),
+        (".", {"threads": 0}, {"problem": "threads out of range$", "expected": "^at least 1", "got": "^0"}),
+        (".", {"runtime": "onnx"}, {"problem": "unknown runtime$", "expected": "^auto or one of ai-edge-litert"}),
     ],
 )
-def test_bad_use_is_one_sentence(tmp_path: Path, name: str, options: dict, sentence: str) -> None:
-    with pytest.raises(EdgeemoError) as caught:
+def test_bad_use_is_refused(tmp_path: Path, name: str, options: dict, fields: dict[str, str]) -> None:
+    with raises(EdgeemoError, **fields):
         load(tmp_path / name, **options)
-    assert sentence in str(caught.value)
 
 
 def test_loading_says_nothing_on_standard_error(model: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from edgeemo.edge.inference.delegate import DelegateSpec
 from edgeemo.edge.inference.interpreter import load
 from edgeemo.edge.inference.subprocess_session import IsolatedSession, ProcessLimits
 
+from ...conftest import raises
 from .test_delegate import by_delegate, compiled, library, noise
 
 # Real time against deadlines: a shared machine may stop for a second.
@@ -72,12 +73,12 @@ def test_crash_and_hang_cost_a_frame_until_it_is_given_up(mode: str, reason: str
         for seed in range(2):
             assert (session.invoke(noise(seed)) == by_delegate(noise(seed))).all()
         began = time.monotonic()
-        with pytest.raises(FrameLost, match=rf"{reason}; it is restarted \(restart {restart}\)"):
+        with raises(FrameLost, problem=rf"{reason}; it is restarted \(restart {restart}\)"):
             session.invoke(noise())
         assert time.monotonic() - began < 3
     for seed in range(2):
         session.invoke(noise(seed))
-    with pytest.raises(EdgeemoError, match=rf"{reason}, 3 times within 60 min") as caught:
+    with raises(EdgeemoError, problem=rf"{reason}, 3 times within 60 min") as caught:
         session.invoke(noise())
     assert not isinstance(caught.value, FrameLost)
 
@@ -86,7 +87,7 @@ def test_killed_child_is_restarted(isolate: Any, tiny_int8: Path) -> None:
     session = isolate(tiny_int8)
     before = session.invoke(noise())
     os.kill(session._child.pid, signal.SIGKILL)
-    with pytest.raises(FrameLost, match="signal 9"):
+    with raises(FrameLost, problem="signal 9"):
         session.invoke(noise())
     assert (session.invoke(noise()) == before).all()
 
@@ -101,10 +102,10 @@ def test_child_that_dies_while_it_restarts_is_restarted_again(
     session = isolate(tiny_int8)
     before = session.invoke(noise())
     os.kill(session._child.pid, signal.SIGKILL)
-    with pytest.raises(FrameLost, match="restart 1"):
+    with raises(FrameLost, problem="restart 1"):
         session.invoke(noise())
     monkeypatch.setattr(sys, "executable", shutil.which(program) or program)
-    with pytest.raises(FrameLost, match=rf"{reason}; it is restarted \(restart 2\)"):
+    with raises(FrameLost, problem=rf"{reason}; it is restarted \(restart 2\)"):
         session.invoke(noise())
     monkeypatch.undo()
     assert (session.invoke(noise()) == before).all()
@@ -124,9 +125,9 @@ def test_errors_and_warnings_of_the_child_arrive(isolate: Any, compiled: Path) -
     warnings: list[str] = []
     isolate(compiled, "absent", warn=warnings.append)
     assert "finds no device" in warnings[0]
-    with pytest.raises(DelegateError, match="finds no device"):
+    with raises(DelegateError, problem="finds no device"):
         isolate(compiled, "absent", fallback=False)
-    with pytest.raises(EdgeemoError, match=r"absent\.tflite is not there"):
+    with raises(EdgeemoError, problem=r"absent\.tflite is not there"):
         isolate(Path("absent.tflite"))
 
 
@@ -206,5 +207,5 @@ def test_signal_ends_a_run_whose_delegate_never_starts_within_2_s(
 
 
 def test_delegate_that_never_starts_is_one_sentence(isolate: Any, compiled: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"cannot be loaded in a process of its own \(gave no answer within 3 s\)"):
+    with raises(EdgeemoError, problem=r"cannot be loaded in a process of its own \(gave no answer within 3 s\)"):
         isolate(compiled, "stuck", limits=ProcessLimits(load_s=3))

@@ -25,6 +25,8 @@ from edgeemo.train.datasets.audit import (
 )
 from edgeemo.train.datasets.dataset import Dataset
 
+from ...conftest import raises
+
 if TYPE_CHECKING:
     from .conftest import Forms, LabeledImage, MakeDataset
 
@@ -106,28 +108,31 @@ def test_test_images_go_only_when_that_is_asked_for(dataset: Dataset, tmp_path: 
     (tmp_path / "list.csv").write_text("row\n0\n8\n")
     assert rows(exclude_listed(dataset, tmp_path / "list.csv", tests=True)) == [1, 2, 3, 4, 5, 6, 7]
     (tmp_path / "list.csv").write_text("row\n77\n")
-    with pytest.raises(EdgeemoError, match=r"list.csv names no image of made"):
+    with raises(EdgeemoError, problem=r"list.csv names no image of made"):
         exclude_listed(dataset, tmp_path / "list.csv", tests=True)
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "fields"),
     [
-        ("row\n77\n", "list.csv names no training image of made"),
-        ("row\n²\n", "list.csv names no training image of made"),
-        ("key\nimage 8\n", "list.csv names no training image of made"),
-        ("image,split\n1,Training\n", "list.csv does not list images, expected a column row or key, got image"),
-        ("", "list.csv does not list images"),
-        (b"row\n\xff\xfe\n", "list.csv is not a readable CSV"),
-        (None, "list.csv is not there"),
+        ("row\n77\n", {"problem": "list.csv names no training image of made"}),
+        ("row\n²\n", {"problem": "list.csv names no training image of made"}),
+        ("key\nimage 8\n", {"problem": "list.csv names no training image of made"}),
+        (
+            "image,split\n1,Training\n",
+            {"problem": "list.csv does not list images", "expected": "^a column row or key", "got": "^image"},
+        ),
+        ("", {"problem": "list.csv does not list images"}),
+        (b"row\n\xff\xfe\n", {"problem": "list.csv is not a readable CSV"}),
+        (None, {"problem": "list.csv is not there"}),
     ],
 )
 def test_a_list_that_excludes_nothing_is_refused(
-    dataset: Dataset, tmp_path: Path, text: str | bytes | None, sentence: str
+    dataset: Dataset, tmp_path: Path, text: str | bytes | None, fields: dict[str, str]
 ) -> None:
     if text is not None:
         (tmp_path / "list.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(EdgeemoError, match=sentence):
+    with raises(EdgeemoError, **fields):
         exclude_listed(dataset, tmp_path / "list.csv")
 
 

@@ -11,6 +11,8 @@ from edgeemo.train.datasets.corruption import KINDS, SEVERITIES, corrupt, corrup
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.formats.synthetic import synthetic_dataset
 
+from ...conftest import raises
+
 
 @pytest.fixture(scope="module")
 def faces() -> Dataset:
@@ -95,5 +97,5 @@ def test_colors_keep_their_places() -> None:
 
 @pytest.mark.parametrize(("kind", "severity"), [("fog", 1), ("dark", 0), ("dark", 6)])
 def test_what_is_not_known_is_refused(kind: str, severity: int) -> None:
-    with pytest.raises(EdgeemoError, match="unknown corruption, expected one of dark, bright, blur"):
+    with raises(EdgeemoError, problem="^unknown corruption$", expected="^one of dark, bright, blur"):
         corrupt(np.zeros((4, 4), np.uint8), kind, severity)

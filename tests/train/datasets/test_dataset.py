@@ -12,6 +12,8 @@ from edgeemo.edge.vision.preprocess import InputSpec, fit
 from edgeemo.train.commands.data import counts_table
 from edgeemo.train.datasets.dataset import Dataset, class_counts, pixel_digest
 
+from ...conftest import raises
+
 if TYPE_CHECKING:
     from .conftest import MakeDataset
 
@@ -54,7 +56,7 @@ def test_take_keeps_images_with_their_samples(dataset: Dataset) -> None:
 
 
 def test_a_split_that_is_not_there_is_refused(dataset: Dataset) -> None:
-    with pytest.raises(EdgeemoError, match="made has no images in split 'validation', expected test or train"):
+    with raises(EdgeemoError, problem="made has no images in split 'validation'$", expected="^test or train"):
         dataset.split("validation")
 
 
@@ -67,7 +69,7 @@ def test_labels_are_numbered_as_the_model_s(dataset: Dataset, labels: tuple[str,
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(dataset: Dataset) -> None:
-    with pytest.raises(EdgeemoError, match="made has classes that the model does not know: b, expected a subset of a"):
+    with raises(EdgeemoError, problem="made has classes that the model does not know: b$", expected="^a subset of a"):
         dataset.relabeled(("a", "z"))
 
 

@@ -17,6 +17,8 @@ from edgeemo.train.datasets.registry import read_dataset
 from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.datasets.splits import training_data
 
+from ...conftest import raises
+
 if TYPE_CHECKING:
     from .conftest import Forms
 
@@ -129,33 +131,42 @@ def test_validation_is_by_labels_alone(forms: Forms, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "fields"),
     [
-        (None, "votes.csv is not there, expected the published fer2013new.csv"),
-        ("", "votes.csv is not a table of FER.* got an empty file"),
-        ("emotion,pixels,Usage\n3,1 2,Training\n", "is not a table of FER.* got emotion, pixels, Usage"),
-        (f"{HEADER}\nTraining,a.png,1,2,3\n", "votes.csv row 0 has votes that are not numbers"),
-        (f"{HEADER}\nTraining,a.png,1,2,3,x,0,0,0,0,0,0\n", "row 0 has votes that are not numbers"),
-        (f"{HEADER}\nTraining,a.png,1,2,3,-1,0,0,0,0,0,0\n", "row 0 has votes that are not numbers"),
-        (f"{HEADER}\nTraining,a.png,1,2,3,²,0,0,0,0,0,0\n", "row 0 has votes that are not numbers"),
-        (f"{HEADER}\nTraining,a.png,9,1,0,0,0,0,0,0,0,0\n", "has no votes for row 1 of fer2013.csv.*got 1 rows"),
-        (f"{HEADER}\n" + "PublicTest,a.png,9,1,0,0,0,0,0,0,0,0\n" * 8, "is not the table of .*got PublicTest"),
-        (f"{HEADER}\n" + "Training,a.png,0,0,0,0,0,0,0,0,0,9\n" * 8, "leaves no image of fer2013.csv"),
-        (b"\xff\xfe\x00", "is not a readable CSV"),
+        (None, {"problem": "votes.csv is not there$", "expected": "^the published fer2013new.csv"}),
+        ("", {"problem": "votes.csv is not a table of FER", "got": "^an empty file"}),
+        (
+            "emotion,pixels,Usage\n3,1 2,Training\n",
+            {"problem": "is not a table of FER", "got": "^emotion, pixels, Usage"},
+        ),
+        (f"{HEADER}\nTraining,a.png,1,2,3\n", {"problem": "votes.csv row 0 has votes that are not numbers"}),
+        (f"{HEADER}\nTraining,a.png,1,2,3,x,0,0,0,0,0,0\n", {"problem": "row 0 has votes that are not numbers"}),
+        (f"{HEADER}\nTraining,a.png,1,2,3,-1,0,0,0,0,0,0\n", {"problem": "row 0 has votes that are not numbers"}),
+        (f"{HEADER}\nTraining,a.png,1,2,3,²,0,0,0,0,0,0\n", {"problem": "row 0 has votes that are not numbers"}),
+        (
+            f"{HEADER}\nTraining,a.png,9,1,0,0,0,0,0,0,0,0\n",
+            {"problem": "has no votes for row 1 of fer2013.csv", "got": "^1 rows"},
+        ),
+        (
+            f"{HEADER}\n" + "PublicTest,a.png,9,1,0,0,0,0,0,0,0,0\n" * 8,
+            {"problem": "is not the table of ", "got": "^PublicTest"},
+        ),
+        (f"{HEADER}\n" + "Training,a.png,0,0,0,0,0,0,0,0,0,9\n" * 8, {"problem": "leaves no image of fer2013.csv"}),
+        (b"\xff\xfe\x00", {"problem": "is not a readable CSV"}),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(
-    fer: Dataset, tmp_path: Path, text: str | bytes | None, sentence: str
+    fer: Dataset, tmp_path: Path, text: str | bytes | None, fields: dict[str, str]
 ) -> None:
     path = tmp_path / "votes.csv"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(EdgeemoError, match=sentence):
+    with raises(EdgeemoError, **fields):
         Choice(ferplus=str(path)).apply(fer)
 
 
 def test_images_without_rows_cannot_be_joined(votes: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"train face 0 has no row of fer2013\.csv"):
+    with raises(EdgeemoError, problem=r"train face 0 has no row of fer2013\.csv"):
         Choice(ferplus=str(votes)).apply(read_dataset("synthetic:train=2,test=0,size=24"))
 
 

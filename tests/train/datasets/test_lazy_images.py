@@ -16,6 +16,8 @@ from edgeemo.train.datasets.dataset import Dataset, pixel_digest
 from edgeemo.train.datasets.lazy_images import Images
 from edgeemo.train.datasets.registry import read_dataset
 
+from ...conftest import raises
+
 if TYPE_CHECKING:
     from .conftest import Forms
 
@@ -71,5 +73,5 @@ def test_an_image_that_has_gone_is_named(forms: Forms, monkeypatch: pytest.Monke
     monkeypatch.setattr(entries, "HELD_BYTES", 0)
     dataset = read_dataset(forms.folder())
     Path(forms.root / "folder" / dataset.samples[3].key).unlink()
-    with pytest.raises(EdgeemoError, match=f"{dataset.samples[3].key} is not there"):
+    with raises(EdgeemoError, problem=f"{dataset.samples[3].key} is not there"):
         dataset.images[3]

@@ -11,6 +11,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.splits import calibration_set, stratified, training_data
 
+from ...conftest import raises
+
 if TYPE_CHECKING:
     from .conftest import LabeledImage, MakeDataset
 
@@ -82,18 +84,18 @@ def test_a_source_without_splits_is_for_training(make_dataset: MakeDataset) -> N
 @pytest.mark.parametrize("copies", [1, 3])
 def test_a_class_of_one_image_cannot_be_divided(make_dataset: MakeDataset, copies: int) -> None:
     lonely = faces("train", "rare", 1, seed=1) * copies
-    with pytest.raises(EdgeemoError, match="class 'rare' of made is too small to be divided"):
+    with raises(EdgeemoError, problem="class 'rare' of made is too small to be divided"):
         training_data(make_dataset(lonely + faces("train", "usual", 10, seed=2)))
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 0.51, 1.0, float("nan")])
 def test_a_fraction_out_of_range_is_refused(dataset: Dataset, fraction: float) -> None:
-    with pytest.raises(EdgeemoError, match="validation fraction out of range"):
+    with raises(EdgeemoError, problem="validation fraction out of range"):
         training_data(dataset, validation=fraction)
 
 
 def test_a_source_without_training_images_is_refused(make_dataset: MakeDataset) -> None:
-    with pytest.raises(EdgeemoError, match="made has no images in split 'all'"):
+    with raises(EdgeemoError, problem="made has no images in split 'all'"):
         training_data(make_dataset(faces("test", "a", 5, seed=1)))
 
 
@@ -117,5 +119,5 @@ def test_calibration_is_drawn_by_the_seed(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("size", [0, -5])
 def test_no_images_cannot_be_drawn(dataset: Dataset, size: int) -> None:
-    with pytest.raises(EdgeemoError, match="number of images out of range, expected at least 1"):
+    with raises(EdgeemoError, problem="number of images out of range$", expected="^at least 1"):
         stratified(dataset, size)

@@ -21,6 +21,8 @@ from edgeemo.train.datasets.formats import pack as pack_module
 from edgeemo.train.datasets.formats.pack import CONTENTS, fitted, write_pack
 from edgeemo.train.datasets.registry import read_dataset, read_evaluation_set
 
+from ....conftest import raises
+
 SOURCE = "synthetic:train=7,test=70,size=24"
 
 
@@ -132,32 +134,46 @@ def members(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("harm", "fields"),
     [
-        pytest.param(lambda path: {members(path)[0]: None}, r"not what was packed \(.* is missing\)", id="missing"),
+        pytest.param(
+            lambda path: {members(path)[0]: None}, {"problem": r"not what was packed \(.* is missing\)"}, id="missing"
+        ),
         pytest.param(
             lambda path: {members(path)[0]: zipfile.ZipFile(path).read(members(path)[1])},
-            r"not what was packed \(.* shows something else\)",
+            {"problem": r"not what was packed \(.* shows something else\)"},
             id="another image",
         ),
-        pytest.param(lambda path: {members(path)[0]: b"oops"}, "is not an image", id="no image"),
-        pytest.param(lambda path: {CONTENTS: b"{oops"}, "table of contents of bad.zip cannot be read", id="no JSON"),
-        pytest.param(lambda path: {CONTENTS: b"[]"}, "table of contents of bad.zip cannot be read", id="a list"),
-        pytest.param(lambda path: contents(format=2), "packed in another format, expected format 1, got 2", id="newer"),
-        pytest.param(lambda path: contents(samples=[{"file": "x"}]), "cannot be read", id="short sample"),
-        pytest.param(lambda path: contents(samples=[]), "its content hash is another", id="nothing in it"),
-        pytest.param(lambda path: contents(content_hash="00"), "its content hash is another", id="hash"),
-        pytest.param(lambda path: contents(labels=["happy"]), "a label is not one of its classes", id="classes"),
+        pytest.param(lambda path: {members(path)[0]: b"oops"}, {"problem": "is not an image"}, id="no image"),
         pytest.param(
-            lambda path: contents(labels=["a", "b", "c", "d", "e", "f", "g"]), "content hash is another", id="names"
+            lambda path: {CONTENTS: b"{oops"}, {"problem": "table of contents of bad.zip cannot be read"}, id="no JSON"
+        ),
+        pytest.param(
+            lambda path: {CONTENTS: b"[]"}, {"problem": "table of contents of bad.zip cannot be read"}, id="a list"
+        ),
+        pytest.param(
+            lambda path: contents(format=2),
+            {"problem": "packed in another format$", "expected": "^format 1", "got": "^2"},
+            id="newer",
+        ),
+        pytest.param(lambda path: contents(samples=[{"file": "x"}]), {"problem": "cannot be read"}, id="short sample"),
+        pytest.param(lambda path: contents(samples=[]), {"problem": "its content hash is another"}, id="nothing in it"),
+        pytest.param(lambda path: contents(content_hash="00"), {"problem": "its content hash is another"}, id="hash"),
+        pytest.param(
+            lambda path: contents(labels=["happy"]), {"problem": "a label is not one of its classes"}, id="classes"
+        ),
+        pytest.param(
+            lambda path: contents(labels=["a", "b", "c", "d", "e", "f", "g"]),
+            {"problem": "content hash is another"},
+            id="names",
         ),
     ],
 )
 def test_a_pack_that_was_changed_is_refused(
-    harm: Callable[[Path], dict[str, Any]], message: str, packed: Path, tmp_path: Path
+    harm: Callable[[Path], dict[str, Any]], fields: dict[str, str], packed: Path, tmp_path: Path
 ) -> None:
     bad = edited(packed, tmp_path / "bad.zip", **harm(packed))
-    with pytest.raises(EdgeemoError, match=message):
+    with raises(EdgeemoError, **fields):
         read_dataset(bad)
 
 
@@ -165,7 +181,7 @@ def test_a_pack_that_was_changed_is_refused(
 def test_a_pack_that_was_cut_is_refused(share: float, packed: Path, tmp_path: Path) -> None:
     data = packed.read_bytes()
     (tmp_path / "cut.zip").write_bytes(data[: int(share * len(data))])
-    with pytest.raises(EdgeemoError, match="is cut or not a zip"):
+    with raises(EdgeemoError, problem="is cut or not a zip"):
         read_dataset(tmp_path / "cut.zip")
 
 
@@ -173,7 +189,7 @@ def test_a_flipped_byte_is_refused(packed: Path, tmp_path: Path) -> None:
     data = bytearray(packed.read_bytes())
     data[200] ^= 255
     (tmp_path / "bad.zip").write_bytes(data)
-    with pytest.raises(EdgeemoError, match=r"damaged|not what was packed"):
+    with raises(EdgeemoError, problem=r"damaged|not what was packed"):
         read_dataset(tmp_path / "bad.zip")
 
 
