@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import warnings
 from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from ..edge.common.console import quiet_native
 
@@ -37,10 +34,10 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixe
 
 
 def set_seed(seed: int) -> None:
-    """Seed Python, NumPy and TensorFlow."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    tf.random.set_seed(seed)
+    """Seed Python, NumPy and TensorFlow, and the seeds that Keras draws for its initializers and dropout."""
+    # Keras draws from Python's generator until somebody in this process calls its set_random_seed; from then on from
+    # one of its own, which would go its way without this.
+    keras.utils.set_random_seed(seed % 2**32)
 
 
 @contextlib.contextmanager

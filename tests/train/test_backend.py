@@ -1,4 +1,4 @@
-"""Mixed precision: 16-bit layers while training, float32 afterwards."""
+"""Seeds, and mixed precision: 16-bit layers while training, float32 afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.train.backend import POLICIES, as_float32
+from edgeemo.train.backend import POLICIES, as_float32, keras, set_seed
 from edgeemo.train.config.recipe import load_recipe
 from edgeemo.train.network.model import build_model
 
@@ -58,3 +58,15 @@ def test_as_float32_keeps_the_weights_and_nearly_the_outputs() -> None:
 def test_an_unknown_precision_is_named() -> None:
     with pytest.raises(EdgeemoError, match="float32, bfloat16, float16"):
         load_recipe("edge-res", ("optimizer.precision=half",))
+
+
+def test_a_seed_counts_whatever_seeded_keras_before() -> None:
+    def kernel() -> np.ndarray:
+        set_seed(1)
+        layer = keras.layers.Dense(3)
+        layer.build((None, 4))
+        return np.asarray(layer.kernel)
+
+    first = kernel()
+    keras.utils.set_random_seed(7)
+    assert np.array_equal(kernel(), first)

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from ...edge.common.errors import RecipeError
 from ...edge.vision.preprocess import InputSpec
 from ..inputs.scenes import SceneSettings
+from . import toml
 from .overrides import apply_override, from_table
 from .sections import Architecture
 
@@ -103,7 +101,7 @@ class FinderRecipe:
         """The recipe as TOML, every value written out."""
         table = dataclasses.asdict(self)
         table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
-        return tomlkit.dumps(table)
+        return toml.dumps(table)
 
 
 def load_finder_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> FinderRecipe:
@@ -118,13 +116,13 @@ def load_finder_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) 
     """
     path = Path(name_or_path) if str(name_or_path).endswith(".toml") else FOLDER / f"{name_or_path}.toml"
     try:
-        table: dict[str, Any] = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        table: dict[str, Any] = toml.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         known = ", ".join(sorted(each.stem for each in FOLDER.glob("*.toml")))
         raise RecipeError(
             f"unknown recipe {str(name_or_path)!r}", expected=f"one of {known}, or a .toml file"
         ) from error
-    except (TOMLKitError, UnicodeDecodeError, OSError) as error:
+    except (toml.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{path} is not a readable recipe ({error})", expected="TOML") from error
     for override in overrides:
         apply_override(table, override)

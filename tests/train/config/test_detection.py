@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tomlkit")
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.config.detection import load_finder_recipe
 

@@ -114,9 +114,7 @@ def test_averages_go_on_where_they_stood(trained: tuple[Any, _Watch, dict[int, n
     model, averages = make_model(), Averages(0.3, STEPS, 0)
     fit(model, averages, 1)
     watch = fit(model, Averages(0.3, STEPS, 0, averages.values()), 2, start=1)
-    # The same bits, unless sums come in another order. One of the three averages is -0.008, made of terms that are a
-    # hundred times larger: their rounding, 1e-7 of each, is more than 1e-5 of it.
-    np.testing.assert_allclose(watch.validated[0], trained[1].validated[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(watch.validated[0], trained[1].validated[1], rtol=1e-5)
 
 
 def test_frozen_weights_are_not_averaged() -> None:
