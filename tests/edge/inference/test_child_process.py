@@ -11,6 +11,8 @@ import pytest
 from edgeemo.edge.common.errors import DelegateError, EdgeemoError, MissingExtraError
 from edgeemo.edge.inference.child_process import ChildGone, ChildProcess
 
+pytestmark = pytest.mark.native("starts processes of its own")
+
 CHILD = """
 import os, sys, time
 from edgeemo.edge.common.errors import DelegateError, MissingExtraError
