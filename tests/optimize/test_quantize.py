@@ -25,6 +25,7 @@ from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.evaluation.predictor import open_predictor
 from edgeemo.train.fit.run import Run
 
+from ..conftest import raises
 from ..tools.command import run as edgeemo
 
 # tf.lite's interpreter is announced to go; it is measured as long as people have it.
@@ -192,7 +193,7 @@ def test_per_tensor_has_one_scale_and_less_agreement(
     coarse = quantize(run, "int8", tmp_path / "x.tflite", QuantizeOptions(200, per_channel=False), data=splits)
     verify_granularity(coarse.path.read_bytes(), per_channel=False)
     verify_granularity(converted["int8"].read_bytes(), per_channel=True)
-    with pytest.raises(EdgeemoError, match="expected a scale for each output channel"):
+    with raises(EdgeemoError, expected="^a scale for each output channel"):
         verify_granularity(coarse.path.read_bytes(), per_channel=True)
     assert coarse.card.quantization.per_channel is False
 
@@ -292,8 +293,8 @@ def test_a_damaged_keras_model_is_named(copy: Path) -> None:
 
 
 def test_an_unknown_method_is_named(run: Run, splits: TrainingData, tmp_path: Path) -> None:
-    with pytest.raises(
-        EdgeemoError, match=r"unknown quantization method, expected one of float32, float16, .*, got 'int4'"
+    with raises(
+        EdgeemoError, problem="unknown quantization method$", expected="^one of float32, float16, ", got="^'int4'$"
     ):
         quantize(run, "int4", tmp_path / "x.tflite", data=splits)
 
@@ -302,7 +303,7 @@ def test_noise_does_not_calibrate(run: Run, splits: TrainingData, tmp_path: Path
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (24, 24), np.uint8) for _ in range(len(splits.train))]
     train = Dataset("noise", splits.train.labels, splits.train.samples, noise)
-    with pytest.raises(EdgeemoError, match="calibration set noise looks like random noise"):
+    with raises(EdgeemoError, problem="calibration set noise looks like random noise"):
         quantize(run, "int8", tmp_path / "x.tflite", data=TrainingData(train, splits.validation))
     assert not list(tmp_path.iterdir())
 

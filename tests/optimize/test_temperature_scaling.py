@@ -22,6 +22,7 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.optimize.temperature_scaling import chance_error, fit_temperature, validation_split
 from edgeemo.train.fit.run import Run
 
+from ..conftest import raises
 from ..tools.command import run as edgeemo
 
 FLOOR = 1e-7
@@ -93,22 +94,24 @@ def test_a_calibrated_model_shows_its_chance_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "probabilities", "sentence"),
+    ("targets", "probabilities", "fields"),
     [
-        (np.zeros(0, int), np.zeros((0, 3)), "expected images, got none"),
-        (np.zeros(9, int), np.tile([0.5, 0.3, 0.2], (9, 1)), "expected one between 0.05 and 20"),
-        (np.arange(9) % 3, np.tile([0.98, 0.01, 0.01], (9, 1)), "expected one between 0.05 and 20"),
+        (np.zeros(0, int), np.zeros((0, 3)), {"expected": "^images$", "got": "^none"}),
+        (np.zeros(9, int), np.tile([0.5, 0.3, 0.2], (9, 1)), {"expected": "^one between 0.05 and 20"}),
+        (np.arange(9) % 3, np.tile([0.98, 0.01, 0.01], (9, 1)), {"expected": "^one between 0.05 and 20"}),
     ],
     ids=["none", "all right", "no better than chance"],
 )
-def test_what_cannot_be_fitted_is_refused(targets: np.ndarray, probabilities: np.ndarray, sentence: str) -> None:
-    with pytest.raises(EdgeemoError, match=sentence):
+def test_what_cannot_be_fitted_is_refused(
+    targets: np.ndarray, probabilities: np.ndarray, fields: dict[str, str]
+) -> None:
+    with raises(EdgeemoError, **fields):
         fit_temperature(targets, probabilities, floor=FLOOR)
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "2", None, True])
 def test_a_card_refuses_what_is_no_temperature(value: object) -> None:
-    with pytest.raises(EdgeemoError, match="wrong temperature in a model card, expected a number above 0"):
+    with raises(EdgeemoError, problem="wrong temperature in a model card$", expected="^a number above 0"):
         ModelCard("m", ("a", "b"), InputSpec(4, 4), temperature=value)
 
 

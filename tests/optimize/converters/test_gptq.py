@@ -21,6 +21,7 @@ from edgeemo.optimize.converters.gptq import GptqRounding, patches, round_weight
 from edgeemo.optimize.converters.tensorflow import to_float, to_static
 from edgeemo.train.backend import keras, tf
 
+from ...conftest import raises
 from ...tools.command import run as edgeemo
 
 SPEC = InputSpec(16, 16)
@@ -205,7 +206,7 @@ def test_another_network_has_no_layer_in_common() -> None:
     data = to_static(model, SPEC, calibration)
     for layer in model.layers:
         layer.set_weights([weights + 0.5 for weights in layer.get_weights()])
-    with pytest.raises(EdgeemoError, match="no layer was found whose weights could be rounded"):
+    with raises(EdgeemoError, problem="no layer was found whose weights could be rounded"):
         round_weights(data, to_float(model, SPEC), SPEC, calibration)
 
 

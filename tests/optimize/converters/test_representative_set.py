@@ -13,6 +13,8 @@ from edgeemo.optimize.converters.representative_set import MIN_CORRELATION, cali
 from edgeemo.train.datasets.dataset import Dataset
 from edgeemo.train.datasets.registry import read_dataset
 
+from ...conftest import raises
+
 RNG = np.random.default_rng(0)
 
 
@@ -52,13 +54,15 @@ NOISE: dict[str, Callable[[], np.ndarray]] = {
 
 @pytest.mark.parametrize("kind", NOISE)
 def test_what_cannot_stand_for_faces_is_refused(kind: str) -> None:
-    with pytest.raises(EdgeemoError, match=r"calibration set made looks like random noise.*calibrate on the training"):
+    with raises(
+        EdgeemoError, problem="calibration set made looks like random noise", hint="^calibrate on the training"
+    ):
         calibration_pixels(of(NOISE[kind]()), InputSpec(48, 48))
 
 
 def test_an_empty_set_is_refused() -> None:
     faces = read_dataset("synthetic:train=7,test=0,size=24")
-    with pytest.raises(EdgeemoError, match="the calibration set is empty, expected training faces"):
+    with raises(EdgeemoError, problem="the calibration set is empty$", expected="^training faces"):
         calibration_pixels(faces.take([]), InputSpec(24, 24))
 
 

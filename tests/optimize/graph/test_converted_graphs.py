@@ -15,6 +15,8 @@ from edgeemo.optimize.converters.tensorflow import to_float
 from edgeemo.optimize.graph.verify import verify_full_int8
 from edgeemo.train.backend import keras, quiet_native, tf
 
+from ...conftest import raises
+
 L = keras.layers
 
 #: Of the trained run's net: output pixels * filters * kernel * input channels.
@@ -81,12 +83,12 @@ def test_a_card_does_not_change_the_graph(converted: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 64, b"\x1c\0\0\0TFL3" + b"\xff" * 64], ids=["empty", "zeros", "random"])
 def test_what_is_no_model_is_refused(data: bytes) -> None:
-    with pytest.raises(EdgeemoError, match=r"x\.tflite is not a readable TFLite model"):
+    with raises(EdgeemoError, problem=r"x\.tflite is not a readable TFLite model"):
         read_graph(data, "x.tflite")
 
 
 def test_a_float_model_is_not_full_int8(converted: dict[str, Path]) -> None:
-    with pytest.raises(EdgeemoError, match=r"not full int8, expected no floating-point operator.*got .*7 CONV_2D"):
+    with raises(EdgeemoError, problem="not full int8$", expected="^no floating-point operator", got="7 CONV_2D"):
         verify_full_int8(converted["float32"].read_bytes())
 
 
@@ -100,5 +102,5 @@ def test_int8_inside_and_float_outside_is_not_full_int8() -> None:
     converter.representative_dataset = lambda: ([rng.random((1, 8, 8, 1), np.float32)] for _ in range(9))
     with quiet_native():
         data = converter.convert()
-    with pytest.raises(EdgeemoError, match="got 1 QUANTIZE, 1 DEQUANTIZE"):
+    with raises(EdgeemoError, got="^1 QUANTIZE, 1 DEQUANTIZE"):
         verify_full_int8(data)

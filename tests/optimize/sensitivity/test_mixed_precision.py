@@ -32,6 +32,7 @@ from edgeemo.train.datasets.splits import TrainingData, calibration_set
 from edgeemo.train.fit.run import Run
 from edgeemo.train.network.model import load_model
 
+from ...conftest import raises
 from ...tools.command import run as edgeemo
 
 #: On 250 faces the upper bound of no loss at all is 0.8 points.
@@ -196,7 +197,7 @@ def test_int16_activations_do_not_help_weights(source: FloatModel, splits: Train
 
 
 def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, splits: TrainingData) -> None:
-    with pytest.raises(EdgeemoError, match="cannot be passed on 40 faces, not even by the float model itself"):
+    with raises(EdgeemoError, problem="cannot be passed on 40 faces, not even by the float model itself"):
         find_mixed_precision(source, np.empty(0), splits.validation.take(range(40)), MixedPrecisionOptions(1.0))
 
 

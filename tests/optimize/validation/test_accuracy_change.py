@@ -18,6 +18,8 @@ from edgeemo.optimize.validation import (
     score_interval,
 )
 
+from ...conftest import raises
+
 #: Approval of the prime minister in two surveys of the same 1,600 people (Agresti, Categorical Data Analysis):
 #: yes-yes, yes-no, no-yes, no-no.
 APPROVAL = (794, 150, 86, 570)
@@ -237,12 +239,12 @@ def test_overconfidence_shows_in_the_calibration_error() -> None:
 
 @pytest.mark.parametrize(("targets", "reference", "candidate"), [(0, 0, 0), (3, 2, 2), (3, 3, 2), (2, 3, 3)], ids=str)
 def test_what_cannot_be_paired_is_refused(targets: int, reference: int, candidate: int) -> None:
-    with pytest.raises(EdgeemoError, match="the two models cannot be paired, expected probabilities of both"):
+    with raises(EdgeemoError, problem="the two models cannot be paired$", expected="^probabilities of both"):
         compare_accuracy(np.zeros(targets, int), np.full((reference, 3), 1 / 3), np.full((candidate, 3), 1 / 3), LABELS)
 
 
 def test_models_of_other_classes_cannot_be_paired() -> None:
-    with pytest.raises(EdgeemoError, match="cannot be paired"):
+    with raises(EdgeemoError, problem="cannot be paired"):
         compare_accuracy(np.zeros(2, int), np.full((2, 3), 1 / 3), np.full((2, 2), 1 / 2), LABELS)
 
 

@@ -14,6 +14,7 @@ from edgeemo.edge.model.card import read_card
 from edgeemo.edge.tflite.container import split_model
 from edgeemo.train.evaluation.card_figures import CardRecord
 
+from ...conftest import raises
 from ...tools.command import run as edgeemo
 
 
@@ -143,7 +144,7 @@ def test_figures_of_anything_else_are_not_recorded(
 def test_a_model_that_changes_while_it_is_measured_gets_no_figures(model: Path, tiny_float: Path) -> None:
     record = CardRecord(model, ("test",))
     shutil.copy(tiny_float, model)
-    with pytest.raises(EdgeemoError, match="has changed while it was measured"):
+    with raises(EdgeemoError, problem="has changed while it was measured"):
         record.write({"test": {"n": 1}})
     assert model.read_bytes() == tiny_float.read_bytes()
 

@@ -14,6 +14,8 @@ from edgeemo.optimize.qat.rewrite import Treatment, rewrite
 from edgeemo.train.architectures import build
 from edgeemo.train.backend import keras, tf
 
+from ....conftest import raises
+
 L = keras.layers
 SHAPE = (12, 12, 3)
 
@@ -329,44 +331,60 @@ class Own(keras.Model):
 
 
 @pytest.mark.parametrize(
-    ("model", "sentences"),
+    ("model", "fields"),
     [
-        (lambda: net(conv(), L.ELU(0.5, name="odd")), ("layer odd: the converter keeps ELU with another alpha",)),
-        (lambda: net(conv(activation="selu")), ("layer conv_selu: the converter keeps selu in floating point",)),
-        (lambda: net(conv(), L.Activation("selu", name="odd")), ("layer odd: the converter keeps selu",)),
-        (lambda: net(conv(), L.LayerNormalization(name="odd")), ("layer odd: tfmot has no rule for LayerNormalizat",)),
-        (lambda: net(conv(), L.Lambda(lambda x: x, name="odd")), ("layer odd: nothing can look into a Lambda",)),
-        (lambda: net(L.RandomCrop(8, 8, name="odd")), ("layer odd: it cuts its input",)),
+        (
+            lambda: net(conv(), L.ELU(0.5, name="odd")),
+            {"problem": "layer odd: the converter keeps ELU with another alpha"},
+        ),
+        (
+            lambda: net(conv(activation="selu")),
+            {"problem": "layer conv_selu: the converter keeps selu in floating point"},
+        ),
+        (lambda: net(conv(), L.Activation("selu", name="odd")), {"problem": "layer odd: the converter keeps selu"}),
+        (
+            lambda: net(conv(), L.LayerNormalization(name="odd")),
+            {"problem": "layer odd: tfmot has no rule for LayerNormalizat"},
+        ),
+        (
+            lambda: net(conv(), L.Lambda(lambda x: x, name="odd")),
+            {"problem": "layer odd: nothing can look into a Lambda"},
+        ),
+        (lambda: net(L.RandomCrop(8, 8, name="odd")), {"problem": "layer odd: it cuts its input"}),
         (
             lambda: net(conv(), L.BatchNormalization(axis=1, name="odd")),
-            ("layer odd: BatchNormalization of 3-dimensional tensors or over another axis",),
+            {"problem": "layer odd: BatchNormalization of 3-dimensional tensors or over another axis"},
         ),
         (
             lambda: net(conv(), L.ELU(0.5, name="a"), L.ELU(2, name="b")),
-            ("layer a: ", "layer b: ", "--qat-skip a --qat-skip b"),
+            {"problem": "layer a: .*layer b: ", "hint": "--qat-skip a --qat-skip b"},
         ),
-        (lambda: net(conv(), L.ELU(0.5)), ("or use --method int8",)),
+        (lambda: net(conv(), L.ELU(0.5)), {"hint": "or use --method int8"}),
         (
             elu_before_concatenate,
-            ("layer odd: ELU before Concatenate gets two ranges", "with --qat-skip odd --qat-skip joined, or"),
+            {
+                "problem": "layer odd: ELU before Concatenate gets two ranges",
+                "hint": "with --qat-skip odd --qat-skip joined, or",
+            },
         ),
-        (two_outputs, ("two has 1 inputs and 2 outputs",)),
-        (with_operator, ("is an operator between tensors and not a layer", "hard-swish")),
-        (lambda: Own(name="own"), ("own is not a graph of layers", "expected a Functional or Sequential model")),
-        (lambda: net(conv(), Own(name="own"), L.Flatten()), ("own is not a graph of layers",)),
+        (two_outputs, {"problem": "two has 1 inputs and 2 outputs"}),
+        (with_operator, {"problem": "is an operator between tensors and not a layer", "hint": "hard-swish"}),
+        (
+            lambda: Own(name="own"),
+            {"problem": "own is not a graph of layers$", "expected": "^a Functional or Sequential model"},
+        ),
+        (lambda: net(conv(), Own(name="own"), L.Flatten()), {"problem": "own is not a graph of layers"}),
     ],
 )
-def test_what_cannot_be_rewritten_is_named(model: Callable[[], Any], sentences: tuple[str, ...]) -> None:
-    with pytest.raises(EdgeemoError) as caught:
+def test_what_cannot_be_rewritten_is_named(model: Callable[[], Any], fields: dict[str, str]) -> None:
+    with raises(EdgeemoError, **fields):
         rewrite(model())
-    for sentence in sentences:
-        assert sentence in str(caught.value)
 
 
 def test_called_with_options_is_refused() -> None:
     inputs = L.Input(SHAPE)
     x = L.Dropout(0.5, name="always")(conv()(inputs), training=True)
-    with pytest.raises(EdgeemoError, match=r"layer always is called with options \(training\)"):
+    with raises(EdgeemoError, problem=r"layer always is called with options \(training\)"):
         rewrite(keras.Model(inputs, x))
 
 
@@ -384,16 +402,21 @@ def test_bn_behind_a_skipped_convolution_is_folded_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skip", "sentence"),
+    ("skip", "fields"),
     [
-        ("nothing", "layer 'nothing' cannot be left in floating point, expected one of conv, last_flatten, emotion"),
-        ("drop", "got Dropout does nothing in inference, taken out"),
+        (
+            "nothing",
+            {
+                "problem": "layer 'nothing' cannot be left in floating point$",
+                "expected": "^one of conv, last_flatten, emotion",
+            },
+        ),
+        ("drop", {"got": "^Dropout does nothing in inference, taken out"}),
     ],
 )
-def test_what_is_not_there_cannot_be_skipped(skip: str, sentence: str) -> None:
-    with pytest.raises(EdgeemoError) as caught:
+def test_what_is_not_there_cannot_be_skipped(skip: str, fields: dict[str, str]) -> None:
+    with raises(EdgeemoError, **fields):
         rewrite(net(conv(), L.Dropout(0.5, name="drop")), skip=[skip])
-    assert sentence in str(caught.value)
 
 
 #: architecture -> its options in a small size, input, how many lines of what was done have a word
