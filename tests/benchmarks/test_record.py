@@ -9,6 +9,7 @@ import pytest
 from edgeemo.benchmarks.record import SCHEMA, BenchmarkRecord, read_records, write_records
 from edgeemo.edge.common.errors import EdgeemoError
 
+from ..conftest import raises
 from .samples import PROFILE, sample
 
 
@@ -64,7 +65,7 @@ def test_append_keeps_what_is_there(tmp_path: Path) -> None:
 def test_append_to_something_else_leaves_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "diary.txt"
     path.write_text("dear diary\n")
-    with pytest.raises(EdgeemoError, match="line 1 is not JSON"):
+    with raises(EdgeemoError, problem="line 1 is not JSON"):
         write_records(path, [sample()], append=True)
     assert path.read_text() == "dear diary\n"
 
@@ -94,7 +95,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match="is not there"):
+    with raises(EdgeemoError, problem="is not there"):
         read_records(tmp_path / "none.jsonl")
 
 

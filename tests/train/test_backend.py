@@ -10,6 +10,8 @@ from edgeemo.train.backend import POLICIES, as_float32, keras, set_seed
 from edgeemo.train.config.recipe import load_recipe
 from edgeemo.train.network.model import build_model
 
+from ..conftest import raises
+
 SMALL = ("architecture.stem=[4,8]", "architecture.widths=[8]", "architecture.strides=[2]")
 
 
@@ -56,7 +58,7 @@ def test_as_float32_keeps_the_weights_and_nearly_the_outputs() -> None:
 
 
 def test_an_unknown_precision_is_named() -> None:
-    with pytest.raises(EdgeemoError, match="float32, bfloat16, float16"):
+    with raises(EdgeemoError, expected="float32, bfloat16, float16"):
         load_recipe("edge-res", ("optimizer.precision=half",))
 
 

@@ -10,6 +10,8 @@ import pytest
 from edgeemo.edge.common.errors import FileError
 from edgeemo.train.checkpoint import Checkpoints, TrainingState
 
+from ..conftest import raises
+
 
 def state(epochs: int, *, averages: bool = False) -> TrainingState:
     history = [{"epoch": float(epoch), "loss": 0.25} for epoch in range(1, epochs + 1)]
@@ -60,5 +62,5 @@ def test_what_is_no_state_of_this_training_is_passed_over(content: bytes | None,
     else:
         checkpoints.path(1).write_bytes(content)
     assert checkpoints.latest() is None
-    with pytest.raises(FileError, match=r"epoch-0001\.npz cannot be read"):
+    with raises(FileError, problem=r"epoch-0001\.npz cannot be read"):
         checkpoints.load(1)

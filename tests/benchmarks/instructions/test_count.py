@@ -22,6 +22,7 @@ from edgeemo.benchmarks.record import BenchmarkRecord
 from edgeemo.benchmarks.report.table import markdown_table, text_table
 from edgeemo.edge.common.errors import EdgeemoError
 
+from ...conftest import raises
 from ..samples import INT8, sample
 
 A72 = Instructions(
@@ -221,7 +222,7 @@ def test_records_without_counts_are_read() -> None:
 def test_counts_with_unknown_fields_are_refused() -> None:
     value = json.loads(sample(instructions=(A72,)).to_json())
     value["instructions"][0]["color"] = "red"
-    with pytest.raises(EdgeemoError, match=r"not a valid benchmark record .*color"):
+    with raises(EdgeemoError, problem="not a valid benchmark record .*color"):
         BenchmarkRecord.from_dict(value)
 
 

@@ -12,6 +12,7 @@ from edgeemo.benchmarks.worker.client import ModelProcess
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.model.card import read_card
 
+from ...conftest import raises
 from ..samples import FLOAT, INT8
 
 # Real time against deadlines: a shared machine may stop for a second.
@@ -114,7 +115,7 @@ def test_medians_settle_when_slow_moments_hit_all_alike(slow: list[list[int]], d
 
 @pytest.mark.parametrize(("queries", "seconds"), [(0, 0.0), (-1, 0.0), (1, -1.0), (1, float("nan")), (1, float("inf"))])
 def test_an_amount_out_of_range(queries: int, seconds: float) -> None:
-    with pytest.raises(EdgeemoError, match="out of range"):
+    with raises(EdgeemoError, problem="out of range"):
         measure([], [], queries=queries, seconds=seconds)
 
 
@@ -171,5 +172,5 @@ def test_a_model_that_cannot_be_loaded(tmp_path: Path, contents: bytes, message:
 def test_a_process_that_dies_is_reported() -> None:
     with ModelProcess(INT8) as process:
         os.kill(process.facts["pid"], signal.SIGKILL)
-        with pytest.raises(EdgeemoError, match=r"tiny_int8.tflite died \(signal 9\)"):
+        with raises(EdgeemoError, problem=r"tiny_int8.tflite died \(signal 9\)"):
             process.ask("warm")

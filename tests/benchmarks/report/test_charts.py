@@ -7,6 +7,7 @@ import pytest
 from edgeemo.benchmarks.report.charts import histogram_chart, latency_over_time_chart, stage_chart
 from edgeemo.edge.common.errors import EdgeemoError
 
+from ...conftest import raises
 from ..samples import sample
 
 pytest.importorskip("matplotlib")
@@ -40,5 +41,5 @@ def test_bars_of_an_unreliable_record_are_marked(tmp_path: Path, draw: object) -
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match="nothing to draw, expected a record with rounds_at_s"):
+    with raises(EdgeemoError, problem="nothing to draw$", expected="^a record with rounds_at_s"):
         latency_over_time_chart([sample(rounds_at_s=())], tmp_path / "time.svg")

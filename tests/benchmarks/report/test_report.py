@@ -12,6 +12,7 @@ from edgeemo.benchmarks.record import Stages, write_records
 from edgeemo.benchmarks.report.report import write_report
 from edgeemo.edge.common.errors import EdgeemoError
 
+from ...conftest import raises
 from ..samples import PROFILE, run, sample
 
 FRAME = Stages(0.1, 0.2, 0.01, (90, 90, 3), decode=2.0, detect=30.0, total=33.0, frames=100, faces=1.2)
@@ -146,7 +147,7 @@ def test_a_format_that_there_is_not(tmp_path: Path, name: str, images: str, sent
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match="nothing to report"):
+    with raises(EdgeemoError, problem="nothing to report"):
         write_report([], tmp_path / "page.html")
 
 

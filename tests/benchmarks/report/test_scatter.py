@@ -11,6 +11,7 @@ from edgeemo.benchmarks.report.cost import LATENCY, SIZE, Cost, costs_of
 from edgeemo.benchmarks.report.scatter import pareto_front, plot_records
 from edgeemo.edge.common.errors import EdgeemoError, MissingExtraError
 
+from ...conftest import raises
 from ..samples import sample
 
 pytest.importorskip("matplotlib")
@@ -113,7 +114,7 @@ def test_a_wide_range_is_logarithmic(
 
 
 def test_nothing_to_plot(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match="nothing to plot"):
+    with raises(EdgeemoError, problem="nothing to plot"):
         plot_records([sample(p50_ms=None)], tmp_path / "plot.png")
     assert not list(tmp_path.iterdir())
 
@@ -146,7 +147,7 @@ def test_unreliable_latencies_leave_sizes_alone(
 
 
 def test_a_cost_without_accuracies_cannot_be_drawn(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match="nothing to plot, expected a record with size of the file"):
+    with raises(EdgeemoError, problem="nothing to plot$", expected="^a record with size of the file"):
         plot_records([sample(accuracy=None)], tmp_path / "plot.png", cost=SIZE)
 
 
@@ -184,11 +185,11 @@ def test_the_same_plot_has_the_same_few_bytes(tmp_path: Path, suffix: str) -> No
 
 
 def test_an_unknown_suffix(tmp_path: Path) -> None:
-    with pytest.raises(EdgeemoError, match=r"expected .png or .svg, got '.bmp'"):
+    with raises(EdgeemoError, expected="^.png or .svg", got="^'.bmp'"):
         plot_records(MANY, tmp_path / "plot.bmp")
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"edgeemo\[evaluate\]"):
+    with raises(MissingExtraError, hint=r"edgeemo\[evaluate\]"):
         plot_records(MANY, tmp_path / "plot.png")

@@ -11,6 +11,8 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.common.files import atomic_path, existing, new_file, new_folder, write_bytes, write_json, write_text
 
+from ...conftest import raises
+
 
 def test_written_file_is_all_there_is(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b.txt", "ä\n")
@@ -38,7 +40,7 @@ def test_json_is_readable(tmp_path: Path) -> None:
 
 
 def test_unwritable_place_is_one_sentence() -> None:
-    with pytest.raises(EdgeemoError, match=r"/proc/edgeemo/x cannot be written \("):
+    with raises(EdgeemoError, problem=r"/proc/edgeemo/x cannot be written \("):
         write_bytes("/proc/edgeemo/x", b"")
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from edgeemo.edge.common.errors import EdgeemoError, MissingExtraError
 from edgeemo.edge.common.plotting import figure, save_figure, subplots
 
+from ...conftest import raises
+
 
 @pytest.mark.parametrize("name", ["plot.png", "plot.svg", "PLOT.PNG"])
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
@@ -40,11 +42,11 @@ def test_axes_stand_in_rows_and_columns() -> None:
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    with pytest.raises(EdgeemoError, match=r"\.png or \.svg"):
+    with raises(EdgeemoError, expected=r"^\.png or \.svg"):
         save_figure(figure(3, 2), tmp_path / "plot.gif")
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match="evaluate"):
+    with raises(MissingExtraError, hint="evaluate"):
         figure(3, 2)

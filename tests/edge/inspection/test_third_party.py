@@ -25,6 +25,8 @@ from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.truncate import truncate_model
 from edgeemo.edge.vision.preprocess import InputSpec
 
+from ...conftest import raises
+
 LABELS = "angry,disgust,fear,happy,sad,surprise,neutral"
 WORDS = ("--labels", LABELS, "--normalization", "unit")
 
@@ -179,7 +181,7 @@ class Held:
     ],
 )
 def test_an_input_that_the_card_does_not_fit(shape: tuple[int, ...], dtype: type, sentence: str) -> None:
-    with pytest.raises(EdgeemoError, match="contradicts the model's input") as caught:
+    with raises(EdgeemoError, problem="contradicts the model's input") as caught:
         check_card(ModelCard("m", ("no", "yes"), InputSpec(48, 48)), Held(shape, dtype))  # type: ignore[arg-type]
     assert sentence in str(caught.value)
 

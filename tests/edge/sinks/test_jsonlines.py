@@ -16,6 +16,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sinks.base import SourceState, Update
 from edgeemo.edge.sinks.jsonlines import QUEUE, JsonLinesSink
 
+from ...conftest import raises
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
@@ -145,5 +147,5 @@ def test_full_disk_is_one_sentence(update: Make) -> None:
     sink = JsonLinesSink(Path("/dev/full"), force=True)
     sink.start()
     sink.publish(update(0))
-    with pytest.raises(EdgeemoError, match=r"/dev/full cannot be written \(No space left on device\)"):
+    with raises(EdgeemoError, problem=r"/dev/full cannot be written \(No space left on device\)"):
         sink.close(5)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ...conftest import raises
+
 pytest.importorskip("paho.mqtt.client")
 
 import paho.mqtt.client as paho
@@ -356,10 +358,10 @@ def test_what_is_no_broker_is_refused(text: str, environment: dict[str, str], se
 def test_certificate_authority_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("hello")
     broker = Broker.parse("mqtts://pi", ca=str(tmp_path / "ca.pem"), environment={})
-    with pytest.raises(EdgeemoError, match=r"ca\.pem is not a certificate authority, expected certificates in PEM"):
+    with raises(EdgeemoError, problem=r"ca\.pem is not a certificate authority$", expected="^certificates in PEM"):
         MqttSink(broker, labels=())
 
 
 def test_impossible_name_is_refused() -> None:
-    with pytest.raises(EdgeemoError, match="--mqtt-name does not fit, expected 1 to 64 letters"):
+    with raises(EdgeemoError, problem="--mqtt-name does not fit$", expected="^1 to 64 letters"):
         MqttSink(Broker("pi", 1), device="a/b", labels=())

@@ -22,6 +22,8 @@ from edgeemo.edge.common.errors import EdgeemoError, OptionError
 from edgeemo.edge.sinks.base import SinkContext, SourceState, Update
 from edgeemo.edge.sinks.registry import CLOSE_S, SINKS, open_sinks, requested_sinks, sink_options
 
+from ...conftest import raises
+
 Make = Callable[..., Update]
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -58,7 +60,7 @@ def test_lines_go_to_standard_output(update: Make, capsys: pytest.CaptureFixture
 def test_closed_standard_output_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with (
-        pytest.raises(EdgeemoError, match="standard output is closed; give --out FILE, or --quiet"),
+        raises(EdgeemoError, problem="standard output is closed$", hint="^give --out FILE, or --quiet"),
         open_sinks({}, about()),
     ):
         pass
@@ -117,16 +119,16 @@ def test_failure_of_the_run_is_told_before_that_of_a_sink(update: Make) -> None:
             if error is not None:
                 raise error
 
-    with pytest.raises(EdgeemoError, match="/dev/full cannot be written"):
+    with raises(EdgeemoError, problem="/dev/full cannot be written"):
         run(None)
-    with pytest.raises(EdgeemoError, match="the camera is gone"):
+    with raises(EdgeemoError, problem="the camera is gone"):
         run(EdgeemoError("the camera is gone"))
 
 
 def test_sink_that_cannot_start_leaves_no_output(tmp_path: Path) -> None:
     pytest.importorskip("starlette")
     options = {"out": str(tmp_path / "lines"), "web": "192.0.2.1:80", "mqtt": None}
-    with pytest.raises(EdgeemoError, match="cannot listen"), open_sinks(options, about()):
+    with raises(EdgeemoError, problem="cannot listen"), open_sinks(options, about()):
         raise AssertionError("it was entered")
 
 

@@ -19,6 +19,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sinks import window
 from edgeemo.edge.sinks.window import WindowSink
 
+from ...conftest import raises
+
 XVFB = shutil.which("Xvfb")
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
@@ -123,11 +125,13 @@ def test_no_screen_is_one_sentence(display: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
-    with pytest.raises(EdgeemoError, match="there is no screen for --window; start it from the desktop, or use --web"):
+    with raises(
+        EdgeemoError, problem="there is no screen for --window$", hint="^start it from the desktop, or use --web"
+    ):
         WindowSink(title="x", stop=lambda: None)
 
 
 def test_headless_opencv_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    with pytest.raises(EdgeemoError, match="this OpenCV has no windows"):
+    with raises(EdgeemoError, problem="this OpenCV has no windows"):
         WindowSink(title="x", stop=lambda: None)

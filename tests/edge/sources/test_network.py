@@ -16,6 +16,7 @@ from edgeemo.edge.sources.base import SourceState
 from edgeemo.edge.sources.live.limits import Backoff, Limits
 from edgeemo.edge.sources.live.source import LiveSource
 
+from ...conftest import raises
 from .streams.mjpeg import MjpegServer
 from .streams.rtsp import RtspServer
 from .streams.scene import Scene, number_in
@@ -97,7 +98,7 @@ def test_password_opens_the_camera(login: str, serve: Callable) -> None:
 @pytest.mark.parametrize("login", ["", "me:secret"])
 def test_wrong_password_is_one_sentence_that_does_not_hold_it(login: str, serve: Callable) -> None:
     server = serve(login="me:word")
-    with pytest.raises(EdgeemoError, match=r"cannot be opened \(it refuses the user or password\)") as caught:
+    with raises(EdgeemoError, problem=r"cannot be opened \(it refuses the user or password\)") as caught:
         open_source(server.url(login)).__enter__()
     assert "secret" not in str(caught.value)
 
@@ -111,7 +112,7 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/cam"
         began = time.monotonic()
-        with pytest.raises(EdgeemoError, match=r"cannot be opened \(it does not answer\)"):
+        with raises(EdgeemoError, problem=r"cannot be opened \(it does not answer\)"):
             open_source(url).__enter__()
         assert time.monotonic() - began < 2
 
@@ -128,7 +129,7 @@ def test_video_over_http_goes_to_ffmpeg(clip_avi: Path) -> None:
     try:
         limits = Limits(stall_s=5, frozen_s=0, retries=0)
         url = f"http://127.0.0.1:{server.server_address[1]}/{clip_avi.name}"
-        with open_source(url, limits=limits) as source, pytest.raises(EdgeemoError, match="did not come back"):
+        with open_source(url, limits=limits) as source, raises(EdgeemoError, problem="did not come back"):
             # A file is read faster than it plays, so it is never known to be at its live end.
             list(source)
         assert source.status.dropped > 0
@@ -142,6 +143,6 @@ def test_no_image_at_all_is_the_end_when_attempts_are_limited(scene: Scene, serv
     limits = Limits(stall_s=0.3, retries=1, backoff=Backoff(0.05, 0.05))
     with (
         open_source(serve().url(), limits=limits) as source,
-        pytest.raises(EdgeemoError, match=r"is lost and did not come back in 1 attempt \(no image for 0\.3 s\)"),
+        raises(EdgeemoError, problem=r"is lost and did not come back in 1 attempt \(no image for 0\.3 s\)"),
     ):
         list(source)

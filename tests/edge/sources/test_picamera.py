@@ -24,6 +24,8 @@ from edgeemo.edge.sources.base import SourceState
 from edgeemo.edge.sources.live.limits import Backoff, Limits
 from edgeemo.edge.vision.box import Box
 
+from ...conftest import raises
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
@@ -149,7 +151,7 @@ def test_bad_camera_is_one_sentence(settings: dict, text: str, sentence: str, be
 
 @pytest.mark.skipif(REAL, reason="picamera2 is installed")
 def test_missing_package_says_how_to_get_it() -> None:
-    with pytest.raises(EdgeemoError, match="picamera2 cannot be imported; on Raspberry Pi OS: sudo apt install"):
+    with raises(EdgeemoError, problem="picamera2 cannot be imported$", hint="^on Raspberry Pi OS: sudo apt install"):
         first_frame()
 
 

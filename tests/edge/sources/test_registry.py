@@ -13,6 +13,8 @@ from PIL import Image
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.sources import Frame, open_source
 
+from ...conftest import raises
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
@@ -99,7 +101,7 @@ def test_broken_image_in_a_folder_is_reported_and_passed_over(folder: Path) -> N
 def test_folder_of_broken_images_is_an_error(folder: Path) -> None:
     for path in folder.iterdir():
         path.write_text("x")
-    with pytest.raises(EdgeemoError, match="none of the 3 images can be read"):
+    with raises(EdgeemoError, problem="none of the 3 images can be read"):
         frames_of(folder, [])
 
 
@@ -150,5 +152,5 @@ def test_bad_source_is_one_sentence(text: str, sentence: str, tmp_path: Path, mo
 
 def test_link_to_a_device_is_its_camera(tmp_path: Path) -> None:
     (tmp_path / "by-id").symlink_to("/dev/video77")
-    with pytest.raises(EdgeemoError, match=r"by-id cannot be opened"):
+    with raises(EdgeemoError, problem="by-id cannot be opened"):
         frames_of(tmp_path / "by-id")

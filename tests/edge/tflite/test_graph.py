@@ -16,6 +16,8 @@ from edgeemo.edge.tflite.flatbuffer import Buffer
 from edgeemo.edge.tflite.graph import read_graph
 from edgeemo.edge.tflite.schema import OPERATORS, TYPES
 
+from ...conftest import raises
+
 TINY = Path(__file__).parents[2] / "models"
 SHIPPED = ModelZoo.open()
 FILES = [*sorted(TINY.glob("*.tflite")), *(SHIPPED.path(entry) for entry in SHIPPED.entries)]
@@ -76,7 +78,7 @@ def test_sizes_by_hand(tiny_int8: Path) -> None:
     ids=["empty", "no table", "root behind the end", "vtable before the file"],
 )
 def test_offsets_that_lead_out_of_the_file_are_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(EdgeemoError, match=rf"x\.tflite is not a readable TFLite model \(.*({reason})"):
+    with raises(EdgeemoError, problem=rf"x\.tflite is not a readable TFLite model \(.*({reason})"):
         read_graph(data, "x.tflite")
 
 

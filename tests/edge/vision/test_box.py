@@ -8,6 +8,8 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.box import Box
 
+from ...conftest import raises
+
 
 @pytest.mark.parametrize(
     ("box", "expected"),
@@ -44,7 +46,7 @@ def test_crop_is_the_pixels_of_the_box() -> None:
 
 
 def test_empty_box_is_refused() -> None:
-    with pytest.raises(EdgeemoError, match="an empty box, expected at least 1x1, got 0x4"):
+    with raises(EdgeemoError, problem="an empty box$", expected="^at least 1x1", got="^0x4"):
         Box(0, 0, 0, 4)
 
 

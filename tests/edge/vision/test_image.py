@@ -14,6 +14,8 @@ from PIL import Image
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.edge.vision.image import decode, is_image, read_image
 
+from ...conftest import raises
+
 
 def png_bomb(side: int) -> bytes:
     """A white 1-bit PNG of ``side`` x ``side`` pixels in a few kilobytes."""
@@ -98,7 +100,7 @@ def test_bomb_is_a_small_file() -> None:
 def test_text_named_png_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "text.png"
     path.write_text("hello")
-    with pytest.raises(EdgeemoError, match=r"text\.png is not an image"):
+    with raises(EdgeemoError, problem=r"text\.png is not an image"):
         read_image(path)
 
 

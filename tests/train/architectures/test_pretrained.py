@@ -16,6 +16,8 @@ from edgeemo.edge.vision.preprocess import InputSpec
 from edgeemo.train.architectures import build
 from edgeemo.train.backend import keras
 
+from ...conftest import raises
+
 SPEC = InputSpec(32, 32, "rgb")
 NAME = "densenet169_weights_tf_dim_ordering_tf_kernels_notop.h5"
 applications = importlib.import_module("tf_keras.src.applications.densenet")
@@ -127,5 +129,5 @@ def test_a_file_that_does_not_fit_is_named(
 
 
 def test_pretrained_weights_do_not_fit_gray(stand_in: tuple[Path, np.ndarray]) -> None:
-    with pytest.raises(EdgeemoError, match="pretrained weights of DenseNet169 do not fit gray input, expected input"):
+    with raises(EdgeemoError, problem="pretrained weights of DenseNet169 do not fit gray input$", expected="^input"):
         build("densenet169", InputSpec(32, 32), 7, options={"weights": str(stand_in[0])})

@@ -11,6 +11,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.config import toml
 from edgeemo.train.config.recipe import Phase, Recipe, load_recipe, parse_recipe, recipe_names
 
+from ...conftest import raises
+
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipes_load(name: str) -> None:
@@ -192,7 +194,9 @@ def test_outputs_by_task(name: str, classes: int, outputs: int) -> None:
 
 
 def test_a_binary_recipe_refuses_seven_classes() -> None:
-    with pytest.raises(EdgeemoError, match="happy-sad tells two classes apart, expected data with two classes, got 7"):
+    with raises(
+        EdgeemoError, problem="happy-sad tells two classes apart$", expected="^data with two classes", got="^7"
+    ):
         load_recipe("happy-sad").outputs(7)
 
 

@@ -23,6 +23,8 @@ from edgeemo.train.distillation.teachers import ViewOptions, query_teachers
 from edgeemo.train.fit.run import Run
 from edgeemo.train.inputs.batches import Batches, BatchOptions
 
+from ...conftest import raises
+
 
 @dataclass(frozen=True)
 class LeftHalf:
@@ -102,7 +104,9 @@ def test_a_file_that_does_not_say_of_how_many_is_of_one(faces: Dataset, tmp_path
     np.savez(tmp_path / "old.npz", **kept)
     assert SoftTargets.read(tmp_path / "old.npz").teachers == 1
     np.savez(tmp_path / "old.npz", **kept, teachers=0)
-    with pytest.raises(EdgeemoError, match=r"old\.npz is damaged, expected the answers of one teacher or more, got 0"):
+    with raises(
+        EdgeemoError, problem=r"old\.npz is damaged$", expected="^the answers of one teacher or more", got="^0"
+    ):
         SoftTargets.read(tmp_path / "old.npz")
 
 
@@ -156,12 +160,12 @@ def test_soft_targets_keep_their_share(faces: Dataset) -> None:
 
 def test_what_a_teacher_does_not_know_is_named(faces: Dataset, tmp_path: Path) -> None:
     few = query_teachers([teacher(faces.labels)], faces.take(range(9)))
-    with pytest.raises(EdgeemoError, match="did not see 3 of 12 training images; make their file again"):
+    with raises(EdgeemoError, problem="did not see 3 of 12 training images$", hint="^make their file again"):
         few.targets(faces, weight=1.0, temperature=1.0)
     others = tuple(f"class {index}" for index in range(7))
     with pytest.raises(EdgeemoError, match=r"have other classes, expected angry, .* got class 0"):
         SoftTargets(others, few.digests, few.probabilities).targets(faces, weight=1.0, temperature=1.0)
-    with pytest.raises(EdgeemoError, match="half cannot be a teacher for these images"):
+    with raises(EdgeemoError, problem="half cannot be a teacher for these images"):
         query_teachers([teacher(others)], faces)
 
 
@@ -188,11 +192,11 @@ def test_a_broken_file_is_one_sentence(arrays: dict[str, Any] | None, sentence: 
 
 def test_weight_and_file_belong_together(faces: Dataset, tmp_path: Path) -> None:
     assert load_targets(recipe(Loss()), "", faces) == DistillationTargets(faces)
-    with pytest.raises(EdgeemoError, match=r"--set loss\.teacher=0\.7"):
+    with raises(EdgeemoError, hint=r"--set loss\.teacher=0\.7"):
         load_targets(recipe(Loss()), "teacher.npz", faces)
-    with pytest.raises(EdgeemoError, match="there is none; give --teacher FILE"):
+    with raises(EdgeemoError, problem="there is none$", hint="^give --teacher FILE"):
         load_targets(recipe(Loss(teacher=0.5)), "", faces)
-    with pytest.raises(EdgeemoError, match=r"absent\.npz is not there"):
+    with raises(EdgeemoError, problem=r"absent\.npz is not there"):
         load_targets(recipe(Loss(teacher=0.5)), str(tmp_path / "absent.npz"), faces)
 
 
@@ -289,7 +293,7 @@ def test_a_mixed_image_is_of_two_changed_images_and_of_their_labels_and_votes(fa
 
 def test_mixing_with_images_that_the_student_does_not_have_are_refused(faces: Dataset, tmp_path: Path) -> None:
     query_teachers([teacher(faces.labels)], faces, views=asked_views(count=2, mixup=1.0)).write(tmp_path / "t.npz")
-    with pytest.raises(EdgeemoError, match="most of the teachers' 12 images, got 1; train on all of them"):
+    with raises(EdgeemoError, expected="^most of the teachers' 12 images$", got="^1", hint="^train on all of them"):
         load_targets(student(), str(tmp_path / "t.npz"), faces.take([0]))
 
 
@@ -324,14 +328,14 @@ def test_a_student_that_would_see_other_views_is_refused(
 
 
 def test_views_are_of_the_student_s_size(faces: Dataset) -> None:
-    with pytest.raises(EdgeemoError, match="expected an input of 24x24x1, as the student's, got 48x48x1"):
+    with raises(EdgeemoError, expected="^an input of 24x24x1, as the student's", got="^48x48x1"):
         query_teachers([teacher(faces.labels, side=48)], faces, views=asked_views(count=2))
 
 
 def test_a_file_with_fewer_views_than_it_says_is_damaged(faces: Dataset, tmp_path: Path) -> None:
     told = query_teachers([teacher(faces.labels)], faces, views=asked_views(count=2))
     replace(told, probabilities=told.probabilities[:1]).write(tmp_path / "t.npz")
-    with pytest.raises(EdgeemoError, match="12 images and 7 classes in 2 views, got 1 x 12 x 7"):
+    with raises(EdgeemoError, expected="12 images and 7 classes in 2 views$", got="^1 x 12 x 7"):
         SoftTargets.read(tmp_path / "t.npz")
 
 

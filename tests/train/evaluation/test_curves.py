@@ -11,6 +11,8 @@ import pytest
 from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.evaluation.curves import rank
 
+from ...conftest import raises
+
 ABC = ("a", "b", "c")
 
 
@@ -108,5 +110,5 @@ def test_json_of_two_classes_has_null_where_nothing_is_defined(targets: list[int
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_a_number_is_refused(value: float) -> None:
-    with pytest.raises(EdgeemoError, match="not numbers, expected finite values, got NaN or infinity for 1 of 2"):
+    with raises(EdgeemoError, problem="not numbers$", expected="^finite values", got="^NaN or infinity for 1 of 2"):
         rank(np.array([0, 1]), np.array([[0.5, 0.5], [value, 0.5]]), ("no", "yes"))

@@ -16,6 +16,8 @@ from edgeemo.train.datasets.selection import Choice
 from edgeemo.train.datasets.splits import TrainingData, training_data
 from edgeemo.train.fit.run import Run, Settings
 
+from ...conftest import raises
+
 ROW = {"epoch": 1.0, "loss": 2.5, "accuracy": 0.1, "val_loss": 2.0, "val_accuracy": 1 / 3, "learning_rate": 1e-7}
 
 
@@ -95,14 +97,14 @@ def test_a_damaged_file_is_named(run: Run, name: str, text: str, sentence: str) 
 
 @pytest.mark.parametrize("wanted", ["card", "model_path"])
 def test_an_unfinished_run_says_how_to_go_on(run: Run, wanted: str) -> None:
-    with pytest.raises(EdgeemoError, match=rf"has not finished training .*edgeemo train --resume {run.folder}"):
+    with raises(EdgeemoError, problem="has not finished training ", hint=f"edgeemo train --resume {run.folder}"):
         getattr(run, wanted)
 
 
 @pytest.mark.parametrize("missing", ["recipe.toml", "run.json"])
 def test_a_folder_that_is_no_run_is_refused(run: Run, missing: str) -> None:
     (run.folder / missing).unlink()
-    with pytest.raises(EdgeemoError, match="is not a run folder, expected a folder that edgeemo train has made"):
+    with raises(EdgeemoError, problem="is not a run folder$", expected="^a folder that edgeemo train has made"):
         Run.open(run.folder)
 
 

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ....conftest import raises
+
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
@@ -357,7 +359,7 @@ def test_address(text: str, host: str, port: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "8080", ":8080", "::1:8080", "h:x", "h:99999", "http://h:80", "h:80/", "h:-1"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(EdgeemoError, match="not an address for --web, expected HOST:PORT, such as"):
+    with raises(EdgeemoError, problem="not an address for --web$", expected="^HOST:PORT, such as"):
         ListenAddress.parse(text)
 
 
@@ -380,22 +382,22 @@ def test_loopback(host: str, loopback: bool) -> None:
 
 def test_port_that_is_taken_is_one_sentence(serve: Serve) -> None:
     taken = serve().address
-    with pytest.raises(EdgeemoError, match=rf"cannot listen on {taken} \(Address already in use\); choose another"):
+    with raises(EdgeemoError, problem=rf"cannot listen on {taken} \(Address already in use\)", hint="^choose another"):
         WebSink(taken, labels=(), title="").start()
 
 
 def test_host_that_is_not_ours_is_one_sentence() -> None:
-    with pytest.raises(EdgeemoError, match=r"the web page cannot listen on 192\.0\.2\.1:80"):
+    with raises(EdgeemoError, problem=r"the web page cannot listen on 192\.0\.2\.1:80"):
         WebSink(ListenAddress("192.0.2.1", 80), labels=(), title="").start()
 
 
 def test_short_token_is_refused() -> None:
-    with pytest.raises(EdgeemoError, match="token of the web page is too short, expected 16 characters or more"):
+    with raises(EdgeemoError, problem="token of the web page is too short$", expected="^16 characters or more"):
         WebSink(ListenAddress("0.0.0.0", 0), labels=(), title="", token="secret")
 
 
 def test_no_time_to_be_healthy_is_refused() -> None:
-    with pytest.raises(EdgeemoError, match="healthy out of range"):
+    with raises(EdgeemoError, problem="healthy out of range"):
         Health(within_s=0)
 
 

@@ -16,6 +16,8 @@ from edgeemo.edge.sources.live.frame_checks import FreezeDetector, is_black
 from edgeemo.edge.sources.live.limits import Backoff, Limits
 from edgeemo.edge.sources.live.source import MOST_HUNG, LiveSource
 
+from ....conftest import raises
+
 # Real time against deadlines: a shared machine may stop for a second.
 pytestmark = pytest.mark.flaky(reruns=2)
 
@@ -120,7 +122,7 @@ def test_frozen_camera_that_is_lost_is_reconnecting(camera: Noise, monkeypatch: 
 def test_opening_that_hangs_is_given_up(camera: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera, "open", lambda: camera.free.wait() and camera)
     camera.free.clear()
-    with pytest.raises(EdgeemoError, match=r"camera noise cannot be opened within 0\.2 s"):
+    with raises(EdgeemoError, problem=r"camera noise cannot be opened within 0\.2 s"):
         LiveSource(camera, limits=LIMITS).__enter__()
 
 
@@ -166,7 +168,7 @@ def test_attempts_count_from_the_last_time_it_was_well(camera: Noise, monkeypatc
         follow(lambda _, frame: frame is not None)
         monkeypatch.setattr(camera, "open", refuse)
         monkeypatch.setattr(camera, "read", lambda: camera.free.wait(0.05) and None)
-        with pytest.raises(EdgeemoError, match=r"noise is lost and did not come back in 2 attempts \(it is away\)"):
+        with raises(EdgeemoError, problem=r"noise is lost and did not come back in 2 attempts \(it is away\)"):
             follow(lambda *_: False)
 
 
