@@ -11,6 +11,8 @@ from edgeemo.edge.common.errors import EdgeemoError
 from edgeemo.train.backend import keras, set_seed
 from edgeemo.train.fit.ema import Averages, decay_at, swap_ema
 
+from ...conftest import raises
+
 STEPS = 4
 INPUTS = np.random.default_rng(0).random((4 * STEPS, 3), np.float32)
 TARGETS = INPUTS.sum(axis=1, keepdims=True)
@@ -126,5 +128,5 @@ def test_frozen_weights_are_not_averaged() -> None:
 
 
 def test_averages_of_another_model_are_refused() -> None:
-    with pytest.raises(EdgeemoError, match="of another network"):
+    with raises(EdgeemoError, problem="of another network"):
         swap_ema(make_model(), {0: np.zeros(7)})

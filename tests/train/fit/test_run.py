@@ -110,7 +110,7 @@ def test_a_folder_that_is_no_run_is_refused(run: Run, missing: str) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "recipe.toml"])
 def test_what_is_no_folder_is_refused(run: Run, name: str) -> None:
-    with pytest.raises(EdgeemoError, match=r"is not (there|a run folder)"):
+    with raises(EdgeemoError, problem="is not (there|a run folder)"):
         Run.open(run.folder / name)
 
 
@@ -193,5 +193,5 @@ def test_a_run_with_epochs_takes_the_same_data_alone(run: Run) -> None:
     run.verify(splits(1))
     run.write_history([ROW])
     run.verify(splits(1))
-    with pytest.raises(EdgeemoError, match=r"synthetic is not the data with which .* was begun, expected content hash"):
+    with raises(EdgeemoError, problem="synthetic is not the data with which .* was begun$", expected="^content hash"):
         run.verify(splits(2))
