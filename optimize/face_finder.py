@@ -89,7 +89,7 @@ class RecallChange:
     change: PairedChange
 
     def passes(self, max_drop: float) -> bool:
-        """Whether the upper 95 % bound of the loss is within so many points."""
+        """Tell whether the upper 95 % bound of the loss is within so many points."""
         return self.change.worst_loss <= max_drop
 
 

@@ -18,7 +18,7 @@ from ..vision.preprocess import Encoder
 from .crops import LEVEL_FROM, upright_crop
 from .detector import Detection, Detector, check_search, largest_first
 from .heatmaps import CELL, Hit, blend, cell_centers, read_cells, suppress
-from .tiles import View, render, views
+from .tiles import Tile, cover, render
 
 #: Resolutions that are searched, in multiples of the one at which the whole image fits into the network's input.
 _LEVELS = {"fast": (1,), "thorough": (1, 2, 4), "auto": (1,)}
@@ -47,7 +47,7 @@ class FinderSettings:
         weight: of the finder's logit beside the second look's.
         least: sum of both from which a hit is a face.
         alone: the finder's logit from which a hit is a face without a second look.
-        tiles: is added to ``least`` in a thorough search, for which 40 views may be mistaken in place of one.
+        tiles: is added to ``least`` in a thorough search, for which 40 tiles may be mistaken in place of one.
         tile: is taken off the finder's logit of a hit in a tile: there are many of them, and each may be mistaken.
         hits: second looks at one image at most, the surest hits first; each costs 1.5 M instructions on a Cortex-A72. A
             thorough search has :data:`_MORE` times as many.
@@ -161,7 +161,7 @@ class FaceCheck:
 
 
 class FaceSearch:
-    """A search of images for faces: the network that finds them, on one or more views, and the one that checks them.
+    """A search of images for faces: the network that finds them, on one or more tiles, and the one that checks them.
 
     Args:
         finder: finds.
@@ -199,25 +199,25 @@ class FaceSearch:
         return faces
 
     def candidates(self, gray: np.ndarray) -> list[Hit]:
-        """What the finder alone finds, from ``candidates`` of the settings up, at all levels of the search."""
-        return suppress([hit for level in _LEVELS[self._search] for hit in self._look(gray, self._views(gray, level))])
+        """Return what the finder alone finds at all levels, from the score ``candidates`` of the settings up."""
+        return suppress([hit for level in _LEVELS[self._search] for hit in self._look(gray, self._tiles(gray, level))])
 
-    def _views(self, frame: np.ndarray, level: int) -> list[View]:
-        return views((frame.shape[0], frame.shape[1]), self._finder.size, level)
+    def _tiles(self, frame: np.ndarray, level: int) -> list[Tile]:
+        return cover((frame.shape[0], frame.shape[1]), self._finder.size, level)
 
-    def _next_tile(self, frame: np.ndarray) -> list[View]:
+    def _next_tile(self, frame: np.ndarray) -> list[Tile]:
         """The tile whose turn it is: a frame must not take as long as all of them."""
-        tiles = self._views(frame, 2)
+        tiles = self._tiles(frame, 2)
         self._tile += 1
         return [tiles[self._tile % len(tiles)]] if tiles else []
 
-    def _look(self, frame: np.ndarray, seen: Sequence[View]) -> list[Hit]:
+    def _look(self, frame: np.ndarray, seen: Sequence[Tile]) -> list[Hit]:
         least = self._settings.candidates if self._check else self._settings.alone
         size, out = self._finder.size, []
-        for view, pixels in zip(seen, render(frame, seen, size), strict=True):
+        for tile, pixels in zip(seen, render(frame, seen, size), strict=True):
             hits = self._finder(pixels, least=least)
-            off = self._settings.tile if view.level > 1 else 0.0
-            whole = [view.in_image(hit) for hit in hits if not view.cuts(hit, size)]
+            off = self._settings.tile if tile.level > 1 else 0.0
+            whole = [tile.in_image(hit) for hit in hits if not tile.cuts(hit, size)]
             out += [replace(hit, score=hit.score - off) for hit in whole]
         return out
 

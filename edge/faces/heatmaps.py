@@ -48,7 +48,7 @@ class Hit:
         return Box(round(self.x - self.side / 2), round(self.y - self.side / 2), side, side)
 
     def overlap(self, other: Hit) -> float:
-        """Area of the intersection over the area of the smaller box: 0 apart, 1 nested."""
+        """Return the area of the intersection over that of the smaller box: 0 apart, 1 nested."""
         reach = (self.side + other.side) / 2
         smaller = min(self.side, other.side)
         across = min(smaller, reach - abs(self.x - other.x))
@@ -57,12 +57,12 @@ class Hit:
 
 
 def grids(height: int, width: int) -> list[tuple[int, int]]:
-    """Rows and columns of each map for an input of this size."""
+    """Return the rows and columns of each map for an input of this size."""
     return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
 
 
 def cell_centers(height: int, width: int) -> np.ndarray:
-    """Center x, center y and stride of all cells, the finest map first, row by row: float32 (cells, 3), pixels."""
+    """Return x, y and stride of all cells, the finest map first, row by row: float32 (cells, 3), pixels."""
     parts = []
     for stride, (rows, columns) in zip(STRIDES, grids(height, width), strict=True):
         y, x = np.mgrid[0:rows, 0:columns]
@@ -71,7 +71,7 @@ def cell_centers(height: int, width: int) -> np.ndarray:
 
 
 def read_cells(values: np.ndarray, centers: np.ndarray) -> list[Hit]:
-    """Cells that are sure enough to faces, one a cell.
+    """Decode the cells that are sure enough to faces, one a cell.
 
     Args:
         values: float32 (n, 4).
@@ -95,8 +95,10 @@ def suppress(detections: Sequence[Hit]) -> list[Hit]:
 
 
 def blend(detections: Sequence[Hit]) -> list[Hit]:
-    """As :func:`suppress`, but each face's place and size are the mean of its hits of about the same size, weighted by
-    their odds: neighboring cells see the same face, and their errors differ (as in BlazeFace, arXiv:1907.05047).
+    """Blend hits of one face, as :func:`suppress` but with the mean place and size of those of about the same size.
+
+    The mean is weighted by their odds: neighboring cells see the same face, and their errors differ (as in BlazeFace,
+    arXiv:1907.05047).
     """
     return [_mean(group) for group in _groups(detections)]
 

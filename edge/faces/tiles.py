@@ -20,12 +20,12 @@ _BEYOND = 0.15
 
 
 @dataclass(frozen=True)
-class View:
-    """A part of an image at some resolution.
+class Tile:
+    """A part of an image, or all of it, at some resolution.
 
     Args:
         level: factor over the resolution at which the whole image fits into the input: 1, 2 or 4.
-        scale: pixels of the view for one of the image.
+        scale: pixels of the tile for one of the image.
         x, y: where it begins, pixels at that scale.
         width, height: of the whole image at that scale.
     """
@@ -38,7 +38,7 @@ class View:
     height: int
 
     def cuts(self, found: Hit, size: tuple[int, int]) -> bool:
-        """Whether a face found in this view, in its pixels, is cut by an edge that another tile continues behind."""
+        """Tell whether a face in this tile, in its pixels, is cut by an edge that another tile continues behind."""
         height, width = size
         left, top = found.x - found.side / 2, found.y - found.side / 2
         slack = _BEYOND * found.side
@@ -50,19 +50,19 @@ class View:
         )
 
     def in_image(self, found: Hit) -> Hit:
-        """A face found in this view, in pixels of the image."""
+        """Return a face found in this tile, in pixels of the image."""
         return Hit(
             (found.x + self.x) / self.scale, (found.y + self.y) / self.scale, found.side / self.scale, found.score
         )
 
 
-def views(image: tuple[int, int], size: tuple[int, int], level: int) -> list[View]:
-    """Views of one level that cover an image.
+def cover(image: tuple[int, int], size: tuple[int, int], level: int) -> list[Tile]:
+    """Cover an image with the tiles of one level.
 
     Args:
         image: its (height, width).
         size: (height, width) of the finder's input.
-        level: 1 for one view of the whole; 2 and 4 for tiles.
+        level: 1 for one tile, the whole; 2 and 4 for more.
 
     Returns:
         Row by row; empty when the level would be finer than the image.
@@ -72,15 +72,15 @@ def views(image: tuple[int, int], size: tuple[int, int], level: int) -> list[Vie
         return []
     height, width = max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
     rows, columns = _starts(height, size[0]), _starts(width, size[1])
-    return [View(level, scale, x, y, width, height) for y in rows for x in columns]
+    return [Tile(level, scale, x, y, width, height) for y in rows for x in columns]
 
 
-def render(frame: np.ndarray, seen: Sequence[View], size: tuple[int, int]) -> list[np.ndarray]:
-    """Pixels of views of the same level.
+def render(frame: np.ndarray, seen: Sequence[Tile], size: tuple[int, int]) -> list[np.ndarray]:
+    """Render tiles of the same level.
 
     Args:
         frame: uint8 (h, w) gray or (h, w, 3) RGB.
-        seen: the views.
+        seen: the tiles.
         size: (height, width) of each.
 
     Returns:
@@ -90,8 +90,8 @@ def render(frame: np.ndarray, seen: Sequence[View], size: tuple[int, int]) -> li
         return []
     gray = _scaled(frame, seen[0].width, seen[0].height)
     out = []
-    for view in seen:
-        part = gray[view.y : view.y + size[0], view.x : view.x + size[1]]
+    for tile in seen:
+        part = gray[tile.y : tile.y + size[0], tile.x : tile.x + size[1]]
         below, right = size[0] - part.shape[0], size[1] - part.shape[1]
         if below or right:
             part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_CONSTANT)

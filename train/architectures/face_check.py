@@ -20,7 +20,7 @@ def face_check(
     strides: Sequence[int] = (2, 1, 2, 1, 2),
     dropout: float = 0.2,
 ) -> Any:
-    """Plain 3x3 convolutions, then one dense layer that still knows what is where.
+    """Build plain 3x3 convolutions, then one dense layer that still knows what is where.
 
     Args:
         shape: (height, width, channels).

@@ -23,7 +23,7 @@ def face_finder(
     head: int = 24,
     bn_momentum: float = 0.97,
 ) -> Any:
-    """A stem with stride 4, three stages with strides 8, 16 and 32, and a heat map behind each of them.
+    """Build a stem with stride 4 and three stages (8, 16, 32), each with a heat map behind it.
 
     Every cell of a map says whether the center of a face is there, where exactly, and how large it is, as in
     anchor-free detectors (Tian et al. 2019, FCOS, arXiv:1904.01355; Zhou et al. 2019, arXiv:1904.07850). A stage halves

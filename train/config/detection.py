@@ -98,7 +98,7 @@ class FinderRecipe:
             raise RecipeError("a face finder's input.width", expected="a multiple of 4", got=str(self.input.width))
 
     def to_toml(self) -> str:
-        """The recipe as TOML, every value written out."""
+        """Return the recipe as TOML, every value written out."""
         table = dataclasses.asdict(self)
         table["architecture"] = {"name": self.architecture.name, **self.architecture.options}
         return toml.dumps(table)

@@ -122,7 +122,7 @@ class GrayFile:
 
 
 def region(where: str, x: float, y: float, width: float, height: float, **more: Any) -> Region:
-    """A :class:`Region` whose errors say where it stands.
+    """Build a :class:`Region` whose errors say where it stands.
 
     Args:
         where: file and row, for messages.

@@ -109,14 +109,14 @@ def outcome(
 
 
 def threshold_at(outcomes: Sequence[ImageOutcome], false_per_image: float) -> float:
-    """The score above which at most so many false hits an image are left."""
+    """Return the score above which at most so many false hits an image are left."""
     scores = sorted((score for image in outcomes for score in image.false), reverse=True)
     allowed = math.floor(false_per_image * len(outcomes) + 1e-9)
     return scores[allowed] if allowed < len(scores) else -math.inf
 
 
 def false_hits(outcomes: Sequence[ImageOutcome], threshold: float) -> float:
-    """False hits an image above a score."""
+    """Return the number of false hits an image above a score."""
     return sum(score > threshold for image in outcomes for score in image.false) / max(1, len(outcomes))
 
 
@@ -127,12 +127,12 @@ def recall(faces: Iterable[FaceOutcome], threshold: float) -> Accuracy:
 
 
 def large(outcomes: Sequence[ImageOutcome]) -> list[FaceOutcome]:
-    """The faces from :data:`LARGE` up."""
+    """Return the faces from :data:`LARGE` up."""
     return [face for image in outcomes for face in image.faces if face.share >= LARGE]
 
 
 def recall_by_size(outcomes: Sequence[ImageOutcome], threshold: float) -> dict[str, Accuracy]:
-    """Recall for each range of sizes, the largest first."""
+    """Return the recall for each range of sizes, the largest first."""
     faces = [face for image in outcomes for face in image.faces]
     bounds = [math.inf, *SIZES, 0.0]
     return {
@@ -142,7 +142,7 @@ def recall_by_size(outcomes: Sequence[ImageOutcome], threshold: float) -> dict[s
 
 
 def recall_by_pose(outcomes: Sequence[ImageOutcome], threshold: float) -> dict[str, Accuracy]:
-    """Recall of faces for each pose that the source names."""
+    """Return the recall of faces for each pose that the source names."""
     poses: dict[str, list[FaceOutcome]] = {}
     for image in outcomes:
         for face in image.faces:
@@ -152,7 +152,7 @@ def recall_by_pose(outcomes: Sequence[ImageOutcome], threshold: float) -> dict[s
 
 
 def named(outcomes: Sequence[ImageOutcome], threshold: float) -> tuple[Accuracy, Accuracy]:
-    """Expressions named rightly: of all faces with one (a missed face is wrong), and of those found."""
+    """Return expressions named rightly: of all faces with one (a missed face is wrong), and of those found."""
     marked = [face for image in outcomes for face in image.faces if face.region.expression]
     found = [face for face in marked if face.score > threshold]
     right = sum(face.label == face.region.expression for face in found)

@@ -69,7 +69,7 @@ class FinderData:
         return {"photographs": self.photographs.content_hash, "backgrounds": self.backgrounds.content_hash}
 
     def sources(self) -> SceneSources:
-        """Everything decoded, as pyramids."""
+        """Return everything decoded, as pyramids."""
         with_boxes = [Photograph(image) for image in self.photographs if image.regions]
         empty = [image for image in self.photographs if not image.regions]
         backgrounds = [Photograph(image) for image in (*empty, *self.backgrounds)]
@@ -77,7 +77,7 @@ class FinderData:
 
 
 def read_backgrounds(folder: str | Path) -> BoxDataset:
-    """All images below a folder as images without faces, one of those that are the same at several sizes."""
+    """Read all images below a folder as images without faces, one of those that are the same at several sizes."""
     seen: dict[bytes, BoxedImage] = {}
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file() and is_image(path):
@@ -90,7 +90,7 @@ def read_backgrounds(folder: str | Path) -> BoxDataset:
 
 
 def read_faces(folder: str | Path) -> tuple[np.ndarray, ...]:
-    """All square images below a folder, gray."""
+    """Read all square images below a folder, gray."""
     crops = []
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file() and is_image(path):
@@ -239,7 +239,7 @@ def train_check(
 
 
 def check_input(recipe: FinderRecipe) -> InputSpec:
-    """Input of the second look."""
+    """Return the input of the second look."""
     return replace(recipe.input, height=recipe.check.side, width=recipe.check.side)
 
 

@@ -133,7 +133,7 @@ class StepTrainer:
                 self._save()
 
     def averaged(self) -> Any:
-        """A copy of the model with the averaged weights."""
+        """Return a copy of the model with the averaged weights."""
         copy = keras.models.clone_model(self.model)
         for variable, mean in zip(copy.variables, self._averages, strict=True):
             variable.assign(mean)
@@ -156,7 +156,7 @@ class StepTrainer:
 
 
 def learning_rate(step: int, settings: StepSettings) -> float:
-    """Linear warm-up, then a cosine to zero."""
+    """Return the learning rate at a step: linear warm-up, then a cosine to zero."""
     if step < settings.warmup:
         return settings.rate * (step + 1) / settings.warmup
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)

@@ -91,7 +91,7 @@ class CropSet:
                 self.add(gray, hit.x, hit.y, hit.side, face=True, roll=closest.roll)
 
     def split(self, group: int, every: int) -> tuple[CropSet, CropSet]:
-        """All crops but every ``every``-th group of ``group`` neighbors, and those: neighbors are of one image."""
+        """Split off every ``every``-th group of ``group`` neighboring crops: neighbors are of one image."""
         held = [index // group % every == 0 for index in range(len(self.crops))]
         return self._part([not one for one in held]), self._part(held)
 

@@ -41,7 +41,7 @@ _SMALLEST = 7.0
 
 
 def targets(boxes: Sequence[np.ndarray], shape: tuple[int, int], levels: Sequence[Level] = LEVELS) -> np.ndarray:
-    """Targets of a batch of scenes.
+    """Compute the targets of a batch of scenes.
 
     Args:
         boxes: for each scene float32 (n, 4): center x, center y, side in pixels, and 1 for a face or -1 for what
@@ -113,7 +113,7 @@ def _level_targets(
 
 
 def detection_loss(shape: tuple[int, int]) -> Callable[[Any, Any], Any]:
-    """The loss for an input of (height, width): focal of the scores, and L1 of place and size where a face is.
+    """Return the loss for (height, width): focal of the scores, and L1 of place and size where a face is.
 
     Lin et al. 2017 (arXiv:1708.02002) with alpha 0.75 for faces: they are one cell in a hundred. Each map has its own
     mean over its faces, so that the many small ones do not drown the few large.

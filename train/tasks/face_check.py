@@ -13,7 +13,7 @@ _DOUBT = 0.02
 
 
 def check_loss(target: Any, predicted: Any) -> Any:
-    """Cross-entropy of being a face, and L1 of the roll where there is one.
+    """Return the cross-entropy of being a face, and L1 of the roll where there is one.
 
     Args:
         target: float32 (batch, 3): 1 for a face, roll, weight of the roll.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.faces.heatmaps import Hit
-from edgeemo.edge.faces.tiles import render, views
+from edgeemo.edge.faces.tiles import cover, render
 
 SIZE = (144, 192)
 IMAGES = [(480, 640), (1080, 1920), (640, 480), (16, 16), (6000, 8000), (100, 3000), (1, 1)]
@@ -17,16 +17,16 @@ IMAGES = [(480, 640), (1080, 1920), (640, 480), (16, 16), (6000, 8000), (100, 30
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_one_view_shows_the_whole_image(image: tuple[int, int]) -> None:
-    (view,) = views(image, SIZE, 1)
-    assert (view.x, view.y) == (0, 0)
-    assert view.width <= SIZE[1]
-    assert view.height <= SIZE[0]
+    (tile,) = cover(image, SIZE, 1)
+    assert (tile.x, tile.y) == (0, 0)
+    assert tile.width <= SIZE[1]
+    assert tile.height <= SIZE[0]
 
 
 @pytest.mark.parametrize("image", IMAGES)
 @pytest.mark.parametrize("level", [2, 4])
 def test_tiles_cover_every_pixel_and_overlap(image: tuple[int, int], level: int) -> None:
-    tiles = views(image, SIZE, level)
+    tiles = cover(image, SIZE, level)
     if not tiles:
         assert level * min(SIZE[0] / image[0], SIZE[1] / image[1]) > 1.5
         return
@@ -42,7 +42,7 @@ def test_tiles_cover_every_pixel_and_overlap(image: tuple[int, int], level: int)
 def test_a_place_in_a_view_is_the_place_in_the_image(level: int) -> None:
     gray = np.zeros((960, 1280), np.uint8)
     cv2.circle(gray, (700, 300), 20, 255, -1)
-    tiles = views(gray.shape, SIZE, level)
+    tiles = cover(gray.shape, SIZE, level)
     places = []
     for tile, pixels in zip(tiles, render(gray, tiles, SIZE), strict=True):
         assert pixels.shape == SIZE
@@ -63,7 +63,7 @@ def test_a_place_in_a_view_is_the_place_in_the_image(level: int) -> None:
     ],
 )
 def test_a_face_cut_by_an_inner_edge_is_left_to_the_neighbor(x: float, cut_in: list[bool]) -> None:
-    tiles = views((288, 384), SIZE, 2)
+    tiles = cover((288, 384), SIZE, 2)
     first, second = tiles[0], tiles[1]
     assert (first.y, second.y) == (0, 0)
     places = [x - first.x, x - second.x]
@@ -73,5 +73,5 @@ def test_a_face_cut_by_an_inner_edge_is_left_to_the_neighbor(x: float, cut_in: l
 
 
 def test_a_face_cut_by_the_edge_of_the_image_is_kept() -> None:
-    first = views((288, 384), SIZE, 2)[0]
+    first = cover((288, 384), SIZE, 2)[0]
     assert not first.cuts(Hit(2, 2, 40, 0), SIZE)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgeemo.edge.common.errors import EdgeemoError
-from edgeemo.train.datasets.box_registry import read_boxes
 from edgeemo.train.datasets.boxes import BoxDataset, Region
+from edgeemo.train.datasets.formats.boxes import read_boxes
 
 from ...conftest import raises
 

@@ -13,7 +13,7 @@ _FOLDER, _IMAGES = "Annotations", ("JPEGImages", "images", "Images", ".")
 
 
 def is_voc(folder: Path) -> bool:
-    """Whether a folder looks like it."""
+    """Tell whether a folder looks like Pascal VOC."""
     return (folder / _FOLDER).is_dir()
 
 

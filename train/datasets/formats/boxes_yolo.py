@@ -16,7 +16,7 @@ _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
 
 def is_yolo(folder: Path) -> bool:
-    """Whether a folder looks like it."""
+    """Tell whether a folder looks like YOLO."""
     return (folder / "images").is_dir() and (folder / "labels").is_dir()
 
 

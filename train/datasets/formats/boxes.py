@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...edge.common.errors import DataError
-from ...edge.common.files import existing
-from .boxes import BoxDataset
-from .formats.boxes_coco import read_coco
-from .formats.boxes_csv import NAME, read_boxes_csv
-from .formats.boxes_voc import is_voc, read_voc
-from .formats.boxes_yolo import is_yolo, read_yolo
+from ....edge.common.errors import DataError
+from ....edge.common.files import existing
+from ..boxes import BoxDataset
+from .boxes_coco import read_coco
+from .boxes_csv import NAME, read_boxes_csv
+from .boxes_voc import is_voc, read_voc
+from .boxes_yolo import is_yolo, read_yolo
 
 
 def read_boxes(source: str | Path) -> BoxDataset:
