@@ -6,7 +6,7 @@ Classify a photograph. The result is a sequence of faces, the largest first; in 
     >>> emo = edgeemo.load("base")
     >>> for face in emo.analyze("photo.jpg"):
     ...     print(face.label, f"{face.score:.0%}")
-    happy 95%
+    happy 96%
 
 Classify a face that is cut out already::
 

@@ -181,7 +181,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
     import numpy as np
 
     from .edge.common.files import atomic_path
-    from .edge.faces.haar import HaarDetector
+    from .edge.faces.registry import open_detector
     from .edge.inference.classifier import Classifier
     from .edge.runner.loop import run_loop
     from .edge.sinks.jsonlines import JsonLinesSink
@@ -199,7 +199,7 @@ def _camera(model: Path, folder: Path, seed: int) -> Clip:
     with open(folder / "events.jsonl", "w", encoding="utf-8") as stream, open_source(str(path)) as source:
         lines = JsonLinesSink(stream, until=lambda: False)
         lines.start()
-        tally = run_loop(source, HaarDetector(), Classifier.open(model), [lines, album])
+        tally = run_loop(source, open_detector(), Classifier.open(model), [lines, album])
         lines.close(10)
     blank = [np.full((240, 320, 3), 255, np.uint8)] * (-len(album.shots) % 4)
     shots = [*album.shots, *blank]

@@ -163,7 +163,7 @@ def load(
 
     Args:
         model: name of a model that ships, such as ``"base"``, or path of a .tflite.
-        detector: ``"auto"``, ``"haar"``, ``"edgeemo"``, ``"yunet"``, ``"none"`` (every image is a face already), the
+        detector: ``"auto"`` or ``"edgeemo"``, ``"yunet"``, ``"haar"``, ``"none"`` (every image is a face already), the
             file of a detector, the name of one from another package, or a detector.
         search: resolutions that the detector ``"edgeemo"`` searches; others know one way only. ``"fast"``: one;
             ``"thorough"``: tiles at two and four times that one as well; ``"auto"``: one, and a tile at a time. None is

@@ -32,8 +32,8 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         metavar="NAME|FILE",
-        help="Face detector: haar (OpenCV's cascade), edgeemo (our own, int8: also small and tilted faces), yunet (see "
-        "edgeemo models fetch), none (every image is a face already), the file of one, or the name of one of another "
+        help="Face detector: edgeemo (our own, int8; auto is this one), yunet (see edgeemo models fetch), haar "
+        "(OpenCV's cascade), none (every image is a face already), the file of one, or the name of one of another "
         "package.",
     ),
     click.option(

@@ -19,7 +19,7 @@ def test_a_detector_says_the_name_that_it_has(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "name"), [("auto", "haar"), ("haar", "haar"), ("edgeemo", "edgeemo"), ("none", "none")]
+    ("choice", "name"), [("auto", "edgeemo"), ("haar", "haar"), ("edgeemo", "edgeemo"), ("none", "none")]
 )
 def test_a_name_opens_its_detector(choice: str, name: str) -> None:
     assert open_detector(choice).name == name
