@@ -27,6 +27,7 @@ from .sinks.base import Update
 from .sinks.events import frame_event
 from .sources import Source, open_source
 from .sources.base import SourceStatus
+from .sources.image_files import ImageSource
 from .vision.image import as_pixels
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def load(
             file of a detector, the name of one from another package, or a detector.
         search: resolutions that the detector ``"edgeemo"`` searches; others know one way only. ``"fast"``: one;
             ``"thorough"``: tiles at two and four times that one as well; ``"auto"``: one, and a tile at a time. None is
-            thorough for :meth:`Emotions.analyze` and fast for :func:`watch`.
+            thorough for images and fast for a camera or a video.
         runtime: TFLite runtime; ``"auto"`` takes the first that is installed.
         threads: threads of the model.
         delegate: ``"edgetpu"``, ``"edgetpu:usb"``, or the path of an external delegate's library; None for the CPU.
@@ -309,7 +310,8 @@ def _frames(opened: _Opened, emotions: Emotions, max_frames: int | None) -> Gene
     """Not a method of :class:`Watch`, so that dropping the watch ends this generator, and with it the source."""
     opened.open()
     try:
-        stream = updates(opened.source, emotions._live, emotions._classifier, tracker=Tracker(), max_frames=max_frames)
+        detector = emotions._still if isinstance(opened.source, ImageSource) else emotions._live
+        stream = updates(opened.source, detector, emotions._classifier, tracker=Tracker(), max_frames=max_frames)
         with contextlib.closing(stream):
             for update in stream:
                 if update.frame is not None:

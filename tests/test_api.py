@@ -268,12 +268,20 @@ def test_images_are_searched_thoroughly_unless_said_otherwise(tiny_int8: Path, c
     assert found == {None: 1, "thorough": 1, "fast": 0}
 
 
-@pytest.mark.parametrize(("search", "faces"), [(None, 0), ("thorough", 1)])
-def test_frames_of_a_source_are_searched_fast_unless_said_otherwise(
-    search: str | None, faces: int, tiny_int8: Path, crowd: np.ndarray, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "search", "faces"),
+    [("crowd.avi", None, 0), ("crowd.avi", "thorough", 1), ("crowd.png", None, 1), ("crowd.png", "fast", 0)],
+)
+def test_a_video_is_searched_fast_and_an_image_thoroughly(
+    name: str, search: str | None, faces: int, tiny_int8: Path, crowd: np.ndarray, tmp_path: Path
 ) -> None:
-    cv2.imwrite(str(tmp_path / "crowd.png"), crowd)
-    (frame,) = edgeemo.watch(tmp_path, edgeemo.load(tiny_int8, detector="edgeemo", search=search))
+    if name == "crowd.png":
+        cv2.imwrite(str(tmp_path / name), crowd[..., ::-1])
+    else:
+        writer = cv2.VideoWriter(str(tmp_path / name), cv2.VideoWriter.fourcc(*"MJPG"), 25, (1920, 1080))
+        writer.write(np.ascontiguousarray(crowd[..., ::-1]))
+        writer.release()
+    (frame,) = edgeemo.watch(tmp_path / name, edgeemo.load(tiny_int8, detector="edgeemo", search=search))
     assert len(frame.faces) == faces
 
 

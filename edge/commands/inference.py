@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..common.errors import OptionError
-from ..faces.detector import LIVE, SEARCHES, Detector
+from ..faces.detector import LIVE, SEARCHES, STILL, Detector
 from ..faces.registry import open_detector
 from ..inference.classifier import Classifier
 from ..inference.delegate import DelegateSpec
@@ -41,7 +41,7 @@ _OPTIONS = (
         type=click.Choice(SEARCHES),
         help="Resolutions that edgeemo's detector searches: one (fast), tiles at two and four times that one as well "
         "(thorough), or one and a tile at a time (auto). Other detectors know one way only.  [default: thorough for "
-        "images, fast for a source of frames]",
+        "images, fast for a camera or a video]",
     ),
     runtime_option(),
     click.option(
@@ -135,13 +135,16 @@ class InferenceOptions:
             session = load_with_fallback(model, **arguments, warn=warn_on_stderr)
         return Classifier.open(model, card=own_card, session=session)
 
-    def open_detector(self) -> Detector:
-        """Return the detector that the options describe, for frames that soon have a successor.
+    def open_detector(self, *, still: bool = True) -> Detector:
+        """Return the detector that the options describe.
+
+        Args:
+            still: images are to be searched, and not frames that soon have a successor.
 
         Raises:
             EdgeemoError: it is unknown, or cannot be used.
         """
-        return open_detector(self.detector, search=self.search or LIVE)
+        return open_detector(self.detector, search=self.search or (STILL if still else LIVE))
 
 
 #: Adds the options of :class:`InferenceOptions` to a command, which gets them as ``inference``.

@@ -24,6 +24,7 @@ from ..sinks.base import SinkContext
 from ..sinks.console import ConsoleSink
 from ..sinks.registry import open_sinks, requested_sinks, sink_options
 from ..sources import Source, open_source
+from ..sources.image_files import ImageSource
 from ..sources.live.source import LiveSource
 from ..sources.registry import limits_from, source_options
 from .inference import InferenceOptions, inference_options
@@ -77,7 +78,7 @@ def command(
         if isinstance(classifier.session, IsolatedSession):
             end.callback(classifier.session.close)
         end.push(partial(_leave, frames))
-        detector = inference.open_detector()
+        detector = inference.open_detector(still=isinstance(frames, ImageSource))
         # The source is entered first: one that cannot be opened leaves no empty output behind.
         with (
             frames,

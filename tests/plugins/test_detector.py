@@ -38,5 +38,6 @@ def test_near_misses_know_it(python: Path, tiny_int8: Path, tmp_path: Path) -> N
     done = edgeemo(python, "predict", tiny_int8, image, "--detector", "toys", check=False)
     assert done.returncode == 2
     assert (
-        "unknown detector, expected one of auto, edgeemo, haar, yunet, none, toy, got 'toys'; did you mean toy?" in done.stderr
+        "unknown detector, expected one of auto, edgeemo, haar, yunet, none, toy, got 'toys'; did you mean toy?"
+        in done.stderr
     )

@@ -61,7 +61,7 @@ def test_folder_with_a_broken_image_goes_on(tiny_int8: Path, tmp_path: Path) -> 
 def test_no_face_and_twenty_faces_in_one_image(tiny_int8: Path, tmp_path: Path) -> None:
     from edgeemo.train.datasets.synthetic import camera_clip
 
-    # Persons whom the cascade finds when they are alone; side by side it may miss one or two.
+    # Persons who are found when they are alone; side by side one or two may be missed.
     people = [0, 1, 2, 3, *range(6, 11), 12, 13, 14, *range(16, 20), *range(21, 25)]
     heads = [cv2.resize(next(iter(camera_clip(1, width=320, height=256, seed=who)))[0], (256, 205)) for who in people]
     crowd = np.vstack([np.hstack(heads[row : row + 5]) for row in range(0, 20, 5)])
