@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from . import __version__
-from .edge.commands.group import CommandGroup
+from .edge.commands.group import CommandGroup, with_verbose
 from .edge.common.console import reader_may_leave
 from .edge.common.errors import EdgeemoError
 
@@ -63,8 +63,7 @@ class LazyGroup(CommandGroup):
         if cmd_name not in self._table:
             return None
         module = importlib.import_module(f".{self._table[cmd_name][0]}", __package__)
-        command: click.Command = module.command
-        return command
+        return with_verbose(module.command)
 
     def invoke(self, ctx: click.Context) -> Any:
         with reader_may_leave():

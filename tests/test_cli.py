@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -180,3 +181,15 @@ def test_running_out_of_memory_is_a_sentence(capsys: pytest.CaptureFixture[str])
         main(["inspect", "happy-sad", "--set", "architecture.dense=2000000000"])
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("Error: this ran out of memory; take fewer or smaller images")
+
+
+@pytest.mark.parametrize("words", [("models", "list"), ("doctor",)], ids=str)
+def test_verbose_shows_versions_time_and_memory_on_standard_error(words: tuple[str, ...]) -> None:
+    plain, verbose = (
+        python("import sys; from edgeemo.cli import main; main(sys.argv[1:])", *words, *more) for more in ((), ("-v",))
+    )
+    assert "edgeemo" not in plain.stderr
+    first, *_, last = verbose.stderr.splitlines()
+    assert first.startswith("edgeemo ")
+    assert re.fullmatch(r"took \d+\.\d\d s, [\d,]+ MB of memory at most", last)
+    assert verbose.returncode == plain.returncode

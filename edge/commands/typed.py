@@ -8,8 +8,8 @@ import shlex
 import click
 from click.core import ParameterSource
 
-#: Options that say where results go; they change none.
-_OUTPUTS = ("out", "corruptions", "force", "as_json", "record")
+#: Options that say where results go and what is shown meanwhile; they change none.
+_OUTPUTS = ("out", "corruptions", "force", "as_json", "record", "verbose", "quiet")
 
 
 def typed_command(ctx: click.Context) -> str:
