@@ -21,7 +21,12 @@ from PIL import Image
 from edgeemo.edge.inference.interpreter import installed_runtimes
 
 HERE = Path(__file__).parent
-MODELS = sorted(path for path in (HERE.parents[1] / "models").rglob("*.tflite") if not path.stem.endswith("-float32"))
+#: The emotion models that ship; those of the face detector answer other questions.
+MODELS = sorted(
+    path
+    for path in (HERE.parents[1] / "models").rglob("*.tflite")
+    if not path.stem.endswith("-float32") and not path.stem.startswith("edgeemo-face")
+)
 FACES = 200
 #: Runtime -> (results on this machine to hold the device against, how far an output may be off).
 #: tflite-runtime computes int8 in integers alone: the device's fast kernels must give what the reference kernels give.
