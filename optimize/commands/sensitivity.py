@@ -15,7 +15,7 @@ from .options import ModelArgument, Output, float_model_options, output_options,
 @float_model_options
 @click.option("--calibration-size", default=500, show_default=True, help="Training faces to calibrate on.")
 @click.option(
-    "--images",
+    "--limit",
     type=click.IntRange(1),
     default=1000,
     show_default=True,
@@ -28,7 +28,7 @@ from .options import ModelArgument, Output, float_model_options, output_options,
 def command(
     source: ModelArgument,
     calibration_size: int,
-    images: int,
+    limit: int,
     rounding: str,
     rows: int | None,
     plot: str | None,
@@ -62,7 +62,7 @@ def command(
             float_model,
             splits,
             calibration_size=calibration_size,
-            images=images,
+            images=limit,
             rounding=rounding,
             progress=lambda done, of: display.update("operator", done + 1, of),
         )

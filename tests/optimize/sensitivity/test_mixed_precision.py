@@ -203,7 +203,7 @@ def test_a_gate_that_nothing_could_pass_is_refused(source: FloatModel, splits: T
 
 def test_sensitivity_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tmp_path: Path) -> None:
     plot, out = tmp_path / "sensitivity.png", tmp_path / "sensitivity.json"
-    result = invoke("sensitivity", bad, *words, "--images", 100, "--plot", plot, "--out", out)
+    result = invoke("sensitivity", bad, *words, "--limit", 100, "--plot", plot, "--out", out)
     assert result.exit_code == 0, result.output
     assert plot.read_bytes()[:4] == b"\x89PNG"
     figures = json.loads(out.read_text())
@@ -218,7 +218,7 @@ def test_sensitivity_finds_what_was_scaled(bad: Path, words: tuple[str, ...], tm
 @pytest.mark.slow
 def test_sensitivity_with_gptq_rounding(bad: Path, words: tuple[str, ...]) -> None:
     def ranking(*more: str) -> dict[str, Any]:
-        result = invoke("sensitivity", bad, *words, "--images", 100, "--json", *more)
+        result = invoke("sensitivity", bad, *words, "--limit", 100, "--json", *more)
         assert result.exit_code == 0, result.output
         figures: dict[str, Any] = json.loads(result.stdout)
         return figures
