@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.metadata
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError
+from ...edge.common.version import package_version
 from ...edge.faces.haar import HaarDetector
 from ...edge.host.hardware import read_device
 from ...edge.inference.classifier import Classifier
@@ -62,7 +62,7 @@ def count(path: str, runtime: str, card: dict[str, Any] | None, frames: Sequence
     return {
         **{name: worker.facts[name] for name in ("runtime", "version", "delegate")},
         "processor": device.cpu,
-        "packages": {"python": device.python, **{name: found for name in PACKAGES if (found := _version(name))}},
+        "packages": {"python": device.python, **{name: found for name in PACKAGES if (found := package_version(name))}},
     }
 
 
@@ -93,13 +93,6 @@ def _classify(classifier: Classifier, frame: np.ndarray, box: Box | None = None)
     mark(Mark.POSTPROCESS)
     classifier.decode(output).argmax()
     mark(Mark.IDLE)
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def main(request: str, answer: str) -> None:

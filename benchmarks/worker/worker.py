@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...edge.common.errors import EdgeemoError, ModelError
+from ...edge.host.memory import memory_mb
 from ...edge.inference.child_process import Message, OnNote, serve
 from ...edge.inference.classifier import Classifier, check_card
 from ...edge.inference.delegate import DelegateSpec
@@ -25,7 +26,6 @@ from ...edge.model.card import ModelCard
 from .batch import Batch, OneByOne
 from .delegation import operators_taken
 from .frame_timer import FrameTimer
-from .memory import memory_mb
 
 #: Warm-up continues until the medians of two batches in a row are within this fraction of each other...
 STEADY = 0.05

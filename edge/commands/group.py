@@ -11,7 +11,7 @@ import click
 from ..common.console import message
 from ..common.errors import EdgeemoError
 from ..common.extras import explained
-from ..common.version import __version__
+from ..common.version import __version__, package_version
 
 #: Packages whose versions --verbose shows, where they are installed.
 _PACKAGES = ("numpy", "opencv-python", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "tensorflow")
@@ -32,29 +32,18 @@ def _start_report(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         return
     began = time.monotonic()
     message(f"edgeemo {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-    packages = [f"{name} {found}" for name in _PACKAGES if (found := _installed(name))]
+    packages = [f"{name} {found}" for name in _PACKAGES if (found := package_version(name))]
     message(", ".join(packages))
     ctx.call_on_close(lambda: message(f"took {time.monotonic() - began:.2f} s{_peak_memory()}"))
 
 
-def _installed(package: str) -> str | None:
-    import importlib.metadata
-
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _peak_memory() -> str:
     try:
-        import resource
+        from ..host.memory import memory_mb
     except ImportError:
-        # Windows.
+        # Windows has no `resource`.
         return ""
-    # Kilobytes, but on macOS bytes.
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return f", {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6:,.0f} MB of memory at most"
+    return f", {memory_mb():,.0f} MB of memory at most"
 
 
 def with_verbose(command: click.Command) -> click.Command:

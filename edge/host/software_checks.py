@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from ..common.version import package_version
 from ..inference.interpreter import RUNTIMES, installed_runtimes, runtime_version
 from .check import Check, problem, warning
 
@@ -118,7 +119,7 @@ def opencv_checks() -> list[Check]:
 
 def numpy_checks() -> list[Check]:
     """Check that NumPy fits the runtime that needs an old one."""
-    number = _version_of("numpy")
+    number = package_version("numpy")
     if not number:
         return [problem("numpy", "NumPy is not installed", "pip install 'numpy>=1.24'")]
     if int(number.split(".")[0]) >= 2 and "tflite-runtime" in installed_runtimes():
@@ -171,10 +172,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _version_of(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

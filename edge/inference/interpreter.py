@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 from ..common.console import quiet_native
 from ..common.errors import FileError, ModelError, OptionError, RuntimeUnavailableError
 from ..common.files import existing
+from ..common.version import package_version
 from ..tflite.container import TFLITE_MAGIC
 from ..vision.preprocess import dequantize, quantize
 from .delegate import DelegateSpec, delegate_lost, delegate_refused, is_compiled, needs_delegate, open_delegate
@@ -199,11 +199,7 @@ def installed_runtimes() -> list[str]:
 
 def runtime_version(runtime: str) -> str:
     """Return the version of an installed runtime, or an empty string."""
-    package = "tensorflow" if runtime == "tf.lite" else runtime
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    return package_version("tensorflow" if runtime == "tf.lite" else runtime)
 
 
 def load(path: str | Path, *, runtime: str = "auto", threads: int = 1, delegate: DelegateSpec | None = None) -> Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...edge.common.errors import OptionError
+from ...edge.common.version import package_version
 from ...edge.tflite.graph import Graph
 from ..options import QuantizeOptions
 
@@ -117,7 +117,4 @@ class Method:
 
 def engine(package: str) -> str:
     """Return a package with its version, for the card."""
-    try:
-        return f"{package} {importlib.metadata.version(package)}"
-    except importlib.metadata.PackageNotFoundError:
-        return package
+    return f"{package} {package_version(package)}".strip()

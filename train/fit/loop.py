@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from ...edge.common.errors import ModelError, RuntimeUnavailableError
 from ...edge.common.files import atomic_path, write_json
 from ...edge.common.proportion import Accuracy
+from ...edge.common.version import package_version
 from ...edge.inference.probabilities import as_probabilities
 from ...edge.model.card import ModelCard, Provenance
 from ..backend import as_float32, keras, set_seed, tf
@@ -406,10 +406,4 @@ def _notes(run: Run, data: TrainingData) -> Iterator[str]:
 def versions() -> dict[str, str]:
     """Return the versions of the packages that shape a model."""
     names = ("edgeemo", "tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy", "opencv-python")
-    found = {"tensorflow": tf.__version__}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"tensorflow": tf.__version__, **{name: found for name in names if (found := package_version(name))}}
